@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What every lab script shares: where things are, how to speak, what the host must have.
+# Sourced, never run.
+
+LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)	# the checkout
+# Images are big, shared by all checkouts and not worth a place in one.
+LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
+LAB_KERNELS=(6.1 6.12 7.2)
+
+# The lab's own exit statuses; COMMAND's pass through unchanged.
+# shellcheck disable=SC2034	# used by the scripts that source this
+{
+	LAB_EXIT_TIMEOUT=124	# COMMAND did not end in time
+	LAB_EXIT_BROKEN=125	# no verdict: the guest died, did not boot, or could not be built
+	LAB_EXIT_DIRTY=126	# a verdict, but the kernel log or the clean-up shows a kernel bug
+}
+
+say()
+{
+	printf 'lab: %s\n' "$*" >&2
+}
+
+die()
+{
+	say "$*"
+	exit "$LAB_EXIT_BROKEN"
+}
+
+# need COMMAND:PACKAGE... - one message that names everything that is missing.
+need()
+{
+	local pair missing=()
+
+	for pair; do
+		# Debian keeps mke2fs, depmod and others in sbin, off a user's PATH.
+		PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+	done
+	((${#missing[@]} == 0)) ||
+		die "missing packages: ${missing[*]}; install with: sudo apt-get install ${missing[*]}"
+}
+
+# The Debian mirror this host already uses, so that no address is written down here.
+mirror()
+{
+	local uri
+
+	uri=${HOLDFAST_MIRROR:-}
+	[[ $uri ]] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
+		grep -v -- '-security' | head -n 1 || true)
+	[[ $uri ]] || die "apt knows no Debian mirror (apt-get update?); name one in HOLDFAST_MIRROR"
+	printf '%s\n' "${uri%/}"
+}
+
+is_kernel()
+{
+	[[ " ${LAB_KERNELS[*]} " == *" $1 "* ]]
+}
+
+# in_builder ROOT SOURCE:TARGET... -- COMMAND [ARG...]
+# Run COMMAND as root of the builder, with each SOURCE seen at TARGET in it. The mounts live in
+# a namespace of their own and go with the command; a plain user is root in there only.
+in_builder()
+{
+	local user=()
+
+	((EUID == 0)) || user=(--user --map-root-user)
+	# shellcheck disable=SC2016	# for the inner shell
+	unshare "${user[@]}" --mount sh -euc '
+		root=$1
+		shift
+		mount --rbind /dev "$root/dev"
+		mount --rbind /proc "$root/proc"
+		mount -t tmpfs tmp "$root/tmp"
+		while [ "$1" != -- ]; do
+			target=$root${1#*:}
+			[ -e "$target" ] || mkdir -p "$target"
+			mount --bind "${1%%:*}" "$target"
+			shift
+		done
+		shift
+		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin HOME=/ LC_ALL=C.UTF-8 "$@"
+	' in_builder "$@"
+}
