@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libholdfast: layout leases on file ranges, for programs that register file
+ * memory for DMA.
+ *
+ *	int lease = hf_acquire(fd, 0, length, NULL);
+ *
+ *	if (lease < 0)
+ *		errx(1, "%s", hf_error());
+ *	hf_map(lease, 0, length, &addr);	// give addr to ibv_reg_mr()
+ *	hf_wait(lease, &event, -1);		// a change wants the range
+ *	hf_release(lease);			// after ibv_dereg_mr()
+ *
+ * A lease is a file descriptor, made by hf_acquire(). poll(2), fcntl(2),
+ * fork(2), close(2) and passing it over a socket do with it what they do with
+ * any descriptor; it is close-on-exec. The last close ends the lease, once
+ * nothing pins its pages any more.
+ *
+ * Conventions, for every function:
+ * - It returns 0 or a file descriptor, or on failure a negative errno value;
+ *   exceptions say so. hf_error() then explains in words.
+ * - On failure nothing has changed and no out parameter has been written,
+ *   unless the function says otherwise.
+ * - Any thread may call it at any time. The library keeps nothing but the
+ *   text of hf_error(), one for each thread, and installs no handlers, so it
+ *   may be used on both sides of a fork(2). It is not async-signal-safe.
+ * - A function or structure keeps its meaning for programs that are linked
+ *   with it: when one has to change, it does so under a new symbol version.
+ */
+#ifndef HOLDFAST_H
+#define HOLDFAST_H
+
+#include <linux/holdfast.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The lease's descriptor has O_NONBLOCK: read(2) of it and hf_release() give
+ * -EAGAIN instead of waiting. hf_wait() still waits as long as it is told to.
+ */
+#define HF_NONBLOCK 1U
+
+/**
+ * struct hf_attr - what kind of lease hf_acquire() makes
+ * @kind: HOLDFAST_BREAKABLE or HOLDFAST_EXCLUSIVE; 0 is HOLDFAST_BREAKABLE
+ * @break_ms: milliseconds from the break event until the holder is fenced. 0
+ *	is the system's default, /proc/sys/fs/lease-break-time; more than the
+ *	administrator's cap is the cap. hf_query() tells what it came to.
+ * @flags: HF_NONBLOCK or 0
+ *
+ * A structure of zeros is what attr == NULL means. Initialise it by member
+ * names, so that members which later versions add are zero.
+ */
+struct hf_attr {
+	unsigned int kind;
+	unsigned int break_ms;
+	unsigned int flags;
+};
+
+/**
+ * hf_acquire - take a lease on a range of a file
+ * @fd: the file, open for reading and writing, on XFS or ext4 with DAX. It
+ *	may be closed afterwards.
+ * @offset: start of the range in bytes, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero. The range may reach
+ *	to the end of the file rounded up to a page, and not beyond.
+ * @attr: the kind of lease, or NULL
+ *
+ * Holes in the range are allocated and shared extents unshared, so that the
+ * first call on a sparse file may take long and fill it. Waits for changes of
+ * the range that are under way. Durable after an fsync(2) of @fd.
+ *
+ * RETURN VALUE
+ * The lease, a new descriptor with close-on-exec set, or on failure:
+ *
+ * ERRORS
+ * EINVAL	@offset or @length unaligned, negative or zero; unknown kind or
+ *		flags in @attr
+ * EOVERFLOW	@offset + @length is beyond the largest file
+ * ENXIO	the range ends beyond the end of the file
+ * EBADF	@fd is not an open file
+ * ENODEV	@fd is not a regular file
+ * EACCES	@fd is not open for both reading and writing
+ * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
+ * EOPNOTSUPP	the file is not on a filesystem and device that lend their
+ *		pages
+ * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
+ *		must watch
+ * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
+ * ENOSPC EDQUOT EIO	a hole in the range cannot be allocated
+ * EINTR	a signal came while a change was waited for
+ * and those of open(2) of /dev/holdfast: ENOENT when the module is not loaded.
+ */
+int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
+
+/**
+ * hf_map - map a lease for reading and writing
+ * @lease: from hf_acquire()
+ * @offset: bytes from the start of the lease's range, not of the file; a
+ *	multiple of the page size
+ * @length: bytes, not zero; rounded up to a page by the kernel
+ * @addr: out: the first byte. Unmap with munmap(2).
+ *
+ * The mapping shows the same memory as one of the file itself, and can be
+ * registered for DMA. A mapping outlives its descriptor. When the lease is
+ * broken the mapping is emptied, and touching it gives SIGBUS.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@addr unchanged:
+ *
+ * ERRORS
+ * EBADF	@lease is not an open descriptor
+ * EBADFD	@lease is not a lease, or has been released
+ * EINVAL	@offset unaligned, or @length zero
+ * ENXIO	beyond the end of the lease's range
+ * ENOMEM	no memory, or too many mappings (vm.max_map_count)
+ * and those of mmap(2)
+ */
+int hf_map(int lease, off_t offset, size_t length, void **addr);
+
+/**
+ * hf_wait - wait for one event of a lease
+ * @lease: from hf_acquire()
+ * @event: out: the event
+ * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
+ *
+ * The events of a lease are one queue, and who reads an event takes it. When
+ * several threads or processes wait for the same lease, acquire it with
+ * HF_NONBLOCK: without, a call that is beaten to an event may wait for the
+ * next one beyond its timeout.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@event unchanged:
+ *
+ * ERRORS
+ * ETIMEDOUT	no event within @timeout_ms
+ * EINTR	a signal handler ran
+ * EBADF	@lease is not an open descriptor
+ * EBADFD	@lease is not a lease
+ * EPROTO	what was read is not an event
+ */
+int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
+
+/**
+ * hf_release - end a lease, wait until nothing pins its pages, and close it
+ * @lease: from hf_acquire()
+ *
+ * Deregister what was registered first: nobody else does, and the call waits
+ * for it. Mappings of the lease are emptied and give SIGBUS; they are still
+ * the caller's to munmap(2). close(2) instead of this call ends the lease
+ * without waiting.
+ *
+ * RETURN VALUE
+ * 0 when the lease has ended and the descriptor is closed. On failure the
+ * descriptor is still open:
+ *
+ * ERRORS
+ * EAGAIN	pins are left, and the lease was acquired with HF_NONBLOCK. The
+ *		release has begun: call again, or close(2).
+ * EINTR	a fatal signal came; as EAGAIN
+ * EBADF	@lease is not an open descriptor
+ * EBADFD	@lease is an open /dev/holdfast, but not a lease
+ * ENOTTY	@lease is some other file
+ */
+int hf_release(int lease);
+
+/**
+ * hf_query - ask what a lease is and how it stands
+ * @lease: from hf_acquire()
+ * @query: out: see <linux/holdfast.h>
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@query unchanged:
+ *
+ * ERRORS
+ * EBADF	@lease is not an open descriptor
+ * ENOTTY	@lease is some other file
+ */
+int hf_query(int lease, struct holdfast_query *query);
+
+/* A report that is being read. One thread at a time may use it. */
+struct hf_report;
+
+/**
+ * struct hf_report_entry - one lease in the report
+ * @id: the lease's number
+ * @kind: enum holdfast_kind
+ * @state: enum holdfast_state
+ * @backing: what lends the pages: "dax"
+ * @pid: who acquired the lease, 0 when not visible from here
+ * @uid: that process' real user
+ * @comm: its name, NULL when not known
+ * @major: @minor: the file's device
+ * @ino: the file's inode number
+ * @offset: start of the range in bytes
+ * @length: length of the range in bytes
+ * @pinned: bytes of the range that are pinned
+ * @age_ms: milliseconds since the lease was acquired
+ * @break_ms: the break time in milliseconds
+ * @has_deadline: whether @deadline_ms is set
+ * @deadline_ms: milliseconds from the report to the fence, negative when the
+ *	deadline has passed
+ * @has_change: whether the lease meets a change, and @op and the @change_
+ *	members are set
+ * @op: enum holdfast_op of the change
+ * @change_pid: the task that makes it, 0 when not visible from here
+ * @change_comm: its name, NULL when not known
+ * @change_offset: start of the change in bytes
+ * @change_length: its length in bytes, UINT64_MAX up to any end of the file
+ * @mappers: processes that mapped the lease
+ * @mapper_count: how many @mappers there are
+ * @path: the file, NULL when not known
+ */
+struct hf_report_entry {
+	uint64_t id;
+	unsigned int kind;
+	unsigned int state;
+	const char *backing;
+	pid_t pid;
+	uid_t uid;
+	const char *comm;
+	unsigned int major;
+	unsigned int minor;
+	uint64_t ino;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t pinned;
+	uint64_t age_ms;
+	uint64_t break_ms;
+	bool has_deadline;
+	int64_t deadline_ms;
+	bool has_change;
+	unsigned int op;
+	pid_t change_pid;
+	const char *change_comm;
+	uint64_t change_offset;
+	uint64_t change_length;
+	const pid_t *mappers;
+	size_t mapper_count;
+	const char *path;
+};
+
+/**
+ * hf_report_open - begin to read the list of leases
+ * @path: a file that holds a report, NULL is HOLDFAST_REPORT
+ * @report: out: end with hf_report_close()
+ *
+ * The list has the caller's own leases, with CAP_SYS_ADMIN all of them.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@report unchanged:
+ *
+ * ERRORS
+ * ENOENT	the module is not loaded, or there is no @path
+ * EPROTO	the first line does not name the columns of a report
+ * ENOMEM	no memory
+ * and those of open(2) and read(2)
+ */
+int hf_report_open(const char *path, struct hf_report **report);
+
+/**
+ * hf_report_next - read the next lease of a report
+ * @report: from hf_report_open()
+ * @entry: out: the lease. What its pointers point to lasts until the next
+ *	call with this @report.
+ *
+ * RETURN VALUE
+ * 1 with *@entry written; 0 at the end of the report; or on failure, with
+ * *@entry unchanged:
+ *
+ * ERRORS
+ * EPROTO	the line is malformed, or says what only a newer library knows.
+ *		The next call goes on with the next line.
+ * ENOMEM	no memory
+ * and those of read(2)
+ */
+int hf_report_next(struct hf_report *report, struct hf_report_entry *entry);
+
+/**
+ * hf_report_close - end the reading of a report
+ * @report: from hf_report_open(), or NULL. It is gone afterwards.
+ */
+void hf_report_close(struct hf_report *report);
+
+/*
+ * Names as the report has them: hf_kind_name(HOLDFAST_BREAKABLE) is
+ * "breakable". A value without a name gives "unknown". The text lasts for
+ * ever.
+ */
+const char *hf_kind_name(unsigned int kind);
+const char *hf_state_name(unsigned int state);
+const char *hf_op_name(unsigned int op);
+const char *hf_event_name(unsigned int type);
+
+/**
+ * hf_error - explain the last failure
+ *
+ * RETURN VALUE
+ * Why the last call of this thread that failed did so, and where possible
+ * what to do about it: one line, without a newline, that begins with the file
+ * or descriptor at fault. An empty string when none has failed. It is meant
+ * for people, and changes between versions; programs look at the errno value.
+ * Lasts until the next call of this thread that fails.
+ */
+const char *hf_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
