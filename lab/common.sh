@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034	# most of this is for the scripts that source it
 # SPDX-License-Identifier: GPL-2.0
 #
 # What every lab script shares: where things are, how to speak, what the host must have.
@@ -10,12 +10,9 @@ LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
 LAB_KERNELS=(6.1 6.12 7.2)
 
 # The lab's own exit statuses; COMMAND's pass through unchanged.
-# shellcheck disable=SC2034	# used by the scripts that source this
-{
-	LAB_EXIT_TIMEOUT=124	# COMMAND did not end in time
-	LAB_EXIT_BROKEN=125	# no verdict: the guest died, did not boot, or could not be built
-	LAB_EXIT_DIRTY=126	# a verdict, but the kernel log or the clean-up shows a kernel bug
-}
+LAB_EXIT_TIMEOUT=124	# COMMAND did not end in time
+LAB_EXIT_BROKEN=125	# no verdict: the guest died, did not boot, or could not be built
+LAB_EXIT_DIRTY=126	# a verdict, but the kernel log or the clean-up shows a kernel bug
 
 say()
 {
@@ -47,6 +44,7 @@ mirror()
 	local uri
 
 	uri=${HOLDFAST_MIRROR:-}
+	# shellcheck disable=SC2016	# for apt
 	[[ $uri ]] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
 		grep -v -- '-security' | head -n 1 || true)
 	[[ $uri ]] || die "apt knows no Debian mirror (apt-get update?); name one in HOLDFAST_MIRROR"
