@@ -25,14 +25,18 @@ die()
 	exit "$LAB_EXIT_BROKEN"
 }
 
-# need COMMAND:PACKAGE... - one message that names everything that is missing.
-need()
+# need_host - the host's part, checked as a whole before anything starts: one message names
+# everything that is missing, rather than one thing after each long step.
+need_host()
 {
 	local pair missing=()
+	local needed=(qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap
+		mksquashfs:squashfs-tools cpio:cpio make:make unshare:util-linux)
 
-	for pair; do
-		# Debian keeps mke2fs, depmod and others in sbin, off a user's PATH.
-		PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+	# mmdebstrap without root asks newuidmap for a range of user ids.
+	((EUID == 0)) || needed+=(newuidmap:uidmap)
+	for pair in "${needed[@]}"; do
+		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	((${#missing[@]} == 0)) ||
 		die "missing packages: ${missing[*]}; install with: sudo apt-get install ${missing[*]}"
