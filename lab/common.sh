@@ -4,6 +4,7 @@
 # What every lab script shares: where things are, how to speak, what the host must have.
 # Sourced, never run.
 
+PATH=$PATH:/usr/sbin:/sbin	# chroot and others are there, and a user may not look there
 LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)	# the checkout
 # Images are big, shared by all checkouts and not worth a place in one.
 LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
