@@ -142,7 +142,7 @@ int hf_map(int lease, off_t offset, size_t length, void **addr);
  * ETIMEDOUT	no event within @timeout_ms
  * EINTR	a signal handler ran
  * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is not a lease
+ * EBADFD	@lease is not a lease, or has been released and no event is left
  * EPROTO	what was read is not an event
  */
 int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);

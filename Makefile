@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# For packagers and for work on the code; ./run is for everything else.
+#
+#	make			libraries, tools, guest tests and examples, in build/
+#	make install		DESTDIR, PREFIX, BINDIR, LIBDIR, INCLUDEDIR, MANDIR
+#	make check		the tests that need no kernel module, and the style
+#	make kmod KDIR=...	the module for one kernel, in build/kmod-native
+#	make install-kmod	that module, into its kernel's module tree
+#	make install-dkms	the module's source, for DKMS to build
+#	make clean
+#
+# Sources are found by pattern: a new test or subcommand needs no line here.
+
+VERSION := $(shell cat VERSION)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+
+BUILD := build
+PREFIX := /usr/local
+BINDIR := $(PREFIX)/bin
+LIBDIR := $(PREFIX)/lib
+INCLUDEDIR := $(PREFIX)/include
+MANDIR := $(PREFIX)/share/man
+# systemd and DKMS look only here, whatever the prefix.
+MODULESLOADDIR := /usr/lib/modules-load.d
+DKMSDIR := /usr/src/holdfast-$(VERSION)
+
+CFLAGS := -O2 -g
+# The rest is part of the language we write in, not the packager's choice. Our
+# ABI header comes first: the system may have an older one.
+STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
+# Guest tests and examples say themselves what they need of the C library.
+OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
+
+LIB_SRC := $(wildcard lib/*.c)
+TOOL_SRC := $(wildcard tool/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
+# What host tests are linked with: everything but main(), sanitized.
+HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
+		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)))
+
+LIBRARY := $(BUILD)/lib/libholdfast.so
+ARCHIVE := $(BUILD)/lib/libholdfast.a
+PC := $(BUILD)/lib/pkgconfig/holdfast.pc
+TOOL := $(BUILD)/bin/holdfast
+GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
+		$(wildcard test/guest/*.c))
+HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
+		$(wildcard test/host/*.c))
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
+		$(wildcard examples/*.c))
+
+.PHONY: all install check clean kmod install-kmod install-dkms
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(GUEST_TESTS) $(EXAMPLES)
+
+# --- library
+
+$(BUILD)/obj/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+
+# -z defs: a symbol that is nowhere is our mistake, not the program's.
+$(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast.map
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -shared -Wl,-soname,$(notdir $(LIBRARY)).$(SOVERSION) \
+		-Wl,--version-script,lib/holdfast.map -Wl,-z,defs \
+		$(LDFLAGS) -o $@ $(LIB_OBJ)
+
+# Both links, so that programs run from the build folder.
+$(LIBRARY): $(LIBRARY).$(VERSION)
+	ln -sf $(<F) $@.$(SOVERSION)
+	ln -sf $(@F).$(SOVERSION) $@
+
+$(ARCHIVE): $(LIB_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# Depends on the Makefile because that has the defaults; a command line that
+# names other folders wants its own "make install", which writes it afresh.
+$(PC): lib/holdfast.pc.in VERSION Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' $< >$@
+
+# --- programs
+
+$(BUILD)/obj/tool/%.o: tool/%.c VERSION
+	@mkdir -p $(@D)
+	$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
+
+$(TOOL): $(TOOL_OBJ) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
+		-lsmartcols
+
+# One source file each. Not all use RDMA: --as-needed drops what they do not.
+# The dependency file goes to obj/, a test folder holds only tests.
+define program
+@mkdir -p $(@D) $(BUILD)/obj/$(<D)
+$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
+	-o $@ $< -L$(BUILD)/lib -lholdfast -libverbs -lrdmacm -lpthread
+endef
+
+$(BUILD)/test/%: test/guest/%.c $(LIBRARY)
+	$(program)
+
+$(BUILD)/examples/%: examples/%.c $(LIBRARY)
+	$(program)
+
+# --- tests of the host
+
+$(BUILD)/obj/san/%.o: %.c VERSION
+	@mkdir -p $(@D)
+	$(COMPILE) $(OURS) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
+	@mkdir -p $(@D) $(BUILD)/obj/$(<D)
+	$(COMPILE) $(OURS) $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
+		$(HOST_OBJ) -lsmartcols
+
+# --exec '': run them, by their first line or as programs.
+check: all $(HOST_TESTS)
+	BUILD=$(BUILD) LD_LIBRARY_PATH=$(BUILD)/lib prove --exec '' \
+		$(PROVEFLAGS) $(HOST_TESTS) $(sort $(wildcard test/host/*.sh))
+
+# --- the module
+
+KDIR := /lib/modules/$(shell uname -r)/build
+KMOD := $(BUILD)/kmod-native
+
+# In a copy: kbuild writes into the source folder, from 6.13 even a Makefile.
+kmod:
+	rm -rf $(KMOD)
+	mkdir -p $(KMOD)/include
+	cp -r kmod/. $(KMOD)
+	cp -r include/uapi $(KMOD)/include
+	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) modules
+
+install-kmod:
+	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) \
+		INSTALL_MOD_PATH=$(DESTDIR) modules_install
+
+install-dkms:
+	mkdir -p $(DESTDIR)$(DKMSDIR)/include
+	cp -r kmod $(DESTDIR)$(DKMSDIR)
+	cp -r include/uapi $(DESTDIR)$(DKMSDIR)/include
+	install -m 644 Makefile VERSION $(DESTDIR)$(DKMSDIR)
+	sed 's|@VERSION@|$(VERSION)|' packaging/dkms.conf.in \
+		>$(DESTDIR)$(DKMSDIR)/dkms.conf
+
+# --- install
+
+install: $(LIBRARY) $(ARCHIVE) $(TOOL)
+	rm -f $(PC)
+	$(MAKE) $(PC)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR)
+	install -m 755 $(TOOL) $(DESTDIR)$(BINDIR)
+	install -m 755 $(LIBRARY).$(VERSION) $(DESTDIR)$(LIBDIR)
+	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 lib/holdfast.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/uapi/linux/holdfast.h \
+		$(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 packaging/modules-load.conf \
+		$(DESTDIR)$(MODULESLOADDIR)/holdfast.conf
+	for page in man/*.[1-8]; do \
+		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} \
+			$$page || exit; \
+	done
+
+clean:
+	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/test \
+		$(BUILD)/examples $(KMOD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

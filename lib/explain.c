@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * From an errno value to a sentence, see explain.h. What each value means is
+ * in <linux/holdfast.h>; the sentence has the form "SUBJECT: what is wrong:
+ * what to do".
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "explain.h"
+
+/* A path is cut at its front, which says less than its end. */
+#define PATH_SHOWN 200
+
+/* Not in the <linux/magic.h> of every kernel we build on. */
+#define XFS_MAGIC 0x58465342
+
+struct text {
+	char *at;
+	size_t room;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct text *text,
+						      const char *fmt, ...)
+{
+	va_list args;
+	int wanted;
+
+	va_start(args, fmt);
+	wanted = vsnprintf(text->at, text->room, fmt, args);
+	va_end(args);
+	if (wanted > 0) {
+		size_t used = wanted < (int)text->room ? (size_t)wanted
+						       : text->room - 1;
+
+		text->at += used;
+		text->room -= used;
+	}
+}
+
+static void say_errno(struct text *text, int err)
+{
+	char room[64];
+
+	/* The GNU one: it may or may not use the room. */
+	say(text, "%s", strerror_r(err, room, sizeof(room)));
+}
+
+static void say_subject(struct text *text, const struct hf_facts *facts)
+{
+	size_t length;
+
+	if (facts->call == HF_CALL_DEVICE) {
+		say(text, HOLDFAST_DEVICE ": ");
+	} else if (facts->path) {
+		length = strlen(facts->path);
+		if (length > PATH_SHOWN)
+			say(text, "...%s: ", facts->path + length - PATH_SHOWN);
+		else
+			say(text, "%s: ", facts->path);
+	} else {
+		say(text, "descriptor %d: ", facts->fd);
+	}
+}
+
+static const char *type_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "a directory";
+	case S_IFBLK:
+		return "a block device";
+	case S_IFCHR:
+		return "a character device";
+	case S_IFIFO:
+		return "a pipe";
+	case S_IFSOCK:
+		return "a socket";
+	default:
+		return "not a regular file";
+	}
+}
+
+static const char *fs_name(uint64_t magic)
+{
+	static const struct {
+		uint64_t magic;
+		const char *name;
+	} filesystems[] = {
+		{ EXT4_SUPER_MAGIC, "ext4" },
+		{ XFS_MAGIC, "XFS" },
+		{ TMPFS_MAGIC, "tmpfs" },
+		{ HUGETLBFS_MAGIC, "hugetlbfs" },
+		{ BTRFS_SUPER_MAGIC, "btrfs" },
+		{ F2FS_SUPER_MAGIC, "f2fs" },
+		{ OVERLAYFS_SUPER_MAGIC, "overlayfs" },
+		{ NFS_SUPER_MAGIC, "NFS" },
+		{ FUSE_SUPER_MAGIC, "FUSE" },
+	};
+
+	for (size_t i = 0; i < sizeof(filesystems) / sizeof(filesystems[0]);
+	     i++)
+		if (filesystems[i].magic == magic)
+			return filesystems[i].name;
+	return NULL;
+}
+
+static void say_not_lendable(struct text *text, const struct hf_facts *facts)
+{
+	bool can_dax = facts->fs_magic == EXT4_SUPER_MAGIC ||
+		       facts->fs_magic == XFS_MAGIC;
+	const char *name = fs_name(facts->fs_magic);
+
+	if (!facts->has_stat)
+		say(text, "not on XFS or ext4 with DAX");
+	else if (can_dax && facts->dax)
+		say(text,
+		    "on %s with DAX, but its device does not lend its pages: "
+		    "make the namespace an fsdax one (ndctl create-namespace "
+		    "-m fsdax)",
+		    name);
+	else if (can_dax)
+		say(text,
+		    "on %s without DAX: mount it with -o dax=always, or use a "
+		    "file on a filesystem that is",
+		    name);
+	else if (name)
+		say(text,
+		    "on %s, which does not lend its pages: use a file on XFS "
+		    "or ext4 mounted with -o dax=always",
+		    name);
+	else
+		say(text,
+		    "on a filesystem (type 0x%" PRIx64 ") that does not lend "
+		    "its pages: use a file on XFS or ext4 mounted with -o "
+		    "dax=always",
+		    facts->fs_magic);
+}
+
+static void say_invalid(struct text *text, const struct hf_facts *facts)
+{
+	if (facts->attr.flags & ~HF_NONBLOCK)
+		say(text, "unknown flags 0x%x",
+		    facts->attr.flags & ~HF_NONBLOCK);
+	else if (facts->attr.kind > HOLDFAST_EXCLUSIVE)
+		say(text, "unknown kind of lease %u", facts->attr.kind);
+	else if (facts->offset < 0)
+		say(text, "offset %jd is negative", (intmax_t)facts->offset);
+	else if (facts->offset % facts->page_size)
+		say(text,
+		    "offset %jd is not a multiple of the page size (%" PRIu64
+		    ")",
+		    (intmax_t)facts->offset, facts->page_size);
+	else if (!facts->length)
+		say(text, "length is zero");
+	else if (facts->length % facts->page_size)
+		say(text,
+		    "length %zu is not a multiple of the page size (%" PRIu64
+		    ")",
+		    facts->length, facts->page_size);
+	else
+		say(text, "the module does not understand this library: "
+			  "install the same version of both");
+}
+
+static void say_no_memory(struct text *text, const struct hf_facts *facts)
+{
+	if (facts->memlock == UINT64_MAX)
+		say(text, "no memory");
+	else
+		say(text,
+		    "RLIMIT_MEMLOCK (%" PRIu64 " bytes) would be exceeded by "
+		    "another %zu bytes, or memory is short: raise the limit "
+		    "(ulimit -l, LimitMEMLOCK=)",
+		    facts->memlock, facts->length);
+}
+
+static void say_beyond_end(struct text *text, const struct hf_facts *facts)
+{
+	say(text, "the range ends at %" PRIu64,
+	    (uint64_t)facts->offset + facts->length);
+	if (facts->has_stat)
+		say(text,
+		    " but the file ends at %" PRIu64
+		    ": extend it first (ftruncate, fallocate)",
+		    facts->size);
+	else
+		say(text, ", beyond the end of the file");
+}
+
+static void say_not_owner(struct text *text, const struct hf_facts *facts)
+{
+	say(text, "an exclusive lease is for the file's owner");
+	if (facts->has_stat)
+		say(text, " (uid %ju, and this is uid %ju)",
+		    (uintmax_t)facts->owner, (uintmax_t)facts->fsuid);
+	say(text, " or CAP_LEASE: take a breakable one");
+}
+
+static void say_acquire(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case EINVAL:
+		say_invalid(text, facts);
+		break;
+	case E2BIG:
+		say(text, "the module is older than this library: install the "
+			  "same version of both");
+		break;
+	case EOVERFLOW:
+		say(text,
+		    "offset %jd plus length %zu is beyond the largest file",
+		    (intmax_t)facts->offset, facts->length);
+		break;
+	case ENXIO:
+		say_beyond_end(text, facts);
+		break;
+	case ENODEV:
+		say(text, "%s: only a regular file can be leased",
+		    facts->has_stat ? type_name(facts->mode)
+				    : "not a regular file");
+		break;
+	case EACCES:
+		say(text,
+		    "not open for both reading and writing%s: open it "
+		    "with O_RDWR",
+		    facts->access == O_RDONLY	? " (read only)"
+		    : facts->access == O_WRONLY ? " (write only)"
+						: "");
+		break;
+	case EPERM:
+		say_not_owner(text, facts);
+		break;
+	case EOPNOTSUPP:
+		say_not_lendable(text, facts);
+		break;
+	case EBUSY:
+		say(text, "another tool (a live patch, a tracer) occupies a "
+			  "kernel function that Holdfast must watch: end it; "
+			  "the kernel log names the function (dmesg)");
+		break;
+	case ENOMEM:
+		say_no_memory(text, facts);
+		break;
+	case ENOSPC:
+		say(text, "the range has holes and the filesystem is full: "
+			  "make room");
+		break;
+	case EDQUOT:
+		say(text, "the range has holes and the disk quota is used up: "
+			  "make room, or raise the quota");
+		break;
+	case EIO:
+		say(text, "the filesystem or its device failed: see the kernel "
+			  "log (dmesg)");
+		break;
+	case EINTR:
+		say(text, "a signal came while a change of the range was "
+			  "waited for");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
+}
+
+static void say_device(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		say(text, "not there: load the module (modprobe holdfast)");
+		break;
+	case EACCES:
+	case EPERM:
+		say(text, "this process may not open it: see its permissions "
+			  "and those of the container (device cgroup)");
+		break;
+	case EMFILE:
+		say(text, "too many open files: raise RLIMIT_NOFILE (ulimit "
+			  "-n)");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
+}
+
+static const char *map_text(int err)
+{
+	switch (err) {
+	case EBADFD:
+		return "not a lease, or the lease has been released";
+	case EPERM:
+		return "a lease can not be mapped for execution";
+	case ENOMEM:
+		return "no memory, or too many mappings: see RLIMIT_AS and "
+		       "vm.max_map_count";
+	case ENODEV:
+	case EACCES:
+		return "not a lease";
+	default:
+		return NULL;
+	}
+}
+
+static void say_map(struct text *text, const struct hf_facts *facts)
+{
+	const char *known = map_text(facts->err);
+
+	if (known)
+		say(text, "%s", known);
+	else if (facts->err == ENXIO)
+		say(text,
+		    "offset %jd plus length %zu is beyond the end of the "
+		    "lease: offsets count from the lease's start",
+		    (intmax_t)facts->offset, facts->length);
+	else if (facts->err == EINVAL && !facts->length)
+		say(text, "length is zero");
+	else if (facts->err == EINVAL && facts->offset % facts->page_size)
+		say(text,
+		    "offset %jd is not a multiple of the page size (%" PRIu64
+		    ")",
+		    (intmax_t)facts->offset, facts->page_size);
+	else
+		say_errno(text, facts->err);
+}
+
+static void say_wait(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case ETIMEDOUT:
+		say(text, "no event within %d ms", facts->timeout_ms);
+		break;
+	case EBADFD:
+	case EINVAL:
+		say(text, "not a lease");
+		break;
+	case EPROTO:
+		say(text, "what was read is not an event: not a lease, or the "
+			  "module is older than this library");
+		break;
+	case EINTR:
+		say(text, "a signal came while an event was waited for");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
+}
+
+/* Also hf_query(), whose errors are some of these. */
+static void say_release(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case EAGAIN:
+		say(text, "the memory is still registered: deregister it "
+			  "(ibv_dereg_mr) and release the lease again");
+		break;
+	case EINTR:
+		say(text, "a signal came while registrations were waited for");
+		break;
+	case EBADFD:
+	case ENOTTY:
+		say(text, "not a lease");
+		break;
+	case E2BIG:
+	case EINVAL:
+		say(text, "the module does not understand this library: "
+			  "install the same version of both");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
+}
+
+static void say_report(struct text *text, const struct hf_facts *facts)
+{
+	if (facts->why)
+		say(text,
+		    "line %zu: %s: not a lease report, or one of another "
+		    "version",
+		    facts->line, facts->why);
+	else if (facts->err == ENOENT && facts->path &&
+		 !strcmp(facts->path, HOLDFAST_REPORT))
+		say(text, "not there: load the module (modprobe holdfast)");
+	else
+		say_errno(text, facts->err);
+}
+
+static void say_why(struct text *text, const struct hf_facts *facts)
+{
+	if (facts->err == EBADF) {
+		say(text, "not an open file");
+		return;
+	}
+	switch (facts->call) {
+	case HF_CALL_DEVICE:
+		say_device(text, facts);
+		break;
+	case HF_CALL_ACQUIRE:
+		say_acquire(text, facts);
+		break;
+	case HF_CALL_MAP:
+		say_map(text, facts);
+		break;
+	case HF_CALL_WAIT:
+		say_wait(text, facts);
+		break;
+	case HF_CALL_RELEASE:
+	case HF_CALL_QUERY:
+		say_release(text, facts);
+		break;
+	case HF_CALL_REPORT:
+		say_report(text, facts);
+		break;
+	}
+}
+
+void hf_explain(const struct hf_facts *facts, char *line, size_t room)
+{
+	struct text text = { line, room };
+
+	say_subject(&text, facts);
+	say_why(&text, facts);
+	/* A file's name may have newlines, or drive the reader's terminal. */
+	for (; *line; line++)
+		if (iscntrl((unsigned char)*line))
+			*line = '?';
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The life of a lease: acquire, map, query, release. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "visibility.h"
+
+/*
+ * What fcntl leases give their holders, so that an administrator sets one
+ * value for both. 0 means the same there: no limit, for us no less than the
+ * module's cap.
+ */
+static unsigned int default_break_ms(void)
+{
+	FILE *file = fopen("/proc/sys/fs/lease-break-time", "re");
+	unsigned int seconds;
+	int fields;
+
+	if (!file)
+		return 0; /* the module's default */
+	fields = fscanf(file, "%u", &seconds);
+	fclose(file);
+	if (fields != 1)
+		return 0;
+	if (!seconds || seconds > UINT32_MAX / 1000)
+		return UINT32_MAX;
+	return seconds * 1000;
+}
+
+HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
+			 const struct hf_attr *attr)
+{
+	struct hf_facts facts = {
+		.call = HF_CALL_ACQUIRE,
+		.fd = fd,
+		.offset = offset,
+		.length = length,
+		.attr = attr ? *attr : (struct hf_attr){ 0 },
+	};
+	struct holdfast_acquire acquire = {
+		.size = sizeof(acquire),
+		.fd = fd,
+		.kind = facts.attr.kind ? facts.attr.kind : HOLDFAST_BREAKABLE,
+		.offset = offset,
+		.length = length,
+		.break_ms = facts.attr.break_ms,
+	};
+	int flags = O_RDWR | O_CLOEXEC;
+	int lease;
+
+	/* The module never sees our flags nor the sign of the offset. */
+	if (facts.attr.flags & ~HF_NONBLOCK || offset < 0) {
+		facts.err = EINVAL;
+		return hf_fail(&facts);
+	}
+	if (facts.attr.flags & HF_NONBLOCK)
+		flags |= O_NONBLOCK;
+	if (!acquire.break_ms)
+		acquire.break_ms = default_break_ms();
+
+	lease = open(HOLDFAST_DEVICE, flags);
+	if (lease < 0) {
+		facts.call = HF_CALL_DEVICE;
+		facts.err = errno;
+		return hf_fail(&facts);
+	}
+	if (ioctl(lease, HOLDFAST_IOC_ACQUIRE, &acquire)) {
+		facts.err = errno;
+		close(lease);
+		return hf_fail(&facts);
+	}
+	return lease;
+}
+
+HF_EXPORT int hf_map(int lease, off_t offset, size_t length, void **addr)
+{
+	void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 lease, offset);
+
+	if (map == MAP_FAILED) {
+		struct hf_facts facts = {
+			.call = HF_CALL_MAP,
+			.err = errno,
+			.fd = lease,
+			.offset = offset,
+			.length = length,
+		};
+
+		return hf_fail(&facts);
+	}
+	*addr = map;
+	return 0;
+}
+
+HF_EXPORT int hf_query(int lease, struct holdfast_query *query)
+{
+	struct holdfast_query answer = { .size = sizeof(answer) };
+
+	if (ioctl(lease, HOLDFAST_IOC_QUERY, &answer)) {
+		struct hf_facts facts = {
+			.call = HF_CALL_QUERY,
+			.err = errno,
+			.fd = lease,
+		};
+
+		return hf_fail(&facts);
+	}
+	*query = answer;
+	return 0;
+}
+
+HF_EXPORT int hf_release(int lease)
+{
+	struct holdfast_release release = { .size = sizeof(release) };
+
+	if (ioctl(lease, HOLDFAST_IOC_RELEASE, &release)) {
+		struct hf_facts facts = {
+			.call = HF_CALL_RELEASE,
+			.err = errno,
+			.fd = lease,
+		};
+
+		return hf_fail(&facts);
+	}
+	/* Nothing of ours can fail here, and close(2) must not be repeated. */
+	close(lease);
+	return 0;
+}

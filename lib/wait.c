@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Events of a lease. */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "visibility.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static int fail(int lease, int timeout_ms, int err)
+{
+	struct hf_facts facts = {
+		.call = HF_CALL_WAIT,
+		.err = err,
+		.fd = lease,
+		.timeout_ms = timeout_ms,
+	};
+
+	return hf_fail(&facts);
+}
+
+HF_EXPORT int hf_wait(int lease, struct holdfast_event *event, int timeout_ms)
+{
+	int64_t end = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
+	struct pollfd pollfd = { .fd = lease, .events = POLLIN };
+	struct holdfast_event next;
+	ssize_t length;
+	int left = timeout_ms;
+
+	/* Another thread or process may take the event poll(2) saw: again. */
+	for (;;) {
+		int ready = poll(&pollfd, 1, left);
+
+		if (ready < 0)
+			return fail(lease, timeout_ms, errno);
+		if (!ready)
+			return fail(lease, timeout_ms, ETIMEDOUT);
+		/* Nothing to read, nor will there be: read(2) might wait. */
+		if (!(pollfd.revents & POLLIN))
+			return fail(lease, timeout_ms,
+				    pollfd.revents & POLLNVAL ? EBADF : EBADFD);
+		length = read(lease, &next, sizeof(next));
+		if (length >= 0)
+			break;
+		if (errno != EAGAIN)
+			return fail(lease, timeout_ms, errno);
+		if (timeout_ms > 0) {
+			int64_t rest = end - now_ms();
+
+			left = rest > 0 ? rest : 0;
+		}
+	}
+	if (length != sizeof(next) || next.size != sizeof(next))
+		return fail(lease, timeout_ms, EPROTO);
+	*event = next;
+	return 0;
+}
