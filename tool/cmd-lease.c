@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/* holdfast-lease(1): holds a lease while a command runs, or until a signal. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "event.h"
+#include "holdfast.h"
+#include "size.h"
+#include "tool.h"
+
+#define LEASE_FD_VARIABLE "HOLDFAST_LEASE_FD"
+
+struct holding {
+	const char *file;
+	char **command; /* NULL: until a signal */
+	bool pass_fd;
+	struct hf_attr attr;
+	uint64_t offset;
+	uint64_t length;
+	bool has_length;
+
+	FILE *to; /* where events go: the command owns standard output */
+	int lease;
+	int signals; /* a signalfd */
+	sigset_t old_mask;
+	pid_t child;
+	uint64_t seq; /* of the last event */
+};
+
+/* To the end of the file, the last page whole. */
+static int find_length(struct holding *holding, int fd)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	struct stat st;
+	uint64_t end;
+
+	if (fstat(fd, &st))
+		return failed("%s: %s", holding->file, strerror(errno));
+	end = (st.st_size + page - 1) / page * page;
+	if (holding->offset >= end)
+		return failed("%s: nothing to lease from %" PRIu64
+			      ": the file ends at %jd",
+			      holding->file, holding->offset,
+			      (intmax_t)st.st_size);
+	holding->length = end - holding->offset;
+	return 0;
+}
+
+static int acquire(struct holding *holding)
+{
+	int fd = open(holding->file, O_RDWR | O_CLOEXEC);
+	int status = 0;
+
+	if (fd < 0)
+		return failed("%s: %s", holding->file, strerror(errno));
+	if (!holding->has_length)
+		status = find_length(holding, fd);
+	if (!status) {
+		holding->lease = hf_acquire(fd, holding->offset,
+					    holding->length, &holding->attr);
+		if (holding->lease < 0)
+			status = failed("%s", hf_error());
+	}
+	close(fd);
+	return status;
+}
+
+static int announce(struct holding *holding)
+{
+	struct holdfast_query query;
+
+	if (hf_query(holding->lease, &query))
+		return failed("%s", hf_error());
+	print_acquired(holding->to, &query);
+	return 0;
+}
+
+static int catch_signals(struct holding *holding)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigprocmask(SIG_BLOCK, &mask, &holding->old_mask);
+	holding->signals = signalfd(-1, &mask, SFD_CLOEXEC);
+	if (holding->signals < 0)
+		return failed("signalfd: %s", strerror(errno));
+	return 0;
+}
+
+/* The exit statuses of env(1) when it can not run its command. */
+static int spawn(struct holding *holding)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	char number[16];
+	int err;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attr, &holding->old_mask);
+	if (holding->pass_fd) {
+		snprintf(number, sizeof(number), "%d", holding->lease);
+		setenv(LEASE_FD_VARIABLE, number, 1);
+		/* Onto itself: only takes close-on-exec off, in the child. */
+		posix_spawn_file_actions_adddup2(&actions, holding->lease,
+						 holding->lease);
+	}
+	err = posix_spawnp(&holding->child, holding->command[0], &actions,
+			   &attr, holding->command, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	if (!err)
+		return 0;
+	failed("%s: %s", holding->command[0], strerror(err));
+	return err == ENOENT ? 127 : 126;
+}
+
+static int read_event(struct holding *holding)
+{
+	struct holdfast_event event;
+	int ret = hf_wait(holding->lease, &event, 0);
+
+	if (ret == -ETIMEDOUT)
+		return 0;
+	if (ret)
+		return failed("%s", hf_error());
+	if (event.seq > holding->seq + 1)
+		print_lost(holding->to, event.seq - holding->seq - 1);
+	holding->seq = event.seq;
+	print_event(holding->to, &event);
+	return 0;
+}
+
+/* Whether it was the last one; then *@status is the exit status. */
+static bool read_signal(struct holding *holding, int *status)
+{
+	struct signalfd_siginfo info;
+	int wstatus;
+
+	if (read(holding->signals, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (!holding->child)
+		return info.ssi_signo != SIGCHLD;
+	if (info.ssi_signo != SIGCHLD) {
+		/* The terminal has sent its own to the command as well. */
+		if (info.ssi_code != SI_KERNEL)
+			kill(holding->child, info.ssi_signo);
+		return false;
+	}
+	if (waitpid(holding->child, &wstatus, WNOHANG) != holding->child)
+		return false;
+	if (WIFSIGNALED(wstatus))
+		*status = 128 + WTERMSIG(wstatus);
+	else
+		*status = WEXITSTATUS(wstatus);
+	return true;
+}
+
+static int hold(struct holding *holding)
+{
+	struct pollfd fds[] = {
+		{ .fd = holding->signals, .events = POLLIN },
+		/* An event goes to one reader: the one who has the lease. */
+		{ .fd = holding->pass_fd ? -1 : holding->lease,
+		  .events = POLLIN },
+	};
+	int status = 0;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			return failed("poll: %s", strerror(errno));
+		if (fds[1].revents && read_event(holding)) {
+			if (!holding->child)
+				return EXIT_FAILED;
+			fds[1].fd = -1; /* the command must not suffer */
+		}
+		if (fds[0].revents && read_signal(holding, &status))
+			return status;
+	}
+}
+
+static int run(struct holding *holding)
+{
+	int status = acquire(holding);
+
+	if (!status)
+		status = announce(holding);
+	if (!status)
+		status = catch_signals(holding);
+	if (!status && holding->command)
+		status = spawn(holding);
+	if (!status)
+		status = hold(holding);
+	/* The exit closes the lease, and with it ends it. */
+	return status;
+}
+
+static void usage(void)
+{
+	puts("usage: holdfast lease [OPTION...] FILE [-- COMMAND [ARG...]]\n"
+	     "Take a lease on FILE, hold it while COMMAND runs or until a "
+	     "signal, and print\n"
+	     "its events.\n\n"
+	     "  -x, --exclusive     changes fail, in place of breaking the "
+	     "lease\n"
+	     "  -t, --break-time S  seconds from a break to the fence\n"
+	     "  -o, --offset N      start of the range in bytes, or 4K, 2M, "
+	     "1G (0)\n"
+	     "  -l, --length N      its length (to the end of the file)\n"
+	     "  -p, --pass-fd       give COMMAND the lease, as descriptor "
+	     "$" LEASE_FD_VARIABLE ";\n"
+	     "                      its events are COMMAND's then\n"
+	     "  -h, --help");
+}
+
+/* -1 to go on, or the exit status. */
+static int parse(struct holding *holding, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "break-time", required_argument, NULL, 't' },
+		{ "exclusive", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "length", required_argument, NULL, 'l' },
+		{ "offset", required_argument, NULL, 'o' },
+		{ "pass-fd", no_argument, NULL, 'p' },
+		{ 0 },
+	};
+	int option;
+
+	/* "+": the options of COMMAND are its own. */
+	while ((option = getopt_long(argc, argv, "+:hl:o:pt:x", options,
+				     NULL)) >= 0) {
+		switch (option) {
+		case 'x':
+			holding->attr.kind = HOLDFAST_EXCLUSIVE;
+			break;
+		case 't':
+			if (!seconds_parse(optarg, &holding->attr.break_ms))
+				return bad_usage("lease",
+						 "%s: not a break time",
+						 optarg);
+			break;
+		case 'o':
+			if (!size_parse(optarg, &holding->offset) ||
+			    holding->offset > INT64_MAX)
+				return bad_usage("lease", "%s: not an offset",
+						 optarg);
+			break;
+		case 'l':
+			if (!size_parse(optarg, &holding->length))
+				return bad_usage("lease", "%s: not a length",
+						 optarg);
+			holding->has_length = true;
+			break;
+		case 'p':
+			holding->pass_fd = true;
+			break;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			return bad_option("lease", option, argv);
+		}
+	}
+	return -1;
+}
+
+int cmd_lease(int argc, char **argv)
+{
+	struct holding holding = { .to = stdout };
+	int status = parse(&holding, argc, argv);
+
+	if (status >= 0)
+		return status;
+	argv += optind;
+	if (!*argv)
+		return bad_usage("lease", "no FILE");
+	holding.file = *argv++;
+	if (*argv) {
+		if (!strcmp(*argv, "--"))
+			argv++;
+		if (!*argv)
+			return bad_usage("lease", "no COMMAND after --");
+		holding.command = argv;
+		holding.to = stderr;
+	} else if (holding.pass_fd) {
+		return bad_usage("lease", "--pass-fd needs a COMMAND");
+	}
+	return run(&holding);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a lease, see event.h. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "event.h"
+#include "size.h"
+
+void print_acquired(FILE *to, const struct holdfast_query *query)
+{
+	char range[RANGE_ROOM];
+
+	fprintf(to,
+		"acquired lease %" PRIu64
+		": %s, bytes %s, break time %u.%03us\n",
+		(uint64_t)query->id, hf_kind_name(query->kind),
+		range_text(range, query->offset, query->length, true),
+		query->break_ms / 1000, query->break_ms % 1000);
+	fflush(to);
+}
+
+/* A process may have given itself a name that drives the terminal. */
+static void printable(char to[HOLDFAST_COMM_LEN + 1], const char *comm)
+{
+	int i;
+
+	for (i = 0; i < HOLDFAST_COMM_LEN && comm[i]; i++)
+		to[i] = isprint((unsigned char)comm[i]) ? comm[i] : '?';
+	to[i] = '\0';
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+}
+
+void print_event(FILE *to, const struct holdfast_event *event)
+{
+	char comm[HOLDFAST_COMM_LEN + 1];
+	char range[RANGE_ROOM];
+
+	printable(comm, event->comm);
+	fprintf(to, "%s: %s of bytes %s by %s (%" PRIu32 ")",
+		hf_event_name(event->type), hf_op_name(event->op),
+		range_text(range, event->offset, event->length, true), comm,
+		event->pid);
+	if (event->type == HOLDFAST_EVENT_BREAK) {
+		int64_t left = event->deadline_ns - monotonic_ns();
+
+		fprintf(to, ", fence in %.3fs", left > 0 ? left / 1e9 : 0.0);
+	}
+	fputc('\n', to);
+	fflush(to);
+}
+
+void print_lost(FILE *to, uint64_t count)
+{
+	fprintf(to, "lost: %" PRIu64 " events\n", count);
+	fflush(to);
+}
