@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Layout leases on file ranges: the ABI of /dev/holdfast.
+ *
+ * An open of /dev/holdfast becomes a lease with HOLDFAST_IOC_ACQUIRE. From
+ * then on the open file *is* the lease: mmap(2) gives memory that long-term
+ * pin users (RDMA memory regions, io_uring fixed buffers, VFIO) accept,
+ * poll(2) and read(2) give events, and the last close(2) ends the lease once
+ * nothing pins its pages any more.
+ *
+ * Every structure begins with its own size, so that it can grow: the kernel
+ * takes a smaller (older) one and a larger (newer) one whose tail is zero.
+ * Fields named __reserved must be zero.
+ */
+#ifndef _UAPI_LINUX_HOLDFAST_H
+#define _UAPI_LINUX_HOLDFAST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define HOLDFAST_DEVICE		"/dev/holdfast"
+#define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
+
+#define HOLDFAST_IOC_TYPE	0xBC
+
+/* Range edges are matched in units of this many bytes; see doc/semantics.md. */
+#define HOLDFAST_CHANGE_ALIGN	(2U << 20)
+
+/**
+ * enum holdfast_kind - what happens when a change meets the lease
+ * @HOLDFAST_BREAKABLE: the change waits until the consumers are gone, for at
+ *	most the break time
+ * @HOLDFAST_EXCLUSIVE: the change fails with ETXTBSY
+ */
+enum holdfast_kind {
+	HOLDFAST_BREAKABLE	= 1,
+	HOLDFAST_EXCLUSIVE	= 2,
+};
+
+/**
+ * enum holdfast_state - where a lease is in its life
+ * @HOLDFAST_UNBOUND: the open file is not a lease yet
+ * @HOLDFAST_ACQUIRING: pages are being looked up
+ * @HOLDFAST_ACTIVE: the block map of the range does not change
+ * @HOLDFAST_BREAKING: a change waits for the consumers, or is under way
+ * @HOLDFAST_BROKEN: the change is done, the mapping no longer shows the file
+ * @HOLDFAST_RELEASING: the holder ended the lease, consumers are left
+ * @HOLDFAST_ZOMBIE: nobody has the lease open or mapped, consumers are left
+ * @HOLDFAST_RELEASED: the holder ended the lease and nothing is left of it
+ */
+enum holdfast_state {
+	HOLDFAST_UNBOUND	= 0,
+	HOLDFAST_ACQUIRING	= 1,
+	HOLDFAST_ACTIVE		= 2,
+	HOLDFAST_BREAKING	= 3,
+	HOLDFAST_BROKEN		= 4,
+	HOLDFAST_RELEASING	= 5,
+	HOLDFAST_ZOMBIE		= 6,
+	HOLDFAST_RELEASED	= 7,
+};
+
+/**
+ * enum holdfast_op - the operation of a change
+ *
+ * HOLDFAST_OP_UNKNOWN is a change that came by an entry Holdfast has no name
+ * for; its range is the whole file.
+ */
+enum holdfast_op {
+	HOLDFAST_OP_UNKNOWN	= 0,
+	HOLDFAST_OP_TRUNCATE	= 1,
+	HOLDFAST_OP_PUNCH	= 2,
+	HOLDFAST_OP_COLLAPSE	= 3,
+	HOLDFAST_OP_INSERT	= 4,
+	HOLDFAST_OP_ZERO	= 5,
+	HOLDFAST_OP_UNSHARE	= 6,
+	HOLDFAST_OP_REFLINK	= 7,
+	HOLDFAST_OP_DEDUPE	= 8,
+};
+
+/**
+ * struct holdfast_acquire - HOLDFAST_IOC_ACQUIRE
+ * @size: sizeof(struct holdfast_acquire)
+ * @flags: must be zero
+ * @fd: the file, open for reading and writing
+ * @kind: enum holdfast_kind
+ * @offset: start of the range in bytes, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero. The range must end
+ *	at or before the end of the file rounded up to a page.
+ * @break_ms: break time in milliseconds; 0 means the module's default, and
+ *	more than the administrator's cap means the cap
+ * @__reserved: must be zero
+ * @id: out: the lease's number, never used again until the module is unloaded
+ *
+ * Binds the open /dev/holdfast to a range of a file. Holes are allocated and
+ * shared extents are unshared. Waits, interruptibly, for changes of the range
+ * that are under way.
+ *
+ * Return 0, or with nothing changed:
+ * EINVAL	@offset or @length unaligned, @length zero, unknown @kind,
+ *		@flags or @__reserved not zero, @size too small
+ * E2BIG	@size is larger than the kernel knows and the tail is not zero
+ * EOVERFLOW	@offset + @length is beyond the largest file
+ * ENXIO	the range ends beyond the end of the file
+ * EBADF	@fd is not an open file
+ * ENODEV	@fd is not a regular file
+ * EACCES	@fd is not open for both reading and writing
+ * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
+ * EOPNOTSUPP	the file is not on a filesystem and device that lend their
+ *		pages (XFS or ext4 mounted with -o dax)
+ * EBUSY	this open file is a lease already, or another tool (livepatch)
+ *		occupies one of the functions Holdfast must watch
+ * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
+ * ENOSPC	a hole in the range cannot be allocated (also EDQUOT, EIO from
+ *		the filesystem)
+ * EINTR	a signal came while a change was waited for
+ */
+struct holdfast_acquire {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 kind;
+	__u64 offset;
+	__u64 length;
+	__u32 break_ms;
+	__u32 __reserved;
+	__u64 id;
+};
+#define HOLDFAST_IOC_ACQUIRE	_IO(HOLDFAST_IOC_TYPE, 0x00)
+
+/**
+ * struct holdfast_release - HOLDFAST_IOC_RELEASE
+ * @size: sizeof(struct holdfast_release)
+ * @flags: must be zero
+ *
+ * Ends the lease without closing it: mappings of it are emptied and give
+ * SIGBUS from now on, and the call returns when nothing pins the pages any
+ * more. The open file can not become a lease again.
+ *
+ * Return 0, or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBADFD	the open file is not a lease
+ * EAGAIN	consumers are left and the file is open with O_NONBLOCK. The
+ *		release has begun: call again, or close.
+ * EINTR	a fatal signal came while consumers were waited for; as EAGAIN
+ */
+struct holdfast_release {
+	__u32 size;
+	__u32 flags;
+};
+#define HOLDFAST_IOC_RELEASE	_IO(HOLDFAST_IOC_TYPE, 0x01)
+
+/**
+ * struct holdfast_query - HOLDFAST_IOC_QUERY
+ * @size: sizeof(struct holdfast_query)
+ * @flags: must be zero
+ * @id: out: the lease's number, 0 while unbound
+ * @kind: out: enum holdfast_kind, 0 while unbound
+ * @state: out: enum holdfast_state
+ * @offset: out: start of the range in bytes
+ * @length: out: length of the range in bytes
+ * @break_ms: out: the break time that holds for this lease, in milliseconds
+ * @events_lost: out: events that were overwritten before they were read
+ * @deadline_ns: out: CLOCK_MONOTONIC time in ns at which the holder is fenced,
+ *	0 when no change waits
+ * @pinned: out: bytes of the range that something other than a page table
+ *	holds
+ *
+ * Return 0, or EINVAL, E2BIG as for HOLDFAST_IOC_ACQUIRE.
+ */
+struct holdfast_query {
+	__u32 size;
+	__u32 flags;
+	__u64 id;
+	__u32 kind;
+	__u32 state;
+	__u64 offset;
+	__u64 length;
+	__u32 break_ms;
+	__u32 events_lost;
+	__u64 deadline_ns;
+	__u64 pinned;
+};
+#define HOLDFAST_IOC_QUERY	_IO(HOLDFAST_IOC_TYPE, 0x02)
+
+/**
+ * enum holdfast_event_type - what an event says
+ * @HOLDFAST_EVENT_BREAK: a change met the lease. Let go of the consumers
+ *	before the deadline, or be fenced.
+ * @HOLDFAST_EVENT_CHANGED: that change has ended; the range can be leased
+ *	again
+ * @HOLDFAST_EVENT_FENCED: the deadline passed with consumers left; the
+ *	processes that mapped the lease were killed
+ */
+enum holdfast_event_type {
+	HOLDFAST_EVENT_BREAK	= 1,
+	HOLDFAST_EVENT_CHANGED	= 2,
+	HOLDFAST_EVENT_FENCED	= 3,
+};
+
+#define HOLDFAST_COMM_LEN	16
+
+/**
+ * struct holdfast_event - what read(2) of a lease returns, whole events only
+ * @size: bytes from this event to the next one in the buffer
+ * @type: enum holdfast_event_type
+ * @seq: number of this event of this lease, from 1; a gap means lost events
+ * @lease: the lease's number
+ * @op: enum holdfast_op of the change
+ * @pid: thread group id of the task that makes the change, as its reader sees
+ *	it (0 when it is not in the reader's pid namespace)
+ * @offset: start of the change in bytes
+ * @length: length of the change in bytes; ~0 is up to any end of the file
+ * @deadline_ns: CLOCK_MONOTONIC time in ns at which the holder is fenced
+ * @time_ns: CLOCK_MONOTONIC time in ns of the event
+ * @comm: name of the task that makes the change
+ *
+ * read(2) blocks until there is an event, unless O_NONBLOCK (EAGAIN); EINVAL
+ * when the buffer is too small for one; EBADFD before the lease is acquired.
+ * The events of a lease are one queue: who reads an event takes it.
+ */
+struct holdfast_event {
+	__u32 size;
+	__u32 type;
+	__u64 seq;
+	__u64 lease;
+	__u32 op;
+	__u32 pid;
+	__u64 offset;
+	__u64 length;
+	__u64 deadline_ns;
+	__u64 time_ns;
+	char comm[HOLDFAST_COMM_LEN];
+};
+
+/*
+ * mmap(2) of a lease: MAP_SHARED, offsets from the start of the range.
+ * EBADFD	not a lease, or the lease has been released
+ * EINVAL	MAP_PRIVATE
+ * EPERM	PROT_EXEC
+ * ENXIO	beyond the end of the range
+ */
+
+/*
+ * HOLDFAST_REPORT: a line that names the columns, then a line for each lease
+ * that the reader may see (his own; all with CAP_SYS_ADMIN). Columns are
+ * separated by one space and found by name: new ones may come anywhere. "-" is
+ * "none". Text columns escape space, tab, newline and backslash as \ooo.
+ *
+ *   id kind state backing pid uid comm major minor ino offset length pinned
+ *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
+ *   change_length mappers path
+ *
+ * kind		breakable, exclusive
+ * state	acquiring, active, breaking, broken, releasing, zombie
+ * backing	dax
+ * pid uid comm	who acquired the lease, pid as the reader sees it
+ * major minor ino	the file
+ * offset length pinned	bytes, as in struct holdfast_query
+ * age_ms	since the lease was acquired
+ * deadline_ms	from now to the fence, negative when it has passed
+ * op		truncate, punch, collapse, insert, zero, unshare, reflink,
+ *		dedupe, unknown: the change the lease meets, with its task and
+ *		range (change_length is - for a change that reaches to any end
+ *		of the file)
+ * mappers	pids of the processes that mapped the lease, comma separated
+ */
+
+#endif

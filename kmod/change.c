@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Layout changes of leased files, and the leases they break.
+ *
+ * A change begins where the VFS is entered (wrap.c), which knows the operation
+ * and the range, and ends when that call returns. In between the filesystem
+ * asks, with the inode's invalidate_lock held exclusively, whether pages are
+ * busy, as often as it takes: each time hf_change_break() marks the leases,
+ * tells the holders, and empties their mappings; the waiting is the
+ * filesystem's.
+ *
+ * Ranges are rounded out to HOLDFAST_CHANGE_ALIGN, because one DAX entry can be
+ * that large and the filesystem waits for whole entries.
+ */
+#include <linux/math.h>
+#include <linux/sched/signal.h>
+#include "holdfast.h"
+
+static_assert(HOLDFAST_CHANGE_ALIGN == PMD_SIZE);
+
+/**
+ * hf_change_init - describe a change by the current task
+ * @change: to be filled in
+ * @op: what it does
+ * @offset: where it begins, in bytes
+ * @length: how many bytes it takes away or replaces; 0: none; ~0: from @offset
+ *	to any end of the file
+ */
+void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
+		    u64 length)
+{
+	*change = (struct hf_change){
+		.task = current,
+		.info.op = op,
+		.info.offset = offset,
+		.info.length = length,
+		.first = round_down(offset, PMD_SIZE) >> PAGE_SHIFT,
+		.last = ULONG_MAX,
+		.nothing = !length,
+	};
+	if (length != ~0ULL)
+		change->last = (round_up(offset + length, PMD_SIZE) >>
+				PAGE_SHIFT) - 1;
+}
+
+void hf_change_info_get(struct hf_change_info *to,
+			const struct hf_change_info *from)
+{
+	*to = *from;
+	get_pid(to->tgid);
+}
+
+void hf_change_info_put(struct hf_change_info *info)
+{
+	put_pid(info->tgid);
+	info->tgid = NULL;
+}
+
+static struct hf_lease *hf_lease_first(struct hf_file *file, pgoff_t first,
+				       pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&file->leases, first, last);
+	return node ? container_of(node, struct hf_lease, range) : NULL;
+}
+
+static struct hf_lease *hf_lease_following(struct hf_lease *lease,
+					   pgoff_t first, pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_next(&lease->range, first, last);
+	return node ? container_of(node, struct hf_lease, range) : NULL;
+}
+
+#define hf_for_each_overlap(lease, file, first, last)		\
+	for (lease = hf_lease_first(file, first, last); lease;	\
+	     lease = hf_lease_following(lease, first, last))
+
+/* Called with file->lock held. */
+static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
+{
+	struct hf_lease *lease;
+
+	if (change->nothing)
+		return false;
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (lease->kind == HOLDFAST_EXCLUSIVE &&
+		    (lease->state == HOLDFAST_ACQUIRING ||
+		     lease->state == HOLDFAST_ACTIVE))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * hf_change_begin - a change is about to enter the filesystem
+ * @file: the file it changes
+ * @change: from hf_change_init(); stays in place until hf_change_end()
+ *
+ * From here on no lease of the range is taken. None is broken yet: the
+ * filesystem may still refuse the change.
+ *
+ * Return: 0, or -ETXTBSY when an exclusive lease is in the way (then there is
+ * nothing to end). An operation without a name is let in: its callers can not
+ * all take an error, so it breaks exclusive leases like others.
+ */
+int hf_change_begin(struct hf_file *file, struct hf_change *change)
+{
+	int err = 0;
+
+	spin_lock(&file->lock);
+	if (change->info.op != HOLDFAST_OP_UNKNOWN && hf_excluded(file, change))
+		err = -ETXTBSY;
+	else
+		list_add_tail(&change->node, &file->changes);
+	spin_unlock(&file->lock);
+	if (err)
+		return err;
+
+	change->info.tgid = get_pid(task_tgid(current));
+	get_task_comm(change->info.comm, current);
+	return 0;
+}
+
+/* Whether an exclusive lease is in the way of a change without a name. */
+bool hf_change_excluded(struct hf_file *file, const struct hf_change *change)
+{
+	bool excluded;
+
+	spin_lock(&file->lock);
+	excluded = hf_excluded(file, change);
+	spin_unlock(&file->lock);
+	return excluded;
+}
+
+/* The change of the current task that is under way, if any. */
+struct hf_change *hf_change_current(struct hf_file *file)
+{
+	struct hf_change *change, *found = NULL;
+
+	spin_lock(&file->lock);
+	list_for_each_entry(change, &file->changes, node) {
+		if (change->task == current) {
+			found = change;
+			break;
+		}
+	}
+	spin_unlock(&file->lock);
+	return found;
+}
+
+/* Whether a change of the range is under way. Called with file->lock held. */
+bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
+{
+	struct hf_change *change;
+
+	lockdep_assert_held(&file->lock);
+	list_for_each_entry(change, &file->changes, node) {
+		if (!change->nothing && change->first <= last &&
+		    change->last >= first)
+			return true;
+	}
+	return false;
+}
+
+/* Called with file->lock held. */
+static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
+{
+	lease->breaker = change;
+	lease->fenced = false;
+	lease->deadline = ktime_add_ms(ktime_get(), lease->break_ms);
+	lease->fence_at = lease->deadline;
+	hf_change_info_put(&lease->change);
+	hf_change_info_get(&lease->change, &change->info);
+	list_move_tail(&lease->break_node, &lease->file->breaking);
+	hf_event_push(lease, HOLDFAST_EVENT_BREAK);
+}
+
+/* Another change that waits for the lease. Called with file->lock held. */
+static struct hf_change *hf_break_heir(struct hf_lease *lease)
+{
+	struct hf_change *change;
+
+	list_for_each_entry(change, &lease->file->changes, node) {
+		if (change->entered && change->first <= lease->range.last &&
+		    change->last >= lease->range.start)
+			return change;
+	}
+	return NULL;
+}
+
+/*
+ * The change that broke the lease is over. Where it never got past the busy
+ * pages (it was interrupted, or refused) the range is as it was, and the lease
+ * as good as before, unless another change waits: that one inherits the break
+ * with its deadline. Called with file->lock held.
+ */
+static void hf_break_end(struct hf_lease *lease)
+{
+	lease->breaker = lease->settled ? NULL : hf_break_heir(lease);
+	if (lease->breaker) {
+		hf_change_info_put(&lease->change);
+		hf_change_info_get(&lease->change, &lease->breaker->info);
+		return;
+	}
+	lease->deadline = 0;
+	list_del_init(&lease->break_node);
+	if (lease->state == HOLDFAST_BREAKING)
+		WRITE_ONCE(lease->state, lease->settled ? HOLDFAST_BROKEN :
+							  HOLDFAST_ACTIVE);
+	hf_event_push(lease, HOLDFAST_EVENT_CHANGED);
+}
+
+/* Called with file->lock held; true if the lease has mappings to empty. */
+static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
+{
+	switch (lease->state) {
+	case HOLDFAST_ACQUIRING:
+		/* Its holder finds out, and starts again. */
+		WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+		return false;
+	case HOLDFAST_ACTIVE:
+		WRITE_ONCE(lease->state, HOLDFAST_BREAKING);
+		hf_break_begin(lease, change);
+		return true;
+	case HOLDFAST_RELEASING:
+	case HOLDFAST_ZOMBIE:
+		/* Nothing mapped, but consumers: a deadline for those. */
+		if (!lease->breaker)
+			hf_break_begin(lease, change);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/**
+ * hf_change_break - break the leases that a change meets
+ * @file: the file; its inode's invalidate_lock is held exclusively
+ * @change: begun
+ *
+ * On return no page table has a page of the range through a lease, and none
+ * gets one until the change has ended. May be called again for the same
+ * change: a lease is told once.
+ */
+void hf_change_break(struct hf_file *file, struct hf_change *change)
+{
+	struct hf_lease *lease, *next;
+	LIST_HEAD(zap);
+
+	spin_lock(&file->lock);
+	change->entered = true;
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (hf_break_lease(lease, change)) {
+			kref_get(&lease->kref);
+			list_add_tail(&lease->zap_node, &zap);
+		}
+	}
+	hf_fence_schedule(file);
+	spin_unlock(&file->lock);
+
+	list_for_each_entry_safe(lease, next, &zap, zap_node) {
+		hf_unmap(lease, lease->range.start, lease->range.last);
+		list_del(&lease->zap_node);
+		hf_lease_put(lease);
+	}
+}
+
+/**
+ * hf_change_busy_page - a leased page that the change has to wait for
+ * @file: the file; its inode's invalidate_lock is held exclusively
+ * @change: after hf_change_break()
+ *
+ * Kernels before 6.15 do not look for busy pages when no process maps the
+ * file (DAX pages were thought to be pinned through mappings only), but the
+ * consumers of a lease need none.
+ */
+struct page *hf_change_busy_page(struct hf_file *file,
+				 const struct hf_change *change)
+{
+	struct hf_lease *lease, *next;
+	struct page *page = NULL;
+	LIST_HEAD(look);
+
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (!hf_lease_has_pages(lease))
+			continue;
+		kref_get(&lease->kref);
+		list_add_tail(&lease->zap_node, &look);
+	}
+	spin_unlock(&file->lock);
+
+	list_for_each_entry_safe(lease, next, &look, zap_node) {
+		if (!page)
+			page = hf_runs_busy_page(&lease->runs, change->first,
+						 change->last, NULL);
+		list_del(&lease->zap_node);
+		hf_lease_put(lease);
+	}
+	return page;
+}
+
+/**
+ * hf_change_passed - the filesystem found no busy page
+ * @file: the file; its inode's invalidate_lock is held exclusively
+ * @change: what it goes on to do, still with the lock
+ *
+ * The leases lose the range now; whoever leases it again faults, and so waits
+ * for the lock.
+ */
+void hf_change_passed(struct hf_file *file, struct hf_change *change)
+{
+	struct hf_lease *lease;
+
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, change->first, change->last)
+		WRITE_ONCE(lease->settled, true);
+	spin_unlock(&file->lock);
+}
+
+/**
+ * hf_change_end - a change has returned from the filesystem
+ * @file: the file
+ * @change: begun
+ */
+void hf_change_end(struct hf_file *file, struct hf_change *change)
+{
+	struct hf_lease *lease, *next;
+
+	spin_lock(&file->lock);
+	list_del(&change->node);
+	list_for_each_entry_safe(lease, next, &file->breaking, break_node) {
+		if (lease->breaker == change)
+			hf_break_end(lease);
+	}
+	spin_unlock(&file->lock);
+	hf_change_info_put(&change->info);
+	wake_up_all(&file->wait);
+}

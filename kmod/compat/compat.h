@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels Holdfast runs on. Nothing outside this
+ * folder looks at a version.
+ *
+ * The dividing line is 6.15: until then a DAX page that is idle has a
+ * reference count of 1, page tables hold none, and a filesystem asks
+ * dax_layout_busy_page() for a busy page and waits by itself; since then an
+ * idle page has a count of 0, page tables hold references, and the filesystem
+ * calls dax_break_layout().
+ */
+#ifndef HF_COMPAT_H
+#define HF_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "Holdfast needs Linux 6.1 or later"
+#endif
+#ifdef CONFIG_PREEMPT_RT
+#error "Holdfast takes spinlocks in kprobe handlers: no PREEMPT_RT"
+#endif
+#ifndef CONFIG_X86_64
+#error "Holdfast diverts calls in the x86-64 way only"
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+/* Filesystems call dax_break_layout(), and GUP refuses fs-dax folios itself. */
+#define HF_DAX_BREAK_LAYOUT 1
+#else
+#include <linux/pfn_t.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void hf_vm_flags_mod(struct vm_area_struct *vma,
+				   unsigned long set, unsigned long clear)
+{
+	vma->vm_flags = (vma->vm_flags & ~clear) | set;
+}
+
+/* The mapping of owners that the file's mount uses. */
+static inline struct user_namespace *hf_file_idmap(struct file *file)
+{
+	return file_mnt_user_ns(file);
+}
+
+#define HF_IDMAP struct user_namespace
+#else
+static inline void hf_vm_flags_mod(struct vm_area_struct *vma,
+				   unsigned long set, unsigned long clear)
+{
+	vm_flags_mod(vma, set, clear);
+}
+
+static inline struct mnt_idmap *hf_file_idmap(struct file *file)
+{
+	return file_mnt_idmap(file);
+}
+
+#define HF_IDMAP struct mnt_idmap
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/* Faults hold the mmap lock only: there are no VMA locks yet. */
+static inline void hf_release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#else
+static inline void hf_release_fault_lock(struct vm_fault *vmf)
+{
+	release_fault_lock(vmf);
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+static inline long hf_gup_pin(unsigned long start, unsigned long nr,
+			      unsigned int flags, struct page **pages)
+{
+	return pin_user_pages(start, nr, flags, pages, NULL);
+}
+#else
+static inline long hf_gup_pin(unsigned long start, unsigned long nr,
+			      unsigned int flags, struct page **pages)
+{
+	return pin_user_pages(start, nr, flags, pages);
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define HF_DELEGATED_INODE struct inode *
+#else
+#define HF_DELEGATED_INODE struct delegated_inode
+#endif
+
+#ifdef HF_DAX_BREAK_LAYOUT
+/* Something other than page tables holds the page. */
+static inline bool hf_page_busy(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_ref_count(folio) > folio_mapcount(folio);
+}
+
+/* What the kernel wakes with wake_up_var() when the page becomes idle. */
+static inline void *hf_page_idle_var(struct page *page)
+{
+	return &page_folio(page)->page;
+}
+
+/*
+ * Maps the page where the fault was. The caller makes sure that the page is
+ * the file's for as long as this takes; like fs/dax.c, it lends the page,
+ * whose count may be 0, a reference for that time.
+ */
+static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	struct folio *folio = page_folio(page);
+	vm_fault_t ret;
+
+	folio_ref_inc(folio);
+	ret = vmf_insert_page_mkwrite(vmf, page,
+				      vmf->flags & FAULT_FLAG_WRITE);
+	folio_put(folio);
+	return ret;
+}
+#else
+static inline bool hf_page_busy(struct page *page)
+{
+	return page_ref_count(page) > 1;
+}
+
+static inline void *hf_page_idle_var(struct page *page)
+{
+	return &page->_refcount;
+}
+
+static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
+{
+	return vmf_insert_mixed(vmf->vma, vmf->address,
+				__pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP));
+}
+#endif
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/holdfast: the file operations of a lease.
+ */
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "holdfast.h"
+
+static int hf_open(struct inode *inode, struct file *filp)
+{
+	struct hf_lease *lease = hf_lease_new(inode);
+
+	if (!lease)
+		return -ENOMEM;
+	filp->private_data = lease;
+	/* Its own mappings, so that a break can empty them. */
+	filp->f_mapping = &lease->mapping;
+	filp->f_wb_err = filemap_sample_wb_err(filp->f_mapping);
+	return stream_open(inode, filp);
+}
+
+static int hf_close(struct inode *inode, struct file *filp)
+{
+	hf_lease_close(filp->private_data);
+	return 0;
+}
+
+static ssize_t hf_read(struct file *filp, char __user *buf, size_t size,
+		       loff_t *pos)
+{
+	struct hf_lease *lease = filp->private_data;
+
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	return hf_event_read(lease, buf, size, filp->f_flags & O_NONBLOCK);
+}
+
+static __poll_t hf_poll(struct file *filp, poll_table *wait)
+{
+	struct hf_lease *lease = filp->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(filp, &lease->wait, wait);
+	if (READ_ONCE(lease->events.nr))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		mask |= EPOLLHUP;
+	return mask;
+}
+
+static int hf_fasync(int fd, struct file *filp, int on)
+{
+	struct hf_lease *lease = filp->private_data;
+
+	return fasync_helper(fd, filp, on, &lease->fasync);
+}
+
+/* Remembers the process for the fence. */
+static int hf_add_mapper(struct hf_lease *lease)
+{
+	struct hf_mapper *mapper, *next, *new;
+
+	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->tgid = get_pid(task_tgid(current));
+	spin_lock(&lease->file->lock);
+	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
+		if (mapper->tgid == new->tgid || !pid_has_task(mapper->tgid,
+							       PIDTYPE_TGID)) {
+			list_del(&mapper->node);
+			put_pid(mapper->tgid);
+			kfree(mapper);
+		}
+	}
+	list_add_tail(&new->node, &lease->mappers);
+	spin_unlock(&lease->file->lock);
+	return 0;
+}
+
+static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct hf_lease *lease = filp->private_data;
+	int err;
+
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	switch (READ_ONCE(lease->state)) {
+	case HOLDFAST_RELEASING:
+	case HOLDFAST_RELEASED:
+		return -EBADFD;
+	default:
+		break;
+	}
+	err = hf_map(lease, vma);
+	if (err)
+		return err;
+	return hf_add_mapper(lease);
+}
+
+static int hf_ioctl_acquire(struct file *filp, void *arg)
+{
+	return hf_lease_acquire(filp->private_data, arg);
+}
+
+static int hf_ioctl_release(struct file *filp, void *arg)
+{
+	struct holdfast_release *args = arg;
+
+	if (args->flags)
+		return -EINVAL;
+	return hf_lease_release(filp->private_data, filp->f_flags & O_NONBLOCK);
+}
+
+static int hf_ioctl_query(struct file *filp, void *arg)
+{
+	struct hf_lease *lease = filp->private_data;
+	struct holdfast_query *args = arg;
+	struct holdfast_query query = { .size = args->size };
+
+	if (args->flags)
+		return -EINVAL;
+	if (hf_lease_bound(lease)) {
+		struct hf_file *file = lease->file;
+
+		query.id = lease->id;
+		query.kind = lease->kind;
+		query.offset = hf_lease_offset(lease);
+		query.length = hf_lease_pages(lease) << PAGE_SHIFT;
+		query.break_ms = lease->break_ms;
+		spin_lock(&file->lock);
+		query.state = lease->state;
+		query.events_lost = lease->events.lost;
+		query.deadline_ns = ktime_to_ns(lease->deadline);
+		spin_unlock(&file->lock);
+		query.pinned = hf_lease_pinned(lease);
+	}
+	*args = query;
+	return 0;
+}
+
+union hf_ioctl_args {
+	u32 size;
+	struct holdfast_acquire acquire;
+	struct holdfast_release release;
+	struct holdfast_query query;
+};
+
+struct hf_ioctl_op {
+	size_t size;		/* of the structure today */
+	size_t min_size;	/* as of the first release */
+	int (*run)(struct file *filp, void *args);
+};
+
+#define HF_IOCTL(nr, type, last, function)			\
+	[_IOC_NR(nr)] = {					\
+		.size = sizeof(struct type),			\
+		.min_size = offsetofend(struct type, last),	\
+		.run = function,				\
+	}
+
+static const struct hf_ioctl_op hf_ioctl_ops[] = {
+	HF_IOCTL(HOLDFAST_IOC_ACQUIRE, holdfast_acquire, id, hf_ioctl_acquire),
+	HF_IOCTL(HOLDFAST_IOC_RELEASE, holdfast_release, flags,
+		 hf_ioctl_release),
+	HF_IOCTL(HOLDFAST_IOC_QUERY, holdfast_query, pinned, hf_ioctl_query),
+};
+
+static long hf_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	void __user *uarg = (void __user *)arg;
+	const struct hf_ioctl_op *op;
+	union hf_ioctl_args args = {};
+	u32 size;
+	int err;
+
+	if (_IOC_TYPE(cmd) != HOLDFAST_IOC_TYPE || _IOC_SIZE(cmd) ||
+	    _IOC_DIR(cmd) != _IOC_NONE ||
+	    _IOC_NR(cmd) >= ARRAY_SIZE(hf_ioctl_ops))
+		return -ENOTTY;
+	op = &hf_ioctl_ops[_IOC_NR(cmd)];
+	if (get_user(size, (u32 __user *)uarg))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	err = copy_struct_from_user(&args, op->size, uarg, size);
+	if (err)
+		return err;
+	err = op->run(filp, &args);
+	if (err)
+		return err;
+	if (copy_to_user(uarg, &args, min_t(size_t, size, op->size)))
+		return -EFAULT;
+	return 0;
+}
+
+static void hf_show_fdinfo(struct seq_file *m, struct file *filp)
+{
+	hf_report_fdinfo(m, filp->private_data);
+}
+
+const struct file_operations hf_fops = {
+	.owner = THIS_MODULE,
+	.open = hf_open,
+	.release = hf_close,
+	.read = hf_read,
+	.poll = hf_poll,
+	.fasync = hf_fasync,
+	.mmap = hf_mmap,
+	.unlocked_ioctl = hf_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = hf_show_fdinfo,
+};

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Holdfast, inside. One object a file:
+ *
+ *   lease.c	a lease: the open /dev/holdfast bound to a range of a file
+ *   file.c	a leased file: all leases and all changes of one inode
+ *   change.c	a layout change of such a file, and the breaks it causes
+ *   pin.c	which pages a lease covers, and whether something holds them
+ *   map.c	mappings of a lease
+ *   event.c	what the holder is told
+ *   fence.c	what happens at the deadline
+ *   probe.c	how calls into the kernel reach wrap.c and gup.c
+ *   report.c	what the administrator sees
+ *
+ * doc/locking.md has the locks and their order.
+ */
+#ifndef HOLDFAST_H
+#define HOLDFAST_H
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/holdfast.h>
+#include <linux/interval_tree.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/rhashtable.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/wait_bit.h>
+#include <linux/workqueue.h>
+#include "compat/compat.h"
+
+/* A change as holders and administrators hear of it; may outlive its task. */
+struct hf_change_info {
+	enum holdfast_op op;
+	u64 offset, length;		/* what was asked for; ~0: to any end */
+	struct pid *tgid;
+	char comm[TASK_COMM_LEN];
+};
+
+/* A change under way: of one inode, by one task, within one system call. */
+struct hf_change {
+	struct list_head node;		/* hf_file.changes */
+	struct task_struct *task;	/* to compare with current only */
+	struct hf_change_info info;
+	pgoff_t first, last;		/* what can break: rounded out to PMDs */
+	bool nothing;			/* takes no block away (an extend) */
+	bool entered;			/* the filesystem waits, or has the lock */
+	bool until_passed;		/* a stray one; see wrap.c */
+};
+
+/* A file that has leases. Found by inode, in RCU. */
+struct hf_file {
+	struct rhash_head hash;
+	struct inode *inode;		/* the leases hold it */
+	refcount_t ref;
+	spinlock_t lock;
+	struct rb_root_cached leases;	/* by page index; lock */
+	struct list_head changes;	/* lock */
+	struct list_head breaking;	/* leases with a deadline; lock */
+	wait_queue_head_t wait;		/* a change ended, a lease moved on */
+	struct delayed_work fence;
+	struct rcu_work free;
+};
+
+struct hf_run {
+	pgoff_t index;			/* in the file */
+	unsigned long pfn;
+};
+
+/* Pages of a range: run i goes up to the index of run i + 1. */
+struct hf_runs {
+	struct hf_run *run;
+	unsigned int nr, max;
+	pgoff_t end;
+};
+
+#define HF_EVENTS 4
+
+struct hf_event {
+	u64 seq;
+	u32 type;
+	struct hf_change_info change;
+	ktime_t time, deadline;
+};
+
+struct hf_events {
+	struct hf_event ring[HF_EVENTS];
+	u64 seq;			/* of the newest */
+	u8 first, nr;
+	u32 lost;
+};
+
+/* A process that mapped the lease. */
+struct hf_mapper {
+	struct list_head node;
+	struct pid *tgid;
+};
+
+struct hf_lease {
+	struct kref kref;		/* the open file, or the zombie */
+	struct mutex mutex;		/* one acquire or release at a time */
+	struct mutex read_mutex;	/* one reader at a time */
+
+	/* Constant from acquire on. */
+	u64 id;				/* 0: none of the others is valid */
+	enum holdfast_kind kind;
+	struct hf_file *file;
+	struct file *target;
+	const struct cred *cred;	/* who acquired, and is charged */
+	struct pid *tgid;
+	char comm[TASK_COMM_LEN];
+	unsigned int break_ms;
+	ktime_t acquired;
+	struct hf_runs runs;		/* valid from HOLDFAST_ACTIVE on */
+
+	/* Under file->lock. */
+	struct interval_tree_node range;	/* in pages, last included */
+	enum holdfast_state state;	/* also: see map.c */
+	bool settled;			/* a change took the pages */
+	bool fenced;
+	ktime_t deadline;
+	ktime_t fence_at;		/* when to look whether to fence */
+	struct hf_change *breaker;	/* in file->changes, or NULL */
+	struct hf_change_info change;
+	struct list_head break_node;	/* file->breaking */
+	struct list_head mappers;
+	struct hf_events events;
+
+	struct list_head zap_node;	/* the target's invalidate_lock */
+	wait_queue_head_t wait;		/* events */
+	struct fasync_struct *fasync;
+	struct address_space mapping;	/* of the lease's own mappings */
+
+	/* Zombies: woken when the busy page that was found becomes idle. */
+	struct delayed_work reap;
+	struct wait_bit_queue_entry idle_wait;
+	pgoff_t busy_index;		/* nothing below it is busy */
+	struct rcu_head rcu;
+};
+
+static inline u64 hf_lease_offset(const struct hf_lease *lease)
+{
+	return (u64)lease->range.start << PAGE_SHIFT;
+}
+
+/*
+ * Whether the runs are pages of the file. Called with file->lock held, or where
+ * a stale answer does no harm.
+ */
+static inline bool hf_lease_has_pages(const struct hf_lease *lease)
+{
+	switch (READ_ONCE(lease->state)) {
+	case HOLDFAST_ACTIVE:
+	case HOLDFAST_BREAKING:
+	case HOLDFAST_RELEASING:
+	case HOLDFAST_ZOMBIE:
+		return !READ_ONCE(lease->settled);
+	default:
+		return false;
+	}
+}
+
+/* The lease exists; what is constant from acquire on may be read. */
+static inline bool hf_lease_bound(const struct hf_lease *lease)
+{
+	return smp_load_acquire(&lease->id);
+}
+
+static inline u64 hf_lease_pages(const struct hf_lease *lease)
+{
+	return lease->range.last - lease->range.start + 1;
+}
+
+/* main.c */
+extern struct workqueue_struct *hf_wq;
+unsigned int hf_break_ms(unsigned int asked);
+
+/* dev.c */
+extern const struct file_operations hf_fops;
+
+/* lease.c */
+struct hf_lease *hf_lease_new(struct inode *host);
+int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
+int hf_lease_release(struct hf_lease *lease, bool nonblock);
+void hf_lease_close(struct hf_lease *lease);
+void hf_lease_put(struct hf_lease *lease);
+struct hf_lease *hf_lease_next(unsigned long *id);
+u64 hf_lease_pinned(struct hf_lease *lease);
+bool hf_lease_visible(const struct hf_lease *lease);
+
+/* file.c */
+int hf_files_init(void);
+void hf_files_exit(void);
+bool hf_inode_leased(const struct inode *inode);
+struct hf_file *hf_file_find(const struct inode *inode);
+struct hf_file *hf_file_get(struct inode *inode);
+void hf_file_put(struct hf_file *file);
+
+/* change.c */
+void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
+		    u64 length);
+int hf_change_begin(struct hf_file *file, struct hf_change *change);
+void hf_change_end(struct hf_file *file, struct hf_change *change);
+struct hf_change *hf_change_current(struct hf_file *file);
+bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
+void hf_change_break(struct hf_file *file, struct hf_change *change);
+void hf_change_passed(struct hf_file *file, struct hf_change *change);
+struct page *hf_change_busy_page(struct hf_file *file,
+				 const struct hf_change *change);
+bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
+void hf_change_info_get(struct hf_change_info *to,
+			const struct hf_change_info *from);
+void hf_change_info_put(struct hf_change_info *info);
+
+/* pin.c */
+int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
+		    pgoff_t last);
+void hf_runs_free(struct hf_runs *runs);
+unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
+struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
+			       pgoff_t last, pgoff_t *index);
+u64 hf_runs_count_busy(const struct hf_runs *runs);
+
+/* map.c */
+int hf_map(struct hf_lease *lease, struct vm_area_struct *vma);
+bool hf_vma_is_lease(const struct vm_area_struct *vma);
+void hf_unmap(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+
+/* event.c */
+void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type);
+ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
+		      bool nonblock);
+void hf_events_free(struct hf_lease *lease);
+
+/* fence.c */
+void hf_fence_work(struct work_struct *work);
+void hf_fence_schedule(struct hf_file *file);
+
+/* probe.c */
+int hf_probes_init(void);
+void hf_probes_exit(void);
+int hf_probes_arm(void);
+void hf_probes_disarm(void);
+void hf_probes_stay(void);
+void hf_probes_leave(void);
+
+/* A call that hf_probes let through, once; lives on the caller's stack. */
+struct hf_pass {
+	struct hlist_node node;
+	struct task_struct *task;
+	unsigned int probe;
+	bool used;
+};
+
+void hf_pass_begin(struct hf_pass *pass, unsigned int probe);
+void hf_pass_end(struct hf_pass *pass);
+
+/* Calls a probed function itself, not the function that stands before it. */
+#define HF_PASS(probe, call)					\
+({								\
+	struct hf_pass __pass;					\
+	typeof(call) __ret;					\
+								\
+	hf_pass_begin(&__pass, probe);				\
+	__ret = (call);						\
+	hf_pass_end(&__pass);					\
+	__ret;							\
+})
+
+/* report.c */
+int hf_report_init(void);
+void hf_report_exit(void);
+void hf_report_fdinfo(struct seq_file *m, struct hf_lease *lease);
+const char *hf_op_name(enum holdfast_op op);
+
+#endif

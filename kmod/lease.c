@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A lease, from the open of /dev/holdfast to the last pin.
+ *
+ * The open file owns one reference, which close hands to the zombie if
+ * consumers are left. Whoever finds a lease through its file's tree (under
+ * file->lock) or through hf_leases (in RCU) takes another for as long as he
+ * looks.
+ */
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
+#include <linux/sched/user.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+#include "holdfast.h"
+
+/* How often to look at a zombie whose pages' wake-up does not come. */
+#define HF_REAP_AGAIN HZ
+
+/* All leases by number, for the report. */
+static DEFINE_XARRAY(hf_leases);
+static atomic64_t hf_lease_ids;
+
+static void hf_reap_work(struct work_struct *work);
+static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
+			int sync, void *arg);
+
+/**
+ * hf_lease_new - an unbound lease
+ * @host: inode of the open device, for the lease's own address space
+ */
+struct hf_lease *hf_lease_new(struct inode *host)
+{
+	struct hf_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL_ACCOUNT);
+
+	if (!lease)
+		return NULL;
+	kref_init(&lease->kref);
+	mutex_init(&lease->mutex);
+	mutex_init(&lease->read_mutex);
+	INIT_LIST_HEAD(&lease->break_node);
+	INIT_LIST_HEAD(&lease->mappers);
+	init_waitqueue_head(&lease->wait);
+	INIT_DELAYED_WORK(&lease->reap, hf_reap_work);
+	address_space_init_once(&lease->mapping);
+	init_rwsem(&lease->mapping.invalidate_lock);
+	lease->mapping.host = host;
+	lease->mapping.a_ops = &empty_aops;
+	return lease;
+}
+
+static void hf_lease_free(struct kref *kref)
+{
+	struct hf_lease *lease = container_of(kref, struct hf_lease, kref);
+	struct hf_mapper *mapper, *next;
+
+	hf_events_free(lease);
+	hf_change_info_put(&lease->change);
+	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
+		put_pid(mapper->tgid);
+		kfree(mapper);
+	}
+	hf_runs_free(&lease->runs);
+	put_pid(lease->tgid);
+	if (lease->cred)
+		put_cred(lease->cred);
+	if (lease->file)
+		hf_file_put(lease->file);
+	if (lease->target)
+		fput(lease->target);
+	kfree_rcu(lease, rcu);
+}
+
+void hf_lease_put(struct hf_lease *lease)
+{
+	kref_put(&lease->kref, hf_lease_free);
+}
+
+/* The next lease from number *@id on, with a reference; advances *@id. */
+struct hf_lease *hf_lease_next(unsigned long *id)
+{
+	struct hf_lease *lease;
+
+	rcu_read_lock();
+	for (lease = xa_find(&hf_leases, id, ULONG_MAX, XA_PRESENT);
+	     lease && !kref_get_unless_zero(&lease->kref);
+	     lease = xa_find_after(&hf_leases, id, ULONG_MAX, XA_PRESENT))
+		;
+	rcu_read_unlock();
+	return lease;
+}
+
+/* The report shows a lease to who took it, and to administrators. */
+bool hf_lease_visible(const struct hf_lease *lease)
+{
+	return uid_eq(lease->cred->uid, current_uid()) ||
+	       capable(CAP_SYS_ADMIN);
+}
+
+static int hf_charge(struct hf_lease *lease, u64 pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	atomic_long_t *locked = &lease->cred->user->locked_vm;
+	long was = atomic_long_read(locked);
+
+	do {
+		if (was + pages > limit && !capable(CAP_IPC_LOCK))
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(locked, &was, was + pages));
+	return 0;
+}
+
+static void hf_uncharge(struct hf_lease *lease, u64 pages)
+{
+	atomic_long_sub(pages, &lease->cred->user->locked_vm);
+}
+
+/* These filesystems, on DAX, wait for busy pages before each layout change. */
+static bool hf_file_lends_pages(struct file *target)
+{
+	struct inode *inode = file_inode(target);
+
+	return IS_DAX(inode) && (inode->i_sb->s_magic == XFS_SUPER_MAGIC ||
+				 inode->i_sb->s_magic == EXT4_SUPER_MAGIC);
+}
+
+static bool hf_may_exclude(struct file *target)
+{
+	return vfsuid_eq_kuid(i_uid_into_vfsuid(hf_file_idmap(target),
+						file_inode(target)),
+			      current_fsuid()) ||
+	       capable(CAP_LEASE);
+}
+
+static int hf_acquire_check_target(struct file *target,
+				   const struct holdfast_acquire *args)
+{
+	struct inode *inode = file_inode(target);
+
+	if (!S_ISREG(inode->i_mode))
+		return -ENODEV;
+	if ((target->f_mode & (FMODE_READ | FMODE_WRITE)) !=
+	    (FMODE_READ | FMODE_WRITE))
+		return -EACCES;
+	if (!hf_file_lends_pages(target))
+		return -EOPNOTSUPP;
+	if (args->offset + args->length > inode->i_sb->s_maxbytes)
+		return -EOVERFLOW;
+	if (args->offset + args->length >
+	    round_up((u64)i_size_read(inode), PAGE_SIZE))
+		return -ENXIO;
+	if (args->kind == HOLDFAST_EXCLUSIVE && !hf_may_exclude(target))
+		return -EPERM;
+	return 0;
+}
+
+static int hf_acquire_check_args(const struct holdfast_acquire *args)
+{
+	u64 end;
+
+	if (args->flags || args->__reserved || !args->length ||
+	    !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->length))
+		return -EINVAL;
+	if (args->kind != HOLDFAST_BREAKABLE &&
+	    args->kind != HOLDFAST_EXCLUSIVE)
+		return -EINVAL;
+	if (check_add_overflow(args->offset, args->length, &end))
+		return -EOVERFLOW;
+	return 0;
+}
+
+/* Enters the file's tree, unless a change of the range is under way. */
+static bool hf_lease_enter(struct hf_lease *lease)
+{
+	struct hf_file *file = lease->file;
+	bool enter;
+
+	spin_lock(&file->lock);
+	enter = !hf_change_overlaps(file, lease->range.start,
+				    lease->range.last);
+	if (enter) {
+		lease->settled = false;
+		WRITE_ONCE(lease->state, HOLDFAST_ACQUIRING);
+		interval_tree_insert(&lease->range, &file->leases);
+	}
+	spin_unlock(&file->lock);
+	return enter;
+}
+
+/* Leaves the tree; the pages are anybody's from now on. */
+static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state state)
+{
+	struct hf_file *file = lease->file;
+
+	spin_lock(&file->lock);
+	interval_tree_remove(&lease->range, &file->leases);
+	list_del_init(&lease->break_node);
+	lease->breaker = NULL;
+	lease->deadline = 0;
+	WRITE_ONCE(lease->state, state);
+	spin_unlock(&file->lock);
+	wake_up_all(&file->wait);
+}
+
+/*
+ * Finds the pages. The lease is in the tree meanwhile: what a change takes away
+ * before all are found makes it start again, after that change.
+ */
+static int hf_lease_collect(struct hf_lease *lease)
+{
+	struct hf_file *file = lease->file;
+	bool broken;
+	int err;
+
+	do {
+		err = wait_event_interruptible(file->wait,
+					       hf_lease_enter(lease));
+		if (err)
+			return err;
+		err = hf_runs_collect(&lease->runs, lease->target,
+				      lease->range.start, lease->range.last);
+		spin_lock(&file->lock);
+		broken = lease->state != HOLDFAST_ACQUIRING;
+		if (!err && !broken)
+			WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
+		spin_unlock(&file->lock);
+		if (err || broken) {
+			hf_lease_leave(lease, HOLDFAST_UNBOUND);
+			hf_runs_free(&lease->runs);
+		}
+	} while (broken && err != -EINTR);
+	return err;
+}
+
+static int hf_lease_bind(struct hf_lease *lease, struct file *target,
+			 const struct holdfast_acquire *args)
+{
+	u64 id = atomic64_inc_return(&hf_lease_ids);
+	u64 pages = args->length >> PAGE_SHIFT;
+	int err;
+
+	lease->target = target;
+	lease->kind = args->kind;
+	lease->break_ms = hf_break_ms(args->break_ms);
+	lease->range.start = args->offset >> PAGE_SHIFT;
+	lease->range.last = lease->range.start + pages - 1;
+	lease->cred = get_current_cred();
+	lease->tgid = get_pid(task_tgid(current));
+	get_task_comm(lease->comm, current);
+	lease->acquired = ktime_get();
+
+	err = hf_charge(lease, pages);
+	if (err)
+		goto forget;
+	err = hf_probes_arm();
+	if (err)
+		goto uncharge;
+	lease->file = hf_file_get(file_inode(target));
+	if (IS_ERR(lease->file)) {
+		err = PTR_ERR(lease->file);
+		goto disarm;
+	}
+	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
+	if (err)
+		goto put_file;
+	err = hf_lease_collect(lease);
+	if (err)
+		goto unreserve;
+	/* From here on whoever has the file open, and the report, finds it. */
+	smp_store_release(&lease->id, id);
+	xa_store(&hf_leases, id, lease, GFP_KERNEL);
+	return 0;
+
+unreserve:
+	xa_release(&hf_leases, id);
+put_file:
+	hf_file_put(lease->file);
+disarm:
+	lease->file = NULL;
+	hf_probes_disarm();
+uncharge:
+	hf_uncharge(lease, pages);
+forget:
+	put_pid(lease->tgid);
+	lease->tgid = NULL;
+	put_cred(lease->cred);
+	lease->cred = NULL;
+	lease->target = NULL;
+	return err;
+}
+
+/* HOLDFAST_IOC_ACQUIRE; the errors are in the ABI header. */
+int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args)
+{
+	struct file *target;
+	int err;
+
+	err = hf_acquire_check_args(args);
+	if (err)
+		return err;
+	target = fget(args->fd);
+	if (!target)
+		return -EBADF;
+	err = hf_acquire_check_target(target, args);
+	if (err)
+		goto put_target;
+
+	if (mutex_lock_interruptible(&lease->mutex)) {
+		err = -ERESTARTSYS;
+		goto put_target;
+	}
+	err = hf_lease_bound(lease) ? -EBUSY :
+				      hf_lease_bind(lease, target, args);
+	mutex_unlock(&lease->mutex);
+	if (err)
+		goto put_target;
+	args->id = lease->id;
+	return 0;
+
+put_target:
+	fput(target);
+	return err;
+}
+
+/* The first page that consumers hold, or NULL. */
+static struct page *hf_lease_busy_page(struct hf_lease *lease)
+{
+	if (READ_ONCE(lease->settled))
+		return NULL;
+	return hf_runs_busy_page(&lease->runs,
+				 max(lease->busy_index, lease->range.start),
+				 lease->range.last, &lease->busy_index);
+}
+
+/* Nothing pins the pages any more: undoes hf_lease_bind(). */
+static void hf_lease_unbind(struct hf_lease *lease)
+{
+	hf_lease_leave(lease, HOLDFAST_RELEASED);
+	xa_erase(&hf_leases, lease->id);
+	hf_uncharge(lease, hf_lease_pages(lease));
+	hf_probes_disarm();
+}
+
+/* No fault brings pages back from here on. */
+static void hf_lease_stop(struct hf_lease *lease)
+{
+	struct address_space *mapping = lease->target->f_mapping;
+	struct hf_file *file = lease->file;
+
+	filemap_invalidate_lock(mapping);
+	spin_lock(&file->lock);
+	WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+	spin_unlock(&file->lock);
+	hf_unmap(lease, lease->range.start, lease->range.last);
+	filemap_invalidate_unlock(mapping);
+	wake_up_all(&file->wait);
+}
+
+/*
+ * Waits for the page that hf_lease_busy_page() found. A page that some process
+ * maps as well does not wake anybody when its last pin goes (from 6.15 on), so
+ * look again from time to time.
+ */
+static int hf_lease_wait_idle(struct hf_lease *lease)
+{
+	struct page *page;
+	int err = 0;
+
+	while (!err && (page = hf_lease_busy_page(lease)))
+		err = ___wait_var_event(hf_page_idle_var(page),
+					!hf_page_busy(page), TASK_KILLABLE, 0,
+					0, schedule_timeout(HF_REAP_AGAIN));
+	return err;
+}
+
+/* Bytes that consumers hold. */
+u64 hf_lease_pinned(struct hf_lease *lease)
+{
+	if (!hf_lease_has_pages(lease))
+		return 0;
+	return hf_runs_count_busy(&lease->runs) << PAGE_SHIFT;
+}
+
+/* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
+int hf_lease_release(struct hf_lease *lease, bool nonblock)
+{
+	int err = 0;
+
+	if (mutex_lock_killable(&lease->mutex))
+		return -EINTR;
+	if (!hf_lease_bound(lease)) {
+		err = -EBADFD;
+		goto unlock;
+	}
+	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		goto unlock;
+	if (READ_ONCE(lease->state) != HOLDFAST_RELEASING)
+		hf_lease_stop(lease);
+	if (nonblock)
+		err = hf_lease_busy_page(lease) ? -EAGAIN : 0;
+	else if (hf_lease_wait_idle(lease))
+		err = -EINTR;
+	if (!err) {
+		hf_lease_unbind(lease);
+		wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
+	}
+unlock:
+	mutex_unlock(&lease->mutex);
+	return err;
+}
+
+/* The open file is gone, and with it every mapping. */
+void hf_lease_close(struct hf_lease *lease)
+{
+	if (!hf_lease_bound(lease) ||
+	    READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		goto put;
+
+	spin_lock(&lease->file->lock);
+	/* A lease that a change has taken the pages of has no consumers. */
+	if (lease->state == HOLDFAST_BROKEN)
+		lease->settled = true;
+	WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
+	spin_unlock(&lease->file->lock);
+	wake_up_all(&lease->file->wait);
+	if (hf_lease_busy_page(lease)) {
+		/* The worker has the reference, and one on its code. */
+		__module_get(THIS_MODULE);
+		init_wait_var_entry(&lease->idle_wait, NULL, 0);
+		queue_delayed_work(hf_wq, &lease->reap, 0);
+		return;
+	}
+	hf_lease_unbind(lease);
+put:
+	hf_lease_put(lease);
+}
+
+/* In the wake-up of some page's reference count, under its queue's lock. */
+static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
+			int sync, void *arg)
+{
+	struct wait_bit_queue_entry *wait =
+		container_of(entry, struct wait_bit_queue_entry, wq_entry);
+	struct hf_lease *lease =
+		container_of(wait, struct hf_lease, idle_wait);
+	struct wait_bit_key *key = arg;
+
+	if (key->flags == wait->key.flags)
+		mod_delayed_work(hf_wq, &lease->reap, 0);
+	return 0;
+}
+
+/* Frees a zombie, or has itself called when its first busy page is idle. */
+static void hf_reap_work(struct work_struct *work)
+{
+	struct hf_lease *lease = container_of(to_delayed_work(work),
+					      struct hf_lease, reap);
+	struct wait_bit_queue_entry *wait = &lease->idle_wait;
+	struct page *page;
+	void *var = wait->key.flags;
+
+	if (var)
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	while ((page = hf_lease_busy_page(lease))) {
+		var = hf_page_idle_var(page);
+		init_wait_var_entry(wait, var, 0);
+		wait->wq_entry.func = hf_idle_wake;
+		add_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+		/* Pairs with the atomic that dropped the last reference. */
+		smp_mb();
+		if (hf_page_busy(page)) {
+			queue_delayed_work(hf_wq, &lease->reap, HF_REAP_AGAIN);
+			return;
+		}
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	}
+	/* Nobody wakes it any more; drop a wake-up that came before that. */
+	cancel_delayed_work(&lease->reap);
+	hf_lease_unbind(lease);
+	hf_lease_put(lease);
+	/* The holder may be waiting to unmount: do not leave it to a timer. */
+	flush_delayed_fput();
+	module_put(THIS_MODULE);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Holdfast: layout leases on file ranges. Loading, unloading, parameters.
+ */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include "holdfast.h"
+
+static unsigned int break_time_ms = 45000;
+module_param(break_time_ms, uint, 0644);
+MODULE_PARM_DESC(break_time_ms,
+		 "break time of a lease that does not ask for one, in ms");
+
+static unsigned int break_time_max_ms = 300000;
+module_param(break_time_max_ms, uint, 0644);
+MODULE_PARM_DESC(break_time_max_ms, "longest break time there is, in ms");
+
+/* Zombies are reaped and files freed here: neither may wait for the other. */
+struct workqueue_struct *hf_wq;
+
+unsigned int hf_break_ms(unsigned int asked)
+{
+	return min(asked ?: READ_ONCE(break_time_ms),
+		   READ_ONCE(break_time_max_ms));
+}
+
+static struct miscdevice hf_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "holdfast",
+	.fops = &hf_fops,
+	/* A lease needs a file that its holder may write; see doc/security. */
+	.mode = 0666,
+};
+
+static int __init hf_init(void)
+{
+	int err;
+
+	hf_wq = alloc_workqueue("holdfast", WQ_UNBOUND, 0);
+	if (!hf_wq)
+		return -ENOMEM;
+	err = hf_files_init();
+	if (err)
+		goto destroy_wq;
+	err = hf_probes_init();
+	if (err)
+		goto exit_files;
+	err = hf_report_init();
+	if (err)
+		goto exit_probes;
+	err = misc_register(&hf_device);
+	if (err)
+		goto exit_report;
+	return 0;
+
+exit_report:
+	hf_report_exit();
+exit_probes:
+	hf_probes_exit();
+exit_files:
+	hf_files_exit();
+destroy_wq:
+	destroy_workqueue(hf_wq);
+	return err;
+}
+
+/*
+ * Every lease, open or zombie, holds a reference on the module, so there is
+ * none left here, and no probe is armed.
+ */
+static void __exit hf_exit(void)
+{
+	misc_deregister(&hf_device);
+	hf_report_exit();
+	hf_probes_exit();
+	/* Files are freed after a grace period, by work of hf_wq. */
+	rcu_barrier();
+	destroy_workqueue(hf_wq);
+	hf_files_exit();
+}
+
+module_init(hf_init);
+module_exit(hf_exit);
+
+MODULE_DESCRIPTION("Layout leases on file ranges, for long-term pins");
+MODULE_AUTHOR("The Holdfast developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The functions of the kernel that Holdfast stands before.
+ *
+ * A kprobe at the entry of an exported function (they are ftrace sites) decides
+ * whether the call concerns a lease, and if so continues in a function of the
+ * same signature in wrap.c or gup.c: in the caller's context, not in the
+ * probe's, so that it may sleep. That one calls the original through HF_PASS().
+ *
+ * Probes are registered when the module is loaded, and armed only while there
+ * is a lease. The module can not go while a task is in one of its functions:
+ * the probe takes a reference, hf_probes_leave() drops it as the last thing,
+ * and unloading waits for the few instructions behind that.
+ */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include "wrap.h"
+
+struct hf_probe {
+	struct kprobe kp;
+	void *wrapper;
+	bool (*wants)(struct pt_regs *regs);
+};
+
+/* Only changes of size are changes of layout. */
+static bool hf_wants_notify_change(struct pt_regs *regs)
+{
+	struct dentry *dentry = (void *)regs_get_kernel_argument(regs, 1);
+	struct iattr *attr = (void *)regs_get_kernel_argument(regs, 2);
+
+	return attr->ia_valid & ATTR_SIZE && hf_inode_leased(d_inode(dentry));
+}
+
+static bool hf_wants_file(struct pt_regs *regs)
+{
+	struct file *filp = (void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(file_inode(filp));
+}
+
+#ifdef HF_DAX_BREAK_LAYOUT
+static bool hf_wants_inode(struct pt_regs *regs)
+{
+	return hf_inode_leased((void *)regs_get_kernel_argument(regs, 0));
+}
+
+static bool hf_wants_longterm(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
+}
+
+static bool hf_wants_longterm_remote(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
+}
+#else
+static bool hf_wants_mapping(struct pt_regs *regs)
+{
+	struct address_space *mapping =
+		(void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(mapping->host);
+}
+#endif
+
+static int hf_probe_pre(struct kprobe *kp, struct pt_regs *regs);
+static void hf_probe_post(struct kprobe *kp, struct pt_regs *regs,
+			  unsigned long flags);
+
+/* A post handler keeps kprobes from optimising to a jump, which can't divert. */
+#define HF_PROBE(function, wanted)				\
+{								\
+	.kp.symbol_name = #function,				\
+	.kp.flags = KPROBE_FLAG_DISABLED,			\
+	.kp.pre_handler = hf_probe_pre,				\
+	.kp.post_handler = hf_probe_post,			\
+	.wrapper = hf_wrap_##function,				\
+	.wants = wanted,					\
+}
+
+/*
+ * Every function that Holdfast stands before, on which calls, and which change
+ * to the kernel itself it stands for.
+ */
+static struct hf_probe hf_probes[] = {
+	/*
+	 * Changes of size of a leased file: learn the range, refuse with
+	 * ETXTBSY under an exclusive lease, know when the change is over.
+	 * In tree: a break_layout() call with a range in do_truncate().
+	 */
+	[HF_PROBE_NOTIFY_CHANGE] =
+		HF_PROBE(notify_change, hf_wants_notify_change),
+	/*
+	 * fallocate() of a leased file: the same.
+	 * In tree: the same call in vfs_fallocate().
+	 */
+	[HF_PROBE_VFS_FALLOCATE] = HF_PROBE(vfs_fallocate, hf_wants_file),
+#ifdef HF_DAX_BREAK_LAYOUT
+	/*
+	 * A filesystem waits for DMA to a leased file: break the leases,
+	 * empty their mappings, and wait for the range only.
+	 * In tree: leases called from, and a range passed to, this function.
+	 */
+	[HF_PROBE_DAX_BREAK_LAYOUT] =
+		HF_PROBE(dax_break_layout, hf_wants_inode),
+	/*
+	 * Long-term pins: allowed on mappings of a lease, whose pages GUP
+	 * takes for unprotected fs-dax ones.
+	 * In tree: a VMA flag that folio_is_longterm_pinnable()'s callers
+	 * look at.
+	 */
+	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
+	[HF_PROBE_PIN_USER_PAGES_FAST] =
+		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
+	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
+		HF_PROBE(pin_user_pages_remote, hf_wants_longterm_remote),
+#else
+	/*
+	 * A filesystem asks for busy pages of a leased file: break the
+	 * leases, empty their mappings, look in the range only, and also
+	 * when no process maps the file.
+	 * In tree: leases called from, and a range passed to, this function;
+	 * no early return for !mapping_mapped().
+	 */
+	[HF_PROBE_DAX_LAYOUT_BUSY_PAGE] =
+		HF_PROBE(dax_layout_busy_page, hf_wants_mapping),
+#endif
+};
+
+/* Calls to let through, by task. Taken in probes, with preemption off. */
+#define HF_PASS_BUCKETS 64
+
+static struct hf_pass_bucket {
+	spinlock_t lock;
+	struct hlist_head head;
+} hf_passes[HF_PASS_BUCKETS];
+
+static struct hf_pass_bucket *hf_pass_bucket(void)
+{
+	return &hf_passes[hash_ptr(current, ilog2(HF_PASS_BUCKETS))];
+}
+
+/* The next call of @probe by this task is let through. */
+void hf_pass_begin(struct hf_pass *pass, unsigned int probe)
+{
+	struct hf_pass_bucket *bucket = hf_pass_bucket();
+
+	pass->task = current;
+	pass->probe = probe;
+	pass->used = false;
+	spin_lock(&bucket->lock);
+	hlist_add_head(&pass->node, &bucket->head);
+	spin_unlock(&bucket->lock);
+}
+
+void hf_pass_end(struct hf_pass *pass)
+{
+	struct hf_pass_bucket *bucket = hf_pass_bucket();
+
+	spin_lock(&bucket->lock);
+	hlist_del(&pass->node);
+	spin_unlock(&bucket->lock);
+}
+
+static bool hf_pass_use(unsigned int probe)
+{
+	struct hf_pass_bucket *bucket = hf_pass_bucket();
+	struct hf_pass *pass;
+	bool let = false;
+
+	spin_lock(&bucket->lock);
+	hlist_for_each_entry(pass, &bucket->head, node) {
+		if (pass->task == current && pass->probe == probe &&
+		    !pass->used) {
+			pass->used = let = true;
+			break;
+		}
+	}
+	spin_unlock(&bucket->lock);
+	return let;
+}
+
+static int hf_probe_pre(struct kprobe *kp, struct pt_regs *regs)
+{
+	struct hf_probe *probe = container_of(kp, struct hf_probe, kp);
+
+	if (!probe->wants(regs) || hf_pass_use(probe - hf_probes))
+		return 0;
+	/* Fails only when the module goes, and then there are no leases. */
+	if (!try_module_get(THIS_MODULE))
+		return 0;
+	instruction_pointer_set(regs, (unsigned long)probe->wrapper);
+	return 1;
+}
+NOKPROBE_SYMBOL(hf_probe_pre);
+
+static void hf_probe_post(struct kprobe *kp, struct pt_regs *regs,
+			  unsigned long flags)
+{
+}
+NOKPROBE_SYMBOL(hf_probe_post);
+
+/* One more reference, for what goes on after the wrapper has returned. */
+void hf_probes_stay(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+/* The last thing a wrapper does. */
+void hf_probes_leave(void)
+{
+	module_put(THIS_MODULE);
+}
+
+static DEFINE_MUTEX(hf_arm_mutex);
+static unsigned long hf_armed;
+
+static void hf_probes_disable(unsigned int nr)
+{
+	while (nr--)
+		WARN_ON(disable_kprobe(&hf_probes[nr].kp));
+}
+
+/**
+ * hf_probes_arm - one more lease needs the probes
+ *
+ * Return: 0, or what enable_kprobe() says: -EBUSY when another user of ftrace
+ * that diverts calls (livepatch) has one of the functions.
+ */
+int hf_probes_arm(void)
+{
+	unsigned int i;
+	int err = 0;
+
+	mutex_lock(&hf_arm_mutex);
+	for (i = 0; !hf_armed && i < ARRAY_SIZE(hf_probes); i++) {
+		err = enable_kprobe(&hf_probes[i].kp);
+		if (err) {
+			hf_probes_disable(i);
+			break;
+		}
+	}
+	if (!err)
+		hf_armed++;
+	mutex_unlock(&hf_arm_mutex);
+	return err;
+}
+
+void hf_probes_disarm(void)
+{
+	mutex_lock(&hf_arm_mutex);
+	if (!--hf_armed)
+		hf_probes_disable(ARRAY_SIZE(hf_probes));
+	mutex_unlock(&hf_arm_mutex);
+}
+
+int hf_probes_init(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < HF_PASS_BUCKETS; i++)
+		spin_lock_init(&hf_passes[i].lock);
+	for (i = 0; i < ARRAY_SIZE(hf_probes); i++) {
+		err = register_kprobe(&hf_probes[i].kp);
+		if (err) {
+			pr_err("holdfast: no probe on %s: %d\n",
+			       hf_probes[i].kp.symbol_name, err);
+			goto unregister;
+		}
+	}
+	return 0;
+
+unregister:
+	while (i--)
+		unregister_kprobe(&hf_probes[i].kp);
+	return err;
+}
+
+void hf_probes_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hf_probes); i++)
+		unregister_kprobe(&hf_probes[i].kp);
+	/* Tasks between the module_put() of hf_probes_leave() and its return. */
+	synchronize_rcu_tasks();
+}

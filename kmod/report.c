@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the administrator sees: /proc/fs/holdfast/leases and fdinfo. The format
+ * of the report is in the ABI header.
+ */
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/string_helpers.h>
+#include "holdfast.h"
+
+#define HF_PROC_DIR "fs/holdfast"
+
+static const char *const hf_op_names[] = {
+	[HOLDFAST_OP_UNKNOWN]	= "unknown",
+	[HOLDFAST_OP_TRUNCATE]	= "truncate",
+	[HOLDFAST_OP_PUNCH]	= "punch",
+	[HOLDFAST_OP_COLLAPSE]	= "collapse",
+	[HOLDFAST_OP_INSERT]	= "insert",
+	[HOLDFAST_OP_ZERO]	= "zero",
+	[HOLDFAST_OP_UNSHARE]	= "unshare",
+	[HOLDFAST_OP_REFLINK]	= "reflink",
+	[HOLDFAST_OP_DEDUPE]	= "dedupe",
+};
+
+static const char *const hf_state_names[] = {
+	[HOLDFAST_UNBOUND]	= "unbound",
+	[HOLDFAST_ACQUIRING]	= "acquiring",
+	[HOLDFAST_ACTIVE]	= "active",
+	[HOLDFAST_BREAKING]	= "breaking",
+	[HOLDFAST_BROKEN]	= "broken",
+	[HOLDFAST_RELEASING]	= "releasing",
+	[HOLDFAST_ZOMBIE]	= "zombie",
+	[HOLDFAST_RELEASED]	= "released",
+};
+
+const char *hf_op_name(enum holdfast_op op)
+{
+	return hf_op_names[op];
+}
+
+static const char *hf_kind_name(enum holdfast_kind kind)
+{
+	return kind == HOLDFAST_EXCLUSIVE ? "exclusive" : "breakable";
+}
+
+/* What changes while one looks, in one piece. */
+struct hf_snapshot {
+	enum holdfast_state state;
+	ktime_t deadline;
+	struct hf_change_info change;	/* with a reference, if tgid is set */
+};
+
+static void hf_snapshot_take(struct hf_snapshot *snap, struct hf_lease *lease)
+{
+	memset(snap, 0, sizeof(*snap));
+	spin_lock(&lease->file->lock);
+	snap->state = lease->state;
+	if (lease->breaker) {
+		snap->deadline = lease->deadline;
+		hf_change_info_get(&snap->change, &lease->change);
+	}
+	spin_unlock(&lease->file->lock);
+}
+
+static void hf_snapshot_put(struct hf_snapshot *snap)
+{
+	hf_change_info_put(&snap->change);
+}
+
+static s64 hf_ms_from_now(ktime_t when)
+{
+	return ktime_ms_delta(when, ktime_get());
+}
+
+/* A name, escaped as in the report; a comm may be changed while it is read. */
+static void hf_show_text(struct seq_file *m, const char *text)
+{
+	seq_escape_mem(m, text, strnlen(text, TASK_COMM_LEN), ESCAPE_OCTAL |
+		       ESCAPE_NAP, " \t\n\\");
+}
+
+static void hf_show_change(struct seq_file *m, const struct hf_snapshot *snap,
+			   struct pid_namespace *ns)
+{
+	const struct hf_change_info *change = &snap->change;
+
+	if (!change->tgid) {
+		seq_puts(m, " - - - - - -");
+		return;
+	}
+	seq_printf(m, " %lld %s %d ", hf_ms_from_now(snap->deadline),
+		   hf_op_name(change->op), pid_nr_ns(change->tgid, ns));
+	hf_show_text(m, change->comm);
+	seq_printf(m, " %llu", change->offset);
+	if (change->length == ~0ULL)
+		seq_puts(m, " -");
+	else
+		seq_printf(m, " %llu", change->length);
+}
+
+static void hf_show_mappers(struct seq_file *m, struct hf_lease *lease,
+			    struct pid_namespace *ns)
+{
+	struct hf_mapper *mapper;
+	char sep = ' ';
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(mapper, &lease->mappers, node) {
+		if (!pid_has_task(mapper->tgid, PIDTYPE_TGID))
+			continue;
+		seq_printf(m, "%c%d", sep, pid_nr_ns(mapper->tgid, ns));
+		sep = ',';
+	}
+	spin_unlock(&lease->file->lock);
+	if (sep == ' ')
+		seq_puts(m, " -");
+}
+
+static void hf_report_lease(struct seq_file *m, struct hf_lease *lease)
+{
+	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
+	struct inode *inode = file_inode(lease->target);
+	struct hf_snapshot snap;
+
+	hf_snapshot_take(&snap, lease);
+	seq_printf(m, "%llu %s %s dax %d %u ", lease->id,
+		   hf_kind_name(lease->kind), hf_state_names[snap.state],
+		   pid_nr_ns(lease->tgid, ns),
+		   from_kuid_munged(seq_user_ns(m), lease->cred->uid));
+	hf_show_text(m, lease->comm);
+	seq_printf(m, " %u %u %llu %llu %llu %llu %lld %u",
+		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
+		   (u64)inode->i_ino, hf_lease_offset(lease),
+		   hf_lease_pages(lease) << PAGE_SHIFT, hf_lease_pinned(lease),
+		   -hf_ms_from_now(lease->acquired), lease->break_ms);
+	hf_show_change(m, &snap, ns);
+	hf_show_mappers(m, lease, ns);
+	seq_putc(m, ' ');
+	seq_file_path(m, lease->target, " \t\n\\");
+	seq_putc(m, '\n');
+	hf_snapshot_put(&snap);
+}
+
+/* *pos is 0 for the head line, then the number of the lease to begin with. */
+static void *hf_report_at(loff_t *pos)
+{
+	unsigned long id = *pos;
+	struct hf_lease *lease;
+
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	while ((lease = hf_lease_next(&id)) && !hf_lease_visible(lease)) {
+		hf_lease_put(lease);
+		id++;
+	}
+	*pos = id;
+	return lease;
+}
+
+static void *hf_report_start(struct seq_file *m, loff_t *pos)
+{
+	return hf_report_at(pos);
+}
+
+static void hf_report_stop(struct seq_file *m, void *v)
+{
+	if (v && v != SEQ_START_TOKEN)
+		hf_lease_put(v);
+}
+
+static void *hf_report_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	hf_report_stop(m, v);
+	++*pos;
+	return hf_report_at(pos);
+}
+
+static int hf_report_show(struct seq_file *m, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		seq_puts(m, "id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers path\n");
+	else
+		hf_report_lease(m, v);
+	return 0;
+}
+
+static const struct seq_operations hf_report_ops = {
+	.start = hf_report_start,
+	.next = hf_report_next,
+	.stop = hf_report_stop,
+	.show = hf_report_show,
+};
+
+void hf_report_fdinfo(struct seq_file *m, struct hf_lease *lease)
+{
+	struct inode *inode;
+	struct hf_snapshot snap;
+
+	if (!hf_lease_bound(lease)) {
+		seq_puts(m, "holdfast-state:\tunbound\n");
+		return;
+	}
+	inode = file_inode(lease->target);
+	hf_snapshot_take(&snap, lease);
+	seq_printf(m, "holdfast-lease:\t%llu\n", lease->id);
+	seq_puts(m, "holdfast-file:\t");
+	seq_file_path(m, lease->target, " \t\n\\");
+	seq_printf(m, "\nholdfast-inode:\t%u:%u %llu\n",
+		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
+		   (u64)inode->i_ino);
+	seq_printf(m, "holdfast-range:\t%llu %llu\n", hf_lease_offset(lease),
+		   hf_lease_pages(lease) << PAGE_SHIFT);
+	seq_printf(m, "holdfast-kind:\t%s\n", hf_kind_name(lease->kind));
+	seq_printf(m, "holdfast-state:\t%s\n", hf_state_names[snap.state]);
+	if (snap.change.tgid)
+		seq_printf(m, "holdfast-deadline:\t%lld ms\n",
+			   hf_ms_from_now(snap.deadline));
+	else
+		seq_puts(m, "holdfast-deadline:\t-\n");
+	hf_snapshot_put(&snap);
+}
+
+int hf_report_init(void)
+{
+	struct proc_dir_entry *dir = proc_mkdir(HF_PROC_DIR, NULL);
+
+	if (!dir)
+		return -ENOMEM;
+	if (!proc_create_seq("leases", 0444, dir, &hf_report_ops)) {
+		remove_proc_entry(HF_PROC_DIR, NULL);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void hf_report_exit(void)
+{
+	remove_proc_subtree(HF_PROC_DIR, NULL);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The functions that stand before probed ones, and the numbers of the probes. */
+#ifndef HF_WRAP_H
+#define HF_WRAP_H
+
+#include "holdfast.h"
+
+enum hf_probe_nr {
+	HF_PROBE_NOTIFY_CHANGE,
+	HF_PROBE_VFS_FALLOCATE,
+#ifdef HF_DAX_BREAK_LAYOUT
+	HF_PROBE_DAX_BREAK_LAYOUT,
+	HF_PROBE_PIN_USER_PAGES,
+	HF_PROBE_PIN_USER_PAGES_FAST,
+	HF_PROBE_PIN_USER_PAGES_REMOTE,
+#else
+	HF_PROBE_DAX_LAYOUT_BUSY_PAGE,
+#endif
+};
+
+int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
+		     struct iattr *attr, HF_DELEGATED_INODE *delegated);
+int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
+		     loff_t length);
+
+#ifdef HF_DAX_BREAK_LAYOUT
+int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
+			void (cb)(struct inode *));
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+		       unsigned int flags, struct page **pages);
+int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
+			   struct page **pages);
+long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+			      unsigned long nr, unsigned int flags,
+			      struct page **pages, int *locked);
+#else
+struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
+#endif
+
+#endif
