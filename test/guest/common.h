@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What guest tests share: files on the DAX filesystem, leases, changes made by
+ * another process. Whatever a test only builds on ends it when it fails; what
+ * it tests it checks itself.
+ */
+#ifndef HOLDFAST_TEST_COMMON_H
+#define HOLDFAST_TEST_COMMON_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/holdfast.h>
+
+#include "holdfast.h"
+#include "../tap.h"
+
+#define MIB  (1UL << 20)
+#define PMEM "/mnt/pmem/"
+
+/*
+ * Limits of time, in ms. A change that does not wait ends well within AT_ONCE
+ * even in emulation; one that waits is watched for STILL before we believe it;
+ * SOON is for what must come to an end at all.
+ */
+#define AT_ONCE	   5000
+#define STILL	   300
+#define SOON	   20000
+#define LONG_BREAK 40000
+
+extern char **environ;
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static inline void pattern_fill(void *buf, size_t len, unsigned int seed)
+{
+	uint32_t *word = buf;
+
+	for (size_t i = 0; i < len / sizeof(*word); i++)
+		word[i] = (uint32_t)i * 2654435761U + seed;
+}
+
+/* A file of @len bytes of pattern @seed, open for reading and writing. */
+static inline int file_make_seed(const char *path, size_t len,
+				 unsigned int seed)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char *buf = malloc(MIB);
+
+	if (fd < 0 || !buf)
+		tap_bail("%s: %s", path, strerror(errno));
+	for (size_t done = 0; done < len; done += MIB) {
+		size_t part = len - done < MIB ? len - done : MIB;
+
+		pattern_fill(buf, MIB, seed + done / MIB);
+		if (write(fd, buf, part) != (ssize_t)part)
+			tap_bail("%s: write: %s", path, strerror(errno));
+	}
+	free(buf);
+	return fd;
+}
+
+static inline int file_make(const char *path, size_t len)
+{
+	return file_make_seed(path, len, 1);
+}
+
+static inline int lease_make(int fd, uint64_t offset, uint64_t length,
+			     uint32_t kind, uint32_t break_ms)
+{
+	struct hf_attr attr = { .kind = kind, .break_ms = break_ms };
+	int lease = hf_acquire(fd, offset, length, &attr);
+
+	if (lease < 0)
+		tap_bail("lease: %s", hf_error());
+	return lease;
+}
+
+static inline void *lease_map(int lease, uint64_t offset, uint64_t length)
+{
+	void *addr;
+
+	if (hf_map(lease, offset, length, &addr))
+		tap_bail("map: %s", hf_error());
+	return addr;
+}
+
+static inline struct holdfast_query lease_query(int lease)
+{
+	struct holdfast_query query = { .size = sizeof(query) };
+
+	if (ioctl(lease, HOLDFAST_IOC_QUERY, &query))
+		tap_bail("query: %s", strerror(errno));
+	return query;
+}
+
+static inline bool readable(int fd, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pfd, 1, timeout_ms) == 1 && (pfd.revents & POLLIN);
+}
+
+/* The next event of a lease, or none within @timeout_ms. */
+static inline bool event_next(int lease, struct holdfast_event *event,
+			      int timeout_ms)
+{
+	return readable(lease, timeout_ms) &&
+	       read(lease, event, sizeof(*event)) == sizeof(*event);
+}
+
+/* A child must not outlive the test that a bail ends. */
+static inline pid_t child_fork(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		tap_bail("fork: %s", strerror(errno));
+	return pid;
+}
+
+/* The child's wait status, or -1 when it has not ended within @timeout_ms. */
+static inline int child_wait(pid_t pid, int timeout_ms)
+{
+	uint64_t limit = now_ns() + timeout_ms * 1000000ULL;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ns() > limit)
+			return -1;
+		usleep(5000);
+	}
+	return status;
+}
+
+/* A change to a file, made by a process of its own: test/guest/change.c. */
+struct change {
+	pid_t pid;
+	int out;
+	bool done;
+	int error;
+	uint64_t begin_ns;
+	uint64_t end_ns;
+};
+
+static inline struct change change_start(const char *op, const char *path,
+					 uint64_t offset, uint64_t length,
+					 const char *other)
+{
+	char from[24], count[24];
+	const char *argv[] = { "change", op, path, from, count, other, NULL };
+	posix_spawn_file_actions_t actions;
+	struct change change = { 0 };
+	int pipefd[2], ret;
+
+	snprintf(from, sizeof(from), "%llu", (unsigned long long)offset);
+	snprintf(count, sizeof(count), "%llu", (unsigned long long)length);
+	if (pipe2(pipefd, O_CLOEXEC))
+		tap_bail("pipe: %s", strerror(errno));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, pipefd[1], STDOUT_FILENO);
+	/* What it says of a refused change is no news to the test. */
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
+					 O_WRONLY, 0);
+	ret = posix_spawnp(&change.pid, "change", &actions, NULL, (char **)argv,
+			   environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (ret)
+		tap_bail("change: %s", strerror(ret));
+	close(pipefd[1]);
+	change.out = pipefd[0];
+	return change;
+}
+
+/* True when the change has ended, after at most @timeout_ms. */
+static inline bool change_done(struct change *change, int timeout_ms)
+{
+	unsigned long long begin, end;
+	char line[80] = "";
+
+	if (change->done)
+		return true;
+	if (!readable(change->out, timeout_ms))
+		return false;
+	/* One short line, written in one piece. */
+	if (read(change->out, line, sizeof(line) - 1) <= 0 ||
+	    sscanf(line, "%d %llu %llu", &change->error, &begin, &end) != 3)
+		tap_bail("change said \"%s\"", line);
+	change->begin_ns = begin;
+	change->end_ns = end;
+	change->done = true;
+	close(change->out);
+	waitpid(change->pid, NULL, 0);
+	return true;
+}
+
+static inline long change_ms(const struct change *change)
+{
+	return (change->end_ns - change->begin_ns) / 1000000;
+}
+
+/* The change from begin to end; its errno, or -1 when it is late. */
+static inline int change_make(const char *op, const char *path, uint64_t offset,
+			      uint64_t length, const char *other,
+			      int timeout_ms)
+{
+	struct change change = change_start(op, path, offset, length, other);
+
+	if (change_done(&change, timeout_ms))
+		return change.error;
+	/* It must not go on by surprise later; the test has failed anyway. */
+	kill(change.pid, SIGKILL);
+	return -1;
+}
+
+#endif

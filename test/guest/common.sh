@@ -1,0 +1,151 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What guest tests that are scripts share; test/tap.h is the same for programs. Sourced.
+
+# shellcheck disable=SC2034	# for who sources this
+pmem=/mnt/pmem
+tap_count=0
+tap_failures=0
+
+diag()
+{
+	local line
+
+	while IFS= read -r line; do
+		printf '# %s\n' "$line"
+	done <<<"$*"
+}
+
+bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+# result STATUS TEXT - one test, passed when STATUS is 0
+result()
+{
+	tap_count=$((tap_count + 1))
+	if (($1 == 0)); then
+		echo "ok $tap_count - $2"
+	else
+		tap_failures=$((tap_failures + 1))
+		echo "not ok $tap_count - $2"
+	fi
+}
+
+# ok TEXT COMMAND... - one test: COMMAND succeeds
+ok()
+{
+	local text=$1 out status=0
+
+	shift
+	out=$("$@" 2>&1) || status=$?
+	result "$status" "$text"
+	((status == 0)) || diag "exit status $status of: $*"$'\n'"$out"
+}
+
+# fails TEXT COMMAND... - one test: COMMAND does not succeed
+fails()
+{
+	local text=$1 out status=0
+
+	shift
+	out=$("$@" 2>&1) || status=$?
+	result $((status == 0)) "$text"
+	((status)) || diag "succeeded: $*"$'\n'"$out"
+}
+
+# is GOT WANT TEXT - one test: two strings are equal
+is()
+{
+	local status=0
+
+	[[ $1 == "$2" ]] || status=1
+	result "$status" "$3"
+	((status == 0)) || diag "got:  $1"$'\n'"want: $2"
+}
+
+# like TEXT-TO-SEARCH REGEX TEXT - one test
+like()
+{
+	local status=0
+
+	[[ $1 =~ $2 ]] || status=1
+	result "$status" "$3"
+	((status == 0)) || diag "got:  $1"$'\n'"want: $2"
+}
+
+skip()
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count # SKIP $*"
+}
+
+finish()
+{
+	echo "1..$tap_count"
+	exit $((tap_failures > 0))
+}
+
+# soon COMMAND... - true as soon as COMMAND is, false when that takes 20 s
+soon()
+{
+	local limit=$((SECONDS + 20))
+
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < limit)) || return 1
+		sleep 0.02
+	done
+}
+
+# make_file FILE MIB
+make_file()
+{
+	dd if=/dev/urandom of="$1" bs=1M count="$2" status=none || bail "cannot make $1"
+}
+
+# hold_start ARG... - run test/guest/hold.c in the background until it has all it wants: sets holder
+# (its pid) and lease (its descriptor)
+hold_start()
+{
+	local line
+
+	exec {holder_out}< <(exec hold "$@" 2>&1)
+	holder=$!
+	read -r -t 20 line <&"$holder_out" || line="nothing said"
+	[[ $line == "lease "* ]] || bail "hold $*: $line"
+	# shellcheck disable=SC2034	# for who sources this
+	lease=${line#lease }
+}
+
+# drop - end the holder by SIGKILL
+drop()
+{
+	kill -KILL "$holder" 2>/dev/null
+	wait "$holder" 2>/dev/null
+	exec {holder_out}<&-
+}
+
+gone()
+{
+	[[ ! -e /proc/$1 ]]
+}
+
+# leases - how many there are
+leases()
+{
+	tail -n +2 /proc/fs/holdfast/leases | wc -l
+}
+
+no_leases()
+{
+	(($(leases) == 0))
+}
+
+# at_once COMMAND... - it ends well before any break time
+at_once()
+{
+	timeout 5 "$@"
+}

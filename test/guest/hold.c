@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hold [-e] [-m] [-r] [-a] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
+ * until killed, for tests that are scripts. Says "lease FD" when all is done.
+ *	-e exclusive, -m map it, -r map and register it, -t the break time
+ *	-a answer a break: deregister, and end when the change has
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <infiniband/verbs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "holdfast.h"
+
+static struct ibv_mr *register_memory(void *addr, size_t length)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct ibv_context *context = list && list[0] ? ibv_open_device(list[0])
+						      : NULL;
+	struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+	struct ibv_mr *mr;
+
+	if (!pd)
+		err(1, "RDMA device");
+	mr = ibv_reg_mr(pd, addr, length,
+			IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+	if (!mr)
+		err(1, "ibv_reg_mr");
+	return mr;
+}
+
+int main(int argc, char **argv)
+{
+	struct hf_attr attr = { 0 };
+	bool map = false, reg = false, answer = false;
+	struct holdfast_event event;
+	struct ibv_mr *mr = NULL;
+	int opt, fd, lease;
+	size_t length;
+	void *addr;
+
+	while ((opt = getopt(argc, argv, "emrat:")) != -1) {
+		switch (opt) {
+		case 'e':
+			attr.kind = HOLDFAST_EXCLUSIVE;
+			break;
+		case 'm':
+			map = true;
+			break;
+		case 'r':
+			reg = true;
+			break;
+		case 'a':
+			answer = true;
+			break;
+		case 't':
+			attr.break_ms = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (argc - optind != 3)
+		errx(2,
+		     "usage: hold [-e] [-m] [-r] [-a] [-t MS] FILE OFFSET LENGTH");
+	fd = open(argv[optind], O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		err(1, "%s", argv[optind]);
+	length = strtoull(argv[optind + 2], NULL, 0);
+	lease = hf_acquire(fd, strtoull(argv[optind + 1], NULL, 0), length,
+			   &attr);
+	if (lease < 0)
+		errx(1, "%s", hf_error());
+	close(fd);
+	if ((map || reg) && hf_map(lease, 0, length, &addr))
+		errx(1, "%s", hf_error());
+	if (reg)
+		mr = register_memory(addr, length);
+	printf("lease %d\n", lease);
+	fflush(stdout);
+
+	while (answer && !hf_wait(lease, &event, -1)) {
+		if (event.type == HOLDFAST_EVENT_BREAK && mr) {
+			ibv_dereg_mr(mr);
+			mr = NULL;
+		}
+		if (event.type == HOLDFAST_EVENT_CHANGED)
+			return 0;
+	}
+	for (;;)
+		pause();
+}
