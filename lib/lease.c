@@ -97,19 +97,20 @@ HF_EXPORT int hf_map(int lease, off_t offset, size_t length, void **addr)
 	return 0;
 }
 
+/* The calls whose only fact is the descriptor. */
+static int fail(enum hf_call call, int lease)
+{
+	struct hf_facts facts = { .call = call, .err = errno, .fd = lease };
+
+	return hf_fail(&facts);
+}
+
 HF_EXPORT int hf_query(int lease, struct holdfast_query *query)
 {
 	struct holdfast_query answer = { .size = sizeof(answer) };
 
-	if (ioctl(lease, HOLDFAST_IOC_QUERY, &answer)) {
-		struct hf_facts facts = {
-			.call = HF_CALL_QUERY,
-			.err = errno,
-			.fd = lease,
-		};
-
-		return hf_fail(&facts);
-	}
+	if (ioctl(lease, HOLDFAST_IOC_QUERY, &answer))
+		return fail(HF_CALL_QUERY, lease);
 	*query = answer;
 	return 0;
 }
@@ -118,15 +119,8 @@ HF_EXPORT int hf_release(int lease)
 {
 	struct holdfast_release release = { .size = sizeof(release) };
 
-	if (ioctl(lease, HOLDFAST_IOC_RELEASE, &release)) {
-		struct hf_facts facts = {
-			.call = HF_CALL_RELEASE,
-			.err = errno,
-			.fd = lease,
-		};
-
-		return hf_fail(&facts);
-	}
+	if (ioctl(lease, HOLDFAST_IOC_RELEASE, &release))
+		return fail(HF_CALL_RELEASE, lease);
 	/* Nothing of ours can fail here, and close(2) must not be repeated. */
 	close(lease);
 	return 0;

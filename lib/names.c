@@ -20,7 +20,7 @@ static const char *const states[] = {
 	[HOLDFAST_UNBOUND] = "unbound", [HOLDFAST_ACQUIRING] = "acquiring",
 	[HOLDFAST_ACTIVE] = "active",	[HOLDFAST_BREAKING] = "breaking",
 	[HOLDFAST_BROKEN] = "broken",	[HOLDFAST_RELEASING] = "releasing",
-	[HOLDFAST_ZOMBIE] = "zombie",
+	[HOLDFAST_ZOMBIE] = "zombie",	[HOLDFAST_RELEASED] = "released",
 };
 
 static const char *const ops[] = {

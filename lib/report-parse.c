@@ -194,7 +194,8 @@ static int take_text(struct hf_parser *parser, char **fields,
 		*text = NULL;
 		return 0;
 	}
-	if (!*field || !unescape(field))
+	/* Empty is right: a process may take its name away, prctl(2). */
+	if (!unescape(field))
 		return bad_field(parser, column, fields[column]);
 	*text = field;
 	return 0;
