@@ -176,9 +176,13 @@ install: $(LIBRARY) $(ARCHIVE) $(TOOL)
 		$(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 packaging/modules-load.conf \
 		$(DESTDIR)$(MODULESLOADDIR)/holdfast.conf
-	for page in man/*.[1-8]; do \
-		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} \
-			$$page || exit; \
+	set -e; for page in man/*.[1-8]; do \
+		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		install -D -m 644 -t $$dir $$page; \
+		for name in $$(sed -n 's/^\.Nm \(hf_[a-z_]*\).*/\1/p' $$page); do \
+			test -e $$dir/$$name.3 || \
+				ln -s $${page#man/} $$dir/$$name.3; \
+		done; \
 	done
 
 clean:
