@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# holdfast(1) as far as it goes without a module: usage, and the list of a saved report.
+
+# shellcheck source-path=SCRIPTDIR disable=SC2016,SC2317	# perl's variables; functions by name
+. "$(dirname "$0")/../tap.sh"
+
+holdfast=$BUILD/bin/holdfast
+report=$scratch/report
+head='id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms'
+head+=' deadline_ms op change_pid change_comm change_offset change_length mappers path'
+
+# A file of our own, so that there is one to be filtered by.
+file=$scratch/file
+truncate -s 5000 "$file"
+read -r device inode < <(stat -c '%Hd\ %Ld %i' "$file" | sed 's/\\ /:/')
+
+{
+	echo "$head"
+	printf '%s\n' "7 breakable active dax 812 0 my\\040app ${device/:/ } $inode 0 1073741824 4096 \
+185000 45000 - - - - - - 812,813 $file"
+	echo "8 exclusive breaking dax 0 0 - 511 77 9 4096 8192 0 5000 45000 -3000 truncate 99 dd" \
+		"4096 - - -"
+} >"$report"
+{
+	cat "$report"
+	echo torn
+	sed -n 's/^7 /9 /p' "$report"
+} >"$scratch/torn"
+echo "$head" >"$scratch/empty"
+
+gives "no command" 2 'usage: holdfast COMMAND*' "$holdfast"
+gives "--version" 0 "holdfast $(cat VERSION)" "$holdfast" --version
+gives "--help" 0 'usage: holdfast COMMAND*lease*ls*' "$holdfast" --help
+gives "help" 0 'usage: holdfast COMMAND*' "$holdfast" help
+gives "help ls" 0 'usage: holdfast ls *' "$holdfast" help ls
+gives "help lease" 0 'usage: holdfast lease *' "$holdfast" help lease
+gives "help lss" 2 "holdfast: lss: no such command; did you mean 'ls'?*" "$holdfast" help lss
+gives "help ls lease" 2 '*one command at a time*' "$holdfast" help ls lease
+gives "a wrong command" 2 '*did you mean*lease*' "$holdfast" leese
+gives "a command like none" 2 'holdfast: frobnicate: no such command?Try*' "$holdfast" frobnicate
+gives "a wrong option" 2 'holdfast: --foo: no such option*' "$holdfast" --foo
+gives "ls: a wrong option" 2 'holdfast: -q: no such option*help ls*' "$holdfast" ls -q
+gives "ls: a wrong long option" 2 'holdfast: --foo: no such option*' "$holdfast" ls --foo
+gives "ls: a value too many" 2 'holdfast: --json=3: takes no value*' "$holdfast" ls --json=3
+gives "ls: a value too few" 2 'holdfast: --report: needs a value*' "$holdfast" ls --report
+
+gives "ls: an empty table is empty" 0 '' "$holdfast" ls --report "$scratch/empty"
+gives "ls: and so is an empty list" 0 '{*"leases": \[*\]*}' "$holdfast" ls -J --report "$scratch/empty"
+gives "ls: the table" 0 "ID *PID *COMMAND *USER *KIND *STATE *RANGE *SIZE *PINNED *AGE *CHANGE *FILE*
+*7 *812 *my app *root *breakable *active *0-1G *1G *4K *3m05s *- *$file
+*8 *- *- *root *exclusive *breaking *4K-12K *8K *0B *5s *truncate by dd (99), 3s over *-" \
+	"$holdfast" ls --report "$report"
+gives "ls --bytes" 0 '*0-1073741824 *1073741824 *4096 *3m05s*4096-12288 *8192 *0 *' \
+	"$holdfast" ls --bytes --report "$report"
+gives "ls FILE" 0 "ID *7 *$file" "$holdfast" ls --report "$report" "$file"
+gives "ls MOUNTPOINT" 0 '' "$holdfast" ls --report "$report" /proc
+gives "ls FOLDER" 1 '*not a mount point' "$holdfast" ls --report "$report" "$scratch"
+gives "ls of no file" 1 "holdfast: $scratch/none: No such file*" \
+	"$holdfast" ls --report "$report" "$scratch/none"
+gives "ls of no report" 1 "holdfast: $scratch/none: No such file*" \
+	"$holdfast" ls --report "$scratch/none"
+gives "ls: a torn line hides no other" 1 "*line 4: *7 *$file*8 *9 *$file" \
+	"$holdfast" ls --report "$scratch/torn"
+
+# json EXPRESSION - what the list says, decoded
+json()
+{
+	"$holdfast" ls --json --report "$report" |
+		perl -MJSON::PP -e "\$l = decode_json(join '', <>)->{leases}; print $1"
+}
+gives "JSON: numbers are numbers" 0 8192 json '$l->[0]{pinned} + $l->[1]{offset}'
+gives "JSON: names" 0 'my app' json '$l->[0]{command}'
+gives "JSON: a pid that is not visible" 0 1 json '!defined $l->[1]{pid}'
+gives "JSON: mappers" 0 '812 813' json '"@{$l->[0]{mappers}}"'
+gives "JSON: a change" 0 'truncate 99 dd 4096 -3000' \
+	json 'join " ", @{$l->[1]}{qw(op change_pid change_command change_offset deadline_ms)}'
+gives "JSON: to any end of the file" 0 1 json '!defined $l->[1]{change_length}'
+gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
+gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
+
+gives "lease: no file" 2 'holdfast: no FILE*' "$holdfast" lease
+gives "lease: no such file" 1 "holdfast: $scratch/none: No such file*" \
+	"$holdfast" lease "$scratch/none"
+gives "lease: a folder" 1 "holdfast: $scratch: Is a directory" "$holdfast" lease "$scratch"
+gives "lease: behind the end" 1 '*nothing to lease from 8192: the file ends at 5000' \
+	"$holdfast" lease -o 8K "$file"
+gives "lease: a wrong offset" 2 'holdfast: 1.5G: not an offset*' "$holdfast" lease -o 1.5G "$file"
+gives "lease: a wrong length" 2 'holdfast: -1: not a length*' "$holdfast" lease -l -1 "$file"
+gives "lease: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" lease -t soon "$file"
+gives "lease: no command" 2 '*no COMMAND*' "$holdfast" lease "$file" --
+gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfast" lease -p "$file"
+
+if [[ -e /dev/holdfast ]]; then
+	skip "the module is loaded"
+else
+	gives "ls without a module" 1 \
+		'holdfast: /proc/fs/holdfast/leases: not there: load the module (modprobe holdfast)' \
+		"$holdfast" ls
+	gives "lease without a module" 1 \
+		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		"$holdfast" lease "$file" -- true
+fi
+if [[ -w /dev/full ]]; then
+	gives "a full disk is a failure" 1 'holdfast: standard output: No space*' \
+		bash -c "$holdfast --version >/dev/full"
+fi
+
+finish

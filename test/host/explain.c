@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A sentence for each errno value of the ABI, and never one that misleads. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+
+#include "../tap.h"
+#include "explain.h"
+
+/* hf_acquire() of 4096 bytes at 0, of a file that is fine in every way. */
+static struct hf_facts fine(int err)
+{
+	return (struct hf_facts){
+		.call = HF_CALL_ACQUIRE,
+		.err = err,
+		.fd = 7,
+		.path = "/mnt/f",
+		.length = 4096,
+		.page_size = 4096,
+		.access = O_RDWR,
+		.has_stat = true,
+		.mode = S_IFREG | 0600,
+		.size = 4096,
+		.dax = true,
+		.fs_magic = EXT4_SUPER_MAGIC,
+		.memlock = UINT64_MAX,
+	};
+}
+
+static void says(const struct hf_facts *facts, const char *want)
+{
+	char line[512];
+
+	hf_explain(facts, line, sizeof(line));
+	tap_ok(strstr(line, want), "%s", line);
+	if (!strstr(line, want))
+		tap_diag("  does not say: %s", want);
+}
+
+static void test_request(void)
+{
+	struct hf_facts facts = fine(EINVAL);
+
+	facts.offset = 100;
+	says(&facts, "/mnt/f: offset 100 is not a multiple of the page size "
+		     "(4096)");
+	facts.offset = -4096;
+	says(&facts, "offset -4096 is negative");
+	facts.offset = 0;
+	facts.length = 0;
+	says(&facts, "length is zero");
+	facts.length = 5000;
+	says(&facts, "length 5000 is not a multiple of the page size (4096)");
+	facts.length = 4096;
+	facts.attr.kind = 3;
+	says(&facts, "unknown kind of lease 3");
+	facts.attr.kind = 0;
+	facts.attr.flags = HF_NONBLOCK | 4;
+	says(&facts, "unknown flags 0x4");
+	facts.attr.flags = HF_NONBLOCK;
+	says(&facts, "the module does not understand this library");
+	facts.err = E2BIG;
+	says(&facts, "the module is older");
+	facts.err = EOVERFLOW;
+	facts.offset = INT64_MAX - 4095;
+	says(&facts, "9223372036854771712 plus length 4096 is beyond");
+}
+
+static void test_file(void)
+{
+	static const struct {
+		mode_t mode;
+		const char *want;
+	} types[] = {
+		{ S_IFDIR, "/mnt/f: a directory: only a regular file can be" },
+		{ S_IFBLK, "a block device: only" },
+		{ S_IFCHR, "a character device: only" },
+		{ S_IFIFO, "a pipe: only" },
+		{ S_IFSOCK, "a socket: only" },
+	};
+	struct hf_facts facts = fine(ENXIO);
+
+	facts.length = 8192;
+	says(&facts, "the range ends at 8192 but the file ends at 4096: extend "
+		     "it first");
+	facts.has_stat = false;
+	says(&facts, "the range ends at 8192, beyond the end of the file");
+
+	facts = fine(EBADF);
+	facts.path = NULL;
+	says(&facts, "descriptor 7: not an open file");
+
+	facts = fine(ENODEV);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		facts.mode = types[i].mode;
+		says(&facts, types[i].want);
+	}
+	facts.has_stat = false;
+	says(&facts, "not a regular file: only");
+
+	facts = fine(EACCES);
+	facts.access = O_RDONLY;
+	says(&facts, "not open for both reading and writing (read only): open "
+		     "it with O_RDWR");
+	facts.access = O_WRONLY;
+	says(&facts, "(write only): open it with O_RDWR");
+	facts.access = -1;
+	says(&facts, "writing: open it with O_RDWR");
+}
+
+static void test_rights(void)
+{
+	struct hf_facts facts = fine(EPERM);
+
+	facts.owner = 1000;
+	facts.fsuid = 1001;
+	says(&facts, "an exclusive lease is for the file's owner (uid 1000, "
+		     "and this is uid 1001) or CAP_LEASE");
+	facts.has_stat = false;
+	says(&facts, "for the file's owner or CAP_LEASE");
+
+	facts = fine(ENOMEM);
+	says(&facts, "/mnt/f: no memory");
+	facts.memlock = 8388608;
+	says(&facts, "RLIMIT_MEMLOCK (8388608 bytes) would be exceeded by "
+		     "another 4096 bytes");
+}
+
+static void test_filesystem(void)
+{
+	static const struct {
+		uint64_t magic;
+		const char *want;
+	} others[] = {
+		{ 0x58465342, "on XFS without DAX: mount it" },
+		{ TMPFS_MAGIC, "on tmpfs, which does not lend its pages" },
+		{ HUGETLBFS_MAGIC, "on hugetlbfs, which" },
+		{ BTRFS_SUPER_MAGIC, "on btrfs, which" },
+		{ F2FS_SUPER_MAGIC, "on f2fs, which" },
+		{ OVERLAYFS_SUPER_MAGIC, "on overlayfs, which" },
+		{ NFS_SUPER_MAGIC, "on NFS, which" },
+		{ FUSE_SUPER_MAGIC, "on FUSE, which" },
+		{ 0xabcdef, "on a filesystem (type 0xabcdef) that does not" },
+	};
+	struct hf_facts facts = fine(EOPNOTSUPP);
+
+	says(&facts, "on ext4 with DAX, but its device does not lend");
+	facts.dax = false;
+	says(&facts, "on ext4 without DAX: mount it with -o dax=always");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		facts.fs_magic = others[i].magic;
+		says(&facts, others[i].want);
+	}
+	facts.has_stat = false;
+	says(&facts, "not on XFS or ext4 with DAX");
+}
+
+/* One call, one errno value, and what the words must have in them. */
+static const struct {
+	enum hf_call call;
+	int err;
+	const char *want;
+} plain[] = {
+	{ HF_CALL_ACQUIRE, EBUSY, "live patch" },
+	{ HF_CALL_ACQUIRE, ENOSPC, "holes and the filesystem is full" },
+	{ HF_CALL_ACQUIRE, EDQUOT, "quota" },
+	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
+	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
+	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },
+	{ HF_CALL_DEVICE, ENOENT, "/dev/holdfast: not there: load the module" },
+	{ HF_CALL_DEVICE, ENXIO, "not there" },
+	{ HF_CALL_DEVICE, ENODEV, "not there" },
+	{ HF_CALL_DEVICE, EACCES, "may not open it" },
+	{ HF_CALL_DEVICE, EPERM, "may not open it" },
+	{ HF_CALL_DEVICE, EMFILE, "raise RLIMIT_NOFILE" },
+	{ HF_CALL_DEVICE, ENFILE, "Too many open files in system" },
+	{ HF_CALL_MAP, EBADF, "not an open file" },
+	{ HF_CALL_MAP, EBADFD, "not a lease, or the lease has been released" },
+	{ HF_CALL_MAP, EPERM, "execution" },
+	{ HF_CALL_MAP, ENOMEM, "vm.max_map_count" },
+	{ HF_CALL_MAP, ENODEV, "not a lease" },
+	{ HF_CALL_MAP, ENXIO, "beyond the end of the lease" },
+	{ HF_CALL_MAP, EINVAL, "Invalid argument" },
+	{ HF_CALL_WAIT, ETIMEDOUT, "no event within 250 ms" },
+	{ HF_CALL_WAIT, EBADFD, "not a lease" },
+	{ HF_CALL_WAIT, EPROTO, "not an event" },
+	{ HF_CALL_WAIT, EINTR, "a signal came" },
+	{ HF_CALL_WAIT, ENOMEM, "Cannot allocate memory" },
+	{ HF_CALL_RELEASE, EAGAIN, "still registered" },
+	{ HF_CALL_RELEASE, EINTR, "a signal came" },
+	{ HF_CALL_RELEASE, EBADFD, "not a lease" },
+	{ HF_CALL_RELEASE, ENOTTY, "not a lease" },
+	{ HF_CALL_RELEASE, E2BIG, "install the same version" },
+	{ HF_CALL_QUERY, EINVAL, "install the same version" },
+	{ HF_CALL_QUERY, EFAULT, "Bad address" },
+};
+
+static void test_plain(void)
+{
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		struct hf_facts facts = fine(plain[i].err);
+
+		facts.call = plain[i].call;
+		facts.timeout_ms = 250;
+		if (facts.call != HF_CALL_ACQUIRE)
+			facts.path = NULL;
+		says(&facts, plain[i].want);
+	}
+}
+
+static void test_map(void)
+{
+	struct hf_facts facts = fine(EINVAL);
+
+	facts.call = HF_CALL_MAP;
+	facts.offset = 1;
+	says(&facts, "offset 1 is not a multiple");
+	facts.length = 0;
+	says(&facts, "length is zero");
+}
+
+static void test_report(void)
+{
+	struct hf_facts facts = { .call = HF_CALL_REPORT,
+				  .err = ENOENT,
+				  .path = HOLDFAST_REPORT };
+
+	says(&facts, HOLDFAST_REPORT ": not there: load the module");
+	facts.path = "/tmp/copy";
+	says(&facts, "/tmp/copy: No such file or directory");
+	facts.err = EPROTO;
+	facts.line = 3;
+	facts.why = "no column id";
+	says(&facts, "/tmp/copy: line 3: no column id: not a lease report");
+}
+
+static void test_room(void)
+{
+	struct hf_facts facts = fine(EOPNOTSUPP);
+	char path[4096];
+	char line[512];
+	bool fits = true;
+
+	memset(path, 'x', sizeof(path));
+	strcpy(path + sizeof(path) - 6, "/file");
+	facts.path = path;
+	hf_explain(&facts, line, sizeof(line));
+	tap_ok(!strncmp(line, "...xxx", 6) && strstr(line, "/file: on ext4"),
+	       "a long path is cut at its front");
+	for (size_t room = 1; room < sizeof(line); room++) {
+		memset(line, 'y', sizeof(line));
+		hf_explain(&facts, line, room);
+		fits = fits && memchr(line, '\0', room) &&
+		       (room == sizeof(line) - 1 || line[room] == 'y');
+	}
+	tap_ok(fits, "a line is cut to any room");
+	facts.path = "/a\nb\033[2J";
+	says(&facts, "/a?b?[2J: on");
+}
+
+int main(void)
+{
+	test_request();
+	test_file();
+	test_rights();
+	test_filesystem();
+	test_plain();
+	test_map();
+	test_report();
+	test_room();
+	return tap_done();
+}

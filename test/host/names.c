@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Each value has a name, each name leads back, and nothing else does. */
+#include <limits.h>
+
+#include "../tap.h"
+#include "holdfast.h"
+#include "names.h"
+
+static void round_trip(const char *what, unsigned int first, unsigned int last,
+		       const char *(*name)(unsigned int),
+		       int (*value)(const char *))
+{
+	for (unsigned int i = first; i <= last; i++)
+		tap_is(value(name(i)), i, "%s %u is \"%s\"", what, i, name(i));
+	tap_is_str(name(last + 1), "unknown", "%s %u has no name", what,
+		   last + 1);
+	tap_is_str(name(UINT_MAX), "unknown", "nor has the largest");
+	tap_is(value("-"), -1, "no %s is called \"-\"", what);
+}
+
+int main(void)
+{
+	round_trip("kind", HOLDFAST_BREAKABLE, HOLDFAST_EXCLUSIVE, hf_kind_name,
+		   hf_kind_value);
+	round_trip("state", HOLDFAST_UNBOUND, HOLDFAST_RELEASED, hf_state_name,
+		   hf_state_value);
+	round_trip("op", HOLDFAST_OP_UNKNOWN, HOLDFAST_OP_DEDUPE, hf_op_name,
+		   hf_op_value);
+	tap_is_str(hf_kind_name(0), "unknown", "kind 0 has no name");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_BREAK), "break", "break");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_CHANGED), "changed", "changed");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_FENCED), "fenced", "fenced");
+	tap_is_str(hf_event_name(0), "unknown", "event 0 has no name");
+	tap_is_str(hf_event_name(4), "unknown", "nor has event 4");
+	return tap_done();
+}

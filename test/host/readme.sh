@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The programs in README.md compile.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../tap.sh"
+
+if [[ ! -e README.md ]]; then
+	skip "there is no README.md"
+	finish
+fi
+
+# Each block of C becomes a file; fragments are not programs.
+awk -v dir="$scratch" '
+	/^```c$/ { file = dir "/" ++n ".c"; next }
+	/^```/ { if (file) close(file); file = ""; next }
+	file { print > file }
+' README.md
+for file in "$scratch"/*.c; do
+	grep -qs 'main(' "$file" || continue
+	found=1
+	quiet "block $(basename "$file" .c) compiles" gcc -std=gnu11 -Wall -Wextra -Werror \
+		-Iinclude/uapi -Ilib -o "$scratch/program" "$file" -L"$BUILD/lib" -lholdfast \
+		-libverbs -lrdmacm -lpthread
+done
+[[ ${found-} ]] || skip "README.md has no program"
+
+finish

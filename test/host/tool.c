@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What holdfast(1) makes of words and numbers. */
+#include <inttypes.h>
+
+#include "../../tool/event.h"
+#include "../../tool/size.h"
+#include "../../tool/suggest.h"
+#include "../tap.h"
+
+static void test_size_parse(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t size;
+	} good[] = {
+		{ "0", 0 },
+		{ "4096", 4096 },
+		{ "4096B", 4096 },
+		{ "4K", 4096 },
+		{ "4k", 4096 },
+		{ "4KiB", 4096 },
+		{ "2M", 2 << 20 },
+		{ "1G", 1 << 30 },
+		{ "3T", UINT64_C(3) << 40 },
+		{ "15E", UINT64_C(15) << 60 },
+		{ "18446744073709551615", UINT64_MAX },
+	};
+	static const char *const bad[] = {
+		"",	"K",
+		"-1",	"+1",
+		" 1",	"1 ",
+		"1KB",	"4x",
+		"1.5G", "16E",
+		"4iB",	"1KK",
+		"0x10", "18446744073709551616",
+	};
+	uint64_t size;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		tap_ok(size_parse(good[i].text, &size) && size == good[i].size,
+		       "\"%s\" is %" PRIu64, good[i].text, good[i].size);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		tap_ok(!size_parse(bad[i], &size), "\"%s\" is no size", bad[i]);
+}
+
+static void test_seconds_parse(void)
+{
+	static const char *const bad[] = { "",	    "0",   "0.0001", "-1",
+					   "inf",   "nan", "1e3",    "5000000",
+					   "1.2.3", ".",   "10s" };
+	uint32_t ms;
+
+	tap_ok(seconds_parse("45", &ms) && ms == 45000, "45 s");
+	tap_ok(seconds_parse("0.25", &ms) && ms == 250, "0.25 s");
+	tap_ok(seconds_parse(".001", &ms) && ms == 1, "1 ms");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		tap_ok(!seconds_parse(bad[i], &ms), "\"%s\" is no time",
+		       bad[i]);
+}
+
+static void test_texts(void)
+{
+	static const struct {
+		uint64_t size;
+		const char *text;
+	} sizes[] = {
+		{ 0, "0B" },
+		{ 1023, "1023B" },
+		{ 1024, "1K" },
+		{ 1536, "1.5K" },
+		{ 4096, "4K" },
+		{ (1 << 20) - 1, "1023K" },
+		{ 1 << 20, "1M" },
+		{ (100 << 20) + (512 << 10), "100M" },
+		{ UINT64_C(5) << 39, "2.5T" },
+		{ UINT64_MAX, "15.9E" },
+	};
+	char size[SIZE_ROOM];
+	char range[RANGE_ROOM];
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		tap_is_str(size_text(size, sizes[i].size, false), sizes[i].text,
+			   "%" PRIu64 " bytes", sizes[i].size);
+	tap_is_str(size_text(size, UINT64_MAX, true), "18446744073709551615",
+		   "exact");
+	tap_is_str(range_text(range, 0, 4096, false), "0-4K", "a range");
+	tap_is_str(range_text(range, 4096, UINT64_MAX, false), "4K-end",
+		   "to the end");
+	tap_is_str(range_text(range, UINT64_MAX - 1, 1, true),
+		   "18446744073709551614-18446744073709551615", "the longest");
+	tap_is_str(age_text(size, 999), "0s", "an age of no second");
+	tap_is_str(age_text(size, 59999), "59s", "seconds");
+	tap_is_str(age_text(size, 185000), "3m05s", "minutes");
+	tap_is_str(age_text(size, 3600000), "1h00m", "an hour");
+	tap_is_str(age_text(size, 90000000), "1d01h", "a day and an hour");
+	tap_is_str(age_text(size, UINT64_MAX), "213503982334d14h", "eternity");
+}
+
+static void test_suggest(void)
+{
+	static const char *const names[] = { "lease", "ls" };
+
+	tap_is_str(suggest("lss", names, 2), "ls", "lss");
+	tap_is_str(suggest("l", names, 2), "ls", "l");
+	tap_is_str(suggest("laese", names, 2), "lease", "laese");
+	tap_is_str(suggest("leases", names, 2), "lease", "leases");
+	tap_is_str(suggest("xy", names, 2), NULL, "xy is like none");
+	tap_is_str(suggest("", names, 2), NULL, "nor is nothing");
+	tap_is_str(suggest("a-word-that-is-longer-than-any-command-name", names,
+			   2),
+		   NULL, "nor is a long word");
+}
+
+static void test_event(void)
+{
+	struct holdfast_event event = {
+		.type = HOLDFAST_EVENT_BREAK,
+		.op = HOLDFAST_OP_TRUNCATE,
+		.pid = 812,
+		.offset = 4096,
+		.length = UINT64_MAX,
+		.comm = "a\033bcdefghijklmn",
+	};
+	struct holdfast_query query = {
+		.id = 3,
+		.kind = HOLDFAST_EXCLUSIVE,
+		.length = 8192,
+		.break_ms = 1500,
+	};
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		tap_bail("no memory");
+	event.comm[HOLDFAST_COMM_LEN - 1] = 'o'; /* no NUL at all */
+	print_acquired(stream, &query);
+	print_event(stream, &event);
+	event.type = HOLDFAST_EVENT_CHANGED;
+	event.length = 8192;
+	print_event(stream, &event);
+	print_lost(stream, 2);
+	fclose(stream);
+	tap_is_str(text,
+		   "acquired lease 3: exclusive, bytes 0-8192, break time "
+		   "1.500s\n"
+		   "break: truncate of bytes 4096-end by a?bcdefghijklmno "
+		   "(812), fence in 0.000s\n"
+		   "changed: truncate of bytes 4096-12288 by a?bcdefghijklmno "
+		   "(812)\n"
+		   "lost: 2 events\n",
+		   "the lines of events");
+	free(text);
+}
+
+int main(void)
+{
+	test_size_parse();
+	test_seconds_parse();
+	test_texts();
+	test_suggest();
+	test_event();
+	return tap_done();
+}
