@@ -168,14 +168,16 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 /* Called with file->lock held. */
 static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 {
+	ktime_t now = ktime_get();
+
 	lease->breaker = change;
 	lease->fenced = false;
-	lease->deadline = ktime_add_ms(ktime_get(), lease->break_ms);
+	lease->deadline = ktime_add_ms(now, lease->break_ms);
 	lease->fence_at = lease->deadline;
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
-	hf_event_push(lease, HOLDFAST_EVENT_BREAK);
+	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
 }
 
 /* Another change that waits for the lease. Called with file->lock held. */
@@ -210,7 +212,7 @@ static void hf_break_end(struct hf_lease *lease)
 	if (lease->state == HOLDFAST_BREAKING)
 		WRITE_ONCE(lease->state, lease->settled ? HOLDFAST_BROKEN :
 							  HOLDFAST_ACTIVE);
-	hf_event_push(lease, HOLDFAST_EVENT_CHANGED);
+	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
 }
 
 /* Called with file->lock held; true if the lease has mappings to empty. */
@@ -301,6 +303,35 @@ struct page *hf_change_busy_page(struct hf_file *file,
 		hf_lease_put(lease);
 	}
 	return page;
+}
+
+/**
+ * hf_change_settle - break the leases of the range, and wait for consumers
+ * @file: the file; the caller holds none of the filesystem's locks
+ * @change: begun
+ *
+ * Return: 0, or -ERESTARTSYS when a signal came.
+ */
+int hf_change_settle(struct hf_file *file, struct hf_change *change)
+{
+	struct address_space *mapping = file->inode->i_mapping;
+	struct page *page;
+	int err = 0;
+
+	while (!err) {
+		filemap_invalidate_lock(mapping);
+		hf_change_break(file, change);
+		page = hf_change_busy_page(file, change);
+		filemap_invalidate_unlock(mapping);
+		if (!page)
+			break;
+		/* Not every page wakes: see hf_lease_wait_idle(). */
+		err = ___wait_var_event(hf_page_idle_var(page),
+					!hf_page_busy(page),
+					TASK_INTERRUPTIBLE, 0, 0,
+					schedule_timeout(HZ));
+	}
+	return err;
 }
 
 /**

@@ -20,7 +20,8 @@ static void hf_event_drop(struct hf_events *events)
 }
 
 /* Tells of lease->change. Called with file->lock held. */
-void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type)
+void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now)
 {
 	struct hf_events *events = &lease->events;
 	struct hf_event *event;
@@ -33,7 +34,7 @@ void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type)
 	event = &events->ring[(events->first + events->nr++) % HF_EVENTS];
 	event->seq = ++events->seq;
 	event->type = type;
-	event->time = ktime_get();
+	event->time = now;
 	event->deadline = lease->deadline;
 	hf_change_info_get(&event->change, &lease->change);
 

@@ -28,7 +28,7 @@ static void hf_fence_kill(struct hf_lease *lease)
 	lockdep_assert_held(&lease->file->lock);
 	if (!lease->fenced) {
 		lease->fenced = true;
-		hf_event_push(lease, HOLDFAST_EVENT_FENCED);
+		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
 		list_for_each_entry(mapper, &lease->mappers, node)
 			hf_fence_report(lease, mapper->tgid);
 	}

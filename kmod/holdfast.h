@@ -9,7 +9,7 @@
  *   map.c	mappings of a lease
  *   event.c	what the holder is told
  *   fence.c	what happens at the deadline
- *   probe.c	how calls into the kernel reach wrap.c and gup.c
+ *   probe.c	how calls into the kernel reach wrap.c, remap.c and gup.c
  *   report.c	what the administrator sees
  *
  * doc/locking.md has the locks and their order.
@@ -209,6 +209,7 @@ void hf_change_end(struct hf_file *file, struct hf_change *change);
 struct hf_change *hf_change_current(struct hf_file *file);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
+int hf_change_settle(struct hf_file *file, struct hf_change *change);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
@@ -232,7 +233,8 @@ bool hf_vma_is_lease(const struct vm_area_struct *vma);
 void hf_unmap(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 
 /* event.c */
-void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type);
+void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now);
 ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 		      bool nonblock);
 void hf_events_free(struct hf_lease *lease);

@@ -39,6 +39,13 @@ static bool hf_wants_file(struct pt_regs *regs)
 	return hf_inode_leased(file_inode(filp));
 }
 
+static bool hf_wants_files(struct pt_regs *regs)
+{
+	struct file *out = (void *)regs_get_kernel_argument(regs, 2);
+
+	return hf_wants_file(regs) || hf_inode_leased(file_inode(out));
+}
+
 #ifdef HF_DAX_BREAK_LAYOUT
 static bool hf_wants_inode(struct pt_regs *regs)
 {
@@ -96,6 +103,20 @@ static struct hf_probe hf_probes[] = {
 	 * In tree: the same call in vfs_fallocate().
 	 */
 	[HF_PROBE_VFS_FALLOCATE] = HF_PROBE(vfs_fallocate, hf_wants_file),
+	/*
+	 * Reflink and dedupe from or to a leased file: the same, for both
+	 * files. In tree: the same call in these functions.
+	 */
+	[HF_PROBE_VFS_CLONE_FILE_RANGE] =
+		HF_PROBE(vfs_clone_file_range, hf_wants_files),
+	[HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE] =
+		HF_PROBE(vfs_dedupe_file_range_one, hf_wants_files),
+	/*
+	 * copy_file_range() from or to a leased file: copy, do not share.
+	 * In tree: a test for leases where the function tries to remap.
+	 */
+	[HF_PROBE_VFS_COPY_FILE_RANGE] =
+		HF_PROBE(vfs_copy_file_range, hf_wants_files),
 #ifdef HF_DAX_BREAK_LAYOUT
 	/*
 	 * A filesystem waits for DMA to a leased file: break the leases,

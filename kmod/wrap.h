@@ -8,6 +8,9 @@
 enum hf_probe_nr {
 	HF_PROBE_NOTIFY_CHANGE,
 	HF_PROBE_VFS_FALLOCATE,
+	HF_PROBE_VFS_CLONE_FILE_RANGE,
+	HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
+	HF_PROBE_VFS_COPY_FILE_RANGE,
 #ifdef HF_DAX_BREAK_LAYOUT
 	HF_PROBE_DAX_BREAK_LAYOUT,
 	HF_PROBE_PIN_USER_PAGES,
@@ -22,6 +25,15 @@ int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
 		     struct iattr *attr, HF_DELEGATED_INODE *delegated);
 int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
 		     loff_t length);
+loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
+				    struct file *out, loff_t pos_out,
+				    loff_t len, unsigned int flags);
+loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
+					 struct file *out, loff_t pos_out,
+					 loff_t len, unsigned int flags);
+ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
+				    struct file *out, loff_t pos_out,
+				    size_t len, unsigned int flags);
 
 #ifdef HF_DAX_BREAK_LAYOUT
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What runs in place of reflink, dedupe and copy when one of the files has
+ * leases: see probe.c.
+ *
+ * Sharing an extent changes the layout of both files: from then on a write to
+ * either has to go to a new block, which a device that holds the old one does
+ * not know.
+ */
+#include <linux/pagemap.h>
+#include "wrap.h"
+
+/* The same change, of one or two files; a file without leases is NULL. */
+struct hf_remap {
+	struct hf_file *in, *out;
+	struct hf_change in_change, out_change;
+};
+
+/* A remap within a file: from the first byte of either range to the last. */
+static void hf_change_union(struct hf_change *change, enum holdfast_op op,
+			    u64 pos_in, u64 pos_out, u64 length)
+{
+	u64 start = min(pos_in, pos_out), end = max(pos_in, pos_out) + length;
+
+	hf_change_init(change, op, start, length == ~0ULL ? ~0ULL :
+							    end - start);
+}
+
+/*
+ * The filesystem waits for one file at a time, and where both are busy goes
+ * round and round without sleeping. So wait here, before it has any lock.
+ */
+static int hf_remap_settle(struct hf_remap *remap)
+{
+	int err = 0;
+
+	if (remap->in)
+		err = hf_change_settle(remap->in, &remap->in_change);
+	if (!err && remap->out)
+		err = hf_change_settle(remap->out, &remap->out_change);
+	return err;
+}
+
+static void hf_remap_end(struct hf_remap *remap)
+{
+	if (remap->out) {
+		hf_change_end(remap->out, &remap->out_change);
+		hf_file_put(remap->out);
+	}
+	if (remap->in) {
+		hf_change_end(remap->in, &remap->in_change);
+		hf_file_put(remap->in);
+	}
+}
+
+/* What the filesystem would refuse anyway breaks no lease. */
+static bool hf_remap_plausible(struct file *in, loff_t pos_in,
+			       struct file *out, loff_t pos_out)
+{
+	struct inode *inode = file_inode(in);
+	u32 align = i_blocksize(inode) - 1;
+
+	return in->f_op->remap_file_range && S_ISREG(inode->i_mode) &&
+	       S_ISREG(file_inode(out)->i_mode) &&
+	       inode->i_sb == file_inode(out)->i_sb &&
+	       pos_in >= 0 && pos_out >= 0 && !((pos_in | pos_out) & align);
+}
+
+/* Returns 0, -ETXTBSY, or -ERESTARTSYS; ended only in the first case. */
+static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
+			  struct file *in, loff_t pos_in, struct file *out,
+			  loff_t pos_out, loff_t len)
+{
+	/* For reflink 0 is up to the end; dedupe does nothing then. */
+	u64 length = len ?: ~0ULL;
+	int err;
+
+	remap->in = NULL;
+	remap->out = NULL;
+	if (!hf_remap_plausible(in, pos_in, out, pos_out) || len < 0 ||
+	    (!len && op == HOLDFAST_OP_DEDUPE))
+		return 0;
+
+	remap->out = hf_file_find(file_inode(out));
+	if (remap->out) {
+		if (file_inode(in) == file_inode(out))
+			hf_change_union(&remap->out_change, op, pos_in,
+					pos_out, length);
+		else
+			hf_change_init(&remap->out_change, op, pos_out, length);
+		err = hf_change_begin(remap->out, &remap->out_change);
+		if (err)
+			goto put_out;
+	}
+	if (file_inode(in) != file_inode(out))
+		remap->in = hf_file_find(file_inode(in));
+	if (remap->in) {
+		hf_change_init(&remap->in_change, op, pos_in, length);
+		err = hf_change_begin(remap->in, &remap->in_change);
+		if (err)
+			goto put_in;
+	}
+	err = hf_remap_settle(remap);
+	if (err)
+		hf_remap_end(remap);
+	return err;
+
+put_in:
+	hf_file_put(remap->in);
+	if (!remap->out)
+		return err;
+	hf_change_end(remap->out, &remap->out_change);
+put_out:
+	hf_file_put(remap->out);
+	return err;
+}
+
+loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
+				    struct file *out, loff_t pos_out,
+				    loff_t len, unsigned int flags)
+{
+	struct hf_remap remap;
+	loff_t ret;
+
+	ret = hf_remap_begin(&remap, HOLDFAST_OP_REFLINK, in, pos_in, out,
+			     pos_out, len);
+	if (!ret) {
+		ret = HF_PASS(HF_PROBE_VFS_CLONE_FILE_RANGE,
+			      vfs_clone_file_range(in, pos_in, out, pos_out,
+						   len, flags));
+		hf_remap_end(&remap);
+	}
+	hf_probes_leave();
+	return ret;
+}
+
+loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
+					 struct file *out, loff_t pos_out,
+					 loff_t len, unsigned int flags)
+{
+	struct hf_remap remap;
+	loff_t ret;
+
+	ret = hf_remap_begin(&remap, HOLDFAST_OP_DEDUPE, in, pos_in, out,
+			     pos_out, len);
+	if (!ret) {
+		ret = HF_PASS(HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
+			      vfs_dedupe_file_range_one(in, pos_in, out,
+							pos_out, len, flags));
+		hf_remap_end(&remap);
+	}
+	hf_probes_leave();
+	return ret;
+}
+
+/* Copies leased files instead of sharing their extents: that breaks nothing. */
+ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
+				    struct file *out, loff_t pos_out,
+				    size_t len, unsigned int flags)
+{
+	ssize_t ret;
+
+	ret = HF_PASS(HF_PROBE_VFS_COPY_FILE_RANGE,
+		      vfs_copy_file_range(in, pos_in, out, pos_out, len,
+					  flags | COPY_FILE_SPLICE));
+	hf_probes_leave();
+	return ret;
+}
