@@ -116,6 +116,8 @@ static void say_not_lendable(struct text *text, const struct hf_facts *facts)
 {
 	bool can_dax = facts->fs_magic == EXT4_SUPER_MAGIC ||
 		       facts->fs_magic == XFS_MAGIC;
+	static const char use_dax[] = "use a file on XFS or ext4 with DAX "
+				      "(mount -o dax=always)";
 	const char *name = fs_name(facts->fs_magic);
 
 	if (!facts->has_stat)
@@ -132,16 +134,13 @@ static void say_not_lendable(struct text *text, const struct hf_facts *facts)
 		    "file on a filesystem that is",
 		    name);
 	else if (name)
-		say(text,
-		    "on %s, which does not lend its pages: use a file on XFS "
-		    "or ext4 mounted with -o dax=always",
-		    name);
+		say(text, "on %s, which does not lend its pages: %s", name,
+		    use_dax);
 	else
 		say(text,
 		    "on a filesystem (type 0x%" PRIx64 ") that does not lend "
-		    "its pages: use a file on XFS or ext4 mounted with -o "
-		    "dax=always",
-		    facts->fs_magic);
+		    "its pages: %s",
+		    facts->fs_magic, use_dax);
 }
 
 static void say_invalid(struct text *text, const struct hf_facts *facts)
@@ -184,15 +183,13 @@ static void say_no_memory(struct text *text, const struct hf_facts *facts)
 
 static void say_beyond_end(struct text *text, const struct hf_facts *facts)
 {
-	say(text, "the range ends at %" PRIu64,
+	say(text, "the range ends at %" PRIu64 ", beyond the end of the file",
 	    (uint64_t)facts->offset + facts->length);
 	if (facts->has_stat)
 		say(text,
-		    " but the file ends at %" PRIu64
-		    ": extend it first (ftruncate, fallocate)",
+		    " at %" PRIu64 ": extend it first (ftruncate, "
+		    "fallocate)",
 		    facts->size);
-	else
-		say(text, ", beyond the end of the file");
 }
 
 static void say_not_owner(struct text *text, const struct hf_facts *facts)

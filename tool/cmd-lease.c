@@ -64,7 +64,10 @@ static int acquire(struct holding *holding)
 	int status = 0;
 
 	if (fd < 0)
-		return failed("%s: %s", holding->file, strerror(errno));
+		return failed("%s: %s", holding->file,
+			      errno == EISDIR ? "a directory: only a regular "
+						"file can be leased"
+					      : strerror(errno));
 	if (!holding->has_length)
 		status = find_length(holding, fd);
 	if (!status) {

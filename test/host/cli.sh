@@ -83,7 +83,7 @@ gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]
 gives "lease: no file" 2 'holdfast: no FILE*' "$holdfast" lease
 gives "lease: no such file" 1 "holdfast: $scratch/none: No such file*" \
 	"$holdfast" lease "$scratch/none"
-gives "lease: a folder" 1 "holdfast: $scratch: Is a directory" "$holdfast" lease "$scratch"
+gives "lease: a folder" 1 "holdfast: $scratch: a directory: only a regular file*" "$holdfast" lease "$scratch"
 gives "lease: behind the end" 1 '*nothing to lease from 8192: the file ends at 5000' \
 	"$holdfast" lease -o 8K "$file"
 gives "lease: a wrong offset" 2 'holdfast: 1.5G: not an offset*' "$holdfast" lease -o 1.5G "$file"

@@ -82,10 +82,10 @@ static void test_file(void)
 	struct hf_facts facts = fine(ENXIO);
 
 	facts.length = 8192;
-	says(&facts, "the range ends at 8192 but the file ends at 4096: extend "
-		     "it first");
+	says(&facts, "the range ends at 8192, beyond the end of the file at "
+		     "4096: extend it first");
 	facts.has_stat = false;
-	says(&facts, "the range ends at 8192, beyond the end of the file");
+	says(&facts, "8192, beyond the end of the file");
 
 	facts = fine(EBADF);
 	facts.path = NULL;
@@ -141,7 +141,9 @@ static void test_filesystem(void)
 		{ OVERLAYFS_SUPER_MAGIC, "on overlayfs, which" },
 		{ NFS_SUPER_MAGIC, "on NFS, which" },
 		{ FUSE_SUPER_MAGIC, "on FUSE, which" },
-		{ 0xabcdef, "on a filesystem (type 0xabcdef) that does not" },
+		{ 0xabcdef, "on a filesystem (type 0xabcdef) that does not "
+			    "lend its pages: use a file on XFS or ext4 with "
+			    "DAX" },
 	};
 	struct hf_facts facts = fine(EOPNOTSUPP);
 
