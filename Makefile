@@ -32,6 +32,12 @@ STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# One short line for each thing that is made; make V=1 shows the commands.
+ifeq ($(V),)
+Q := @
+say = @echo "  $(1)	$(patsubst $(BUILD)/%,%,$@)"
+endif
+
 COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
 # Guest tests and examples say themselves what they need of the C library.
 OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
@@ -65,50 +71,57 @@ all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(GUEST_TESTS) $(EXAMPLES)
 # --- library
 
 $(BUILD)/obj/lib/%.o: lib/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
 
 # -z defs: a symbol that is nowhere is our mistake, not the program's.
 $(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast.map
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -shared -Wl,-soname,$(notdir $(LIBRARY)).$(SOVERSION) \
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(notdir $(LIBRARY)).$(SOVERSION) \
 		-Wl,--version-script,lib/holdfast.map -Wl,-z,defs \
 		$(LDFLAGS) -o $@ $(LIB_OBJ)
 
 # Both links, so that programs run from the build folder.
 $(LIBRARY): $(LIBRARY).$(VERSION)
-	ln -sf $(<F) $@.$(SOVERSION)
-	ln -sf $(@F).$(SOVERSION) $@
+	$(Q)ln -sf $(<F) $@.$(SOVERSION)
+	$(Q)ln -sf $(@F).$(SOVERSION) $@
 
 $(ARCHIVE): $(LIB_OBJ)
-	@mkdir -p $(@D)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # Depends on the Makefile because that has the defaults; a command line that
 # names other folders wants its own "make install", which writes it afresh.
 $(PC): lib/holdfast.pc.in VERSION Makefile
-	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	$(call say,GEN)
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' $< >$@
 
 # --- programs
 
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
-	@mkdir -p $(@D)
-	$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
 		-lsmartcols
 
 # One source file each. Not all use RDMA: --as-needed drops what they do not.
 # The dependency file goes to obj/, a test folder holds only tests.
 define program
-@mkdir -p $(@D) $(BUILD)/obj/$(<D)
-$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
+$(call say,LD)
+$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
+$(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
 	-o $@ $< -L$(BUILD)/lib -lholdfast -libverbs -lrdmacm -lpthread
 endef
 
@@ -121,17 +134,19 @@ $(BUILD)/examples/%: examples/%.c $(LIBRARY)
 # --- tests of the host
 
 $(BUILD)/obj/san/%.o: %.c VERSION
-	@mkdir -p $(@D)
-	$(COMPILE) $(OURS) $(SANITIZE) -c -o $@ $<
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
-	@mkdir -p $(@D) $(BUILD)/obj/$(<D)
-	$(COMPILE) $(OURS) $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
+	$(Q)$(COMPILE) $(OURS) $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
 		$(HOST_OBJ) -lsmartcols
 
 # --exec '': run them, by their first line or as programs.
 check: all $(HOST_TESTS)
-	BUILD=$(BUILD) LD_LIBRARY_PATH=$(BUILD)/lib prove --exec '' \
+	$(Q)BUILD=$(BUILD) LD_LIBRARY_PATH=$(BUILD)/lib prove --exec '' \
 		$(PROVEFLAGS) $(HOST_TESTS) $(sort $(wildcard test/host/*.sh))
 
 # --- the module

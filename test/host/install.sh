@@ -15,7 +15,7 @@ quiet "make install" make -s BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr 
 	LIBDIR=/usr/lib/x install
 quiet "make install-dkms" make -s DESTDIR="$root" install-dkms
 for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a \
-	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_acquire.3 \
+	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
 	"usr/src/holdfast-$version/dkms.conf" "usr/src/holdfast-$version/kmod/Kbuild" \
 	"usr/src/holdfast-$version/include/uapi/linux/holdfast.h"; do
