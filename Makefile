@@ -32,10 +32,13 @@ STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# One short line for each thing that is made; make V=1 shows the commands.
+# One short line for each thing that is made; make V=1 shows the commands,
+# make -s nothing.
 ifeq ($(V),)
 Q := @
+ifeq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @echo "  $(1)	$(patsubst $(BUILD)/%,%,$@)"
+endif
 endif
 
 COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
