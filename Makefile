@@ -149,7 +149,7 @@ $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 
 # --exec '': run them, by their first line or as programs.
 check: all $(HOST_TESTS)
-	$(Q)BUILD=$(BUILD) LD_LIBRARY_PATH=$(BUILD)/lib prove --exec '' \
+	$(Q)BUILD=$(BUILD) prove --exec '' \
 		$(PROVEFLAGS) $(HOST_TESTS) $(sort $(wildcard test/host/*.sh))
 
 # --- the module

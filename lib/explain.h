@@ -61,7 +61,8 @@ struct hf_facts {
 	uint64_t memlock;
 };
 
-/* Write one line, without a newline and cut to @room, that begins with the
+/*
+ * Write one line, without a newline and cut to @room, that begins with the
  * file or descriptor at fault.
  */
 void hf_explain(const struct hf_facts *facts, char *line, size_t room);

@@ -7,6 +7,7 @@
 set -u
 export LC_ALL=C
 : "${BUILD:=build}"
+export LD_LIBRARY_PATH=$BUILD/lib
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 tap_count=0

@@ -16,6 +16,7 @@
 #include "holdfast.h"
 #include "size.h"
 #include "tool.h"
+#include "utf8.h"
 
 /* Which leases to show: those of a file, or of a filesystem when !@ino. */
 struct filter {
@@ -347,6 +348,25 @@ static bool wanted(const struct listing *listing,
 	return false;
 }
 
+static int set_cell(struct listing *listing, struct libscols_line *line,
+		    size_t place, const char *text)
+{
+	char *repaired;
+	int ret;
+
+	if (!listing->json)
+		return scols_line_set_data(line, place, text ? text : "-");
+	if (!text)
+		return scols_line_set_data(line, place, NULL);
+	repaired = utf8_repair(text);
+	if (!repaired)
+		return -ENOMEM;
+	ret = scols_line_refer_data(line, place, repaired);
+	if (ret)
+		free(repaired);
+	return ret;
+}
+
 static int add_line(struct listing *listing,
 		    const struct hf_report_entry *entry)
 {
@@ -355,15 +375,13 @@ static int add_line(struct listing *listing,
 	int ret = line ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !ret && i < COLUMNS; i++) {
+		/* Programs read JSON, and do their own rounding. */
 		struct cell cell = { .exact = listing->exact || listing->json };
-		const char *text;
 
 		if (!shown(listing, &columns[i]))
 			continue;
-		text = columns[i].text(&cell, entry);
-		if (!text && !listing->json)
-			text = "-";
-		ret = scols_line_set_data(line, place++, text);
+		ret = set_cell(listing, line, place++,
+			       columns[i].text(&cell, entry));
 		free(cell.owned);
 	}
 	return ret;

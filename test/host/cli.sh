@@ -77,6 +77,9 @@ gives "JSON: mappers" 0 '812 813' json '"@{$l->[0]{mappers}}"'
 gives "JSON: a change" 0 'truncate 99 dd 4096 -3000' \
 	json 'join " ", @{$l->[1]}{qw(op change_pid change_command change_offset deadline_ms)}'
 gives "JSON: to any end of the file" 0 1 json '!defined $l->[1]{change_length}'
+sed 's/my.040app/\\377/' "$report" >"$scratch/bytes"
+gives "JSON: a name that is not UTF-8" 0 "*\"command\": \"$(printf '\xef\xbf\xbd')\"*" \
+	"$holdfast" ls -J --report "$scratch/bytes"
 gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
 gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
 

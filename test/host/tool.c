@@ -5,6 +5,7 @@
 #include "../../tool/event.h"
 #include "../../tool/size.h"
 #include "../../tool/suggest.h"
+#include "../../tool/utf8.h"
 #include "../tap.h"
 
 static void test_size_parse(void)
@@ -153,8 +154,37 @@ static void test_event(void)
 	free(text);
 }
 
+static void test_utf8(void)
+{
+	static const struct {
+		const char *text;
+		const char *want;
+	} texts[] = {
+		{ "", "" },
+		{ "plain \n", "plain \n" },
+		{ "\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80",
+		  "\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "a\xff!", "a\xef\xbf\xbd!" },
+		{ "cut \xe2\x82", "cut \xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
+		{ "\xf4\x90\x80\x80",
+		  "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xbf", "\xef\xbf\xbd" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char *repaired = utf8_repair(texts[i].text);
+
+		tap_is_str(repaired, texts[i].want, "UTF-8, text %zu", i);
+		free(repaired);
+	}
+}
+
 int main(void)
 {
+	test_utf8();
 	test_size_parse();
 	test_seconds_parse();
 	test_texts();

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef HOLDFAST_UTF8_H
+#define HOLDFAST_UTF8_H
+
+/*
+ * A copy of @text that is UTF-8 throughout, to be freed: each byte that is not
+ * part of a character becomes U+FFFD. NULL when there is no memory. A file
+ * may have any name, a command's name is cut at 15 bytes, and JSON takes
+ * neither.
+ */
+char *utf8_repair(const char *text);
+
+#endif
