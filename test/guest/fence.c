@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A holder that does not answer a break is killed at the deadline, and the
+ * change completes: one that ignores it, and one that is stopped and could not
+ * answer.
+ */
+#define _GNU_SOURCE
+#include "rdma.h"
+
+#define PATH	 PMEM "fence"
+#define LENGTH	 (4 * MIB)
+#define BREAK_MS 1500
+
+/* Maps and registers the lease, says so, and does nothing from then on. */
+static void ignore(int lease, int ready)
+{
+	struct rdma rdma = rdma_open();
+	char *map = lease_map(lease, 0, LENGTH);
+
+	rdma_register(&rdma, map, LENGTH);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void try_fence(int signal, const char *what)
+{
+	int fd = file_make(PATH, LENGTH), ready[2], status;
+	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
+	struct holdfast_event event;
+	struct change change;
+	uint64_t deadline;
+	pid_t pid;
+
+	if (pipe(ready))
+		tap_bail("pipe: %s", strerror(errno));
+	pid = child_fork();
+	if (!pid)
+		ignore(lease, ready[1]);
+	if (!readable(ready[0], SOON))
+		tap_bail("no holder");
+	if (signal)
+		kill(pid, signal);
+
+	change = change_start("truncate", PATH, 0, 0, NULL);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_BREAK,
+	       "%s: the break is told", what);
+	deadline = event.deadline_ns;
+	tap_ok(change_done(&change, BREAK_MS + SOON),
+	       "%s: the change completes", what);
+	tap_is(change.error, 0, "%s: with success", what);
+	tap_ok(change.end_ns >= deadline, "%s: not before the deadline", what);
+	tap_diag("%s: done %.1f ms after the deadline", what,
+		 (change.end_ns - deadline) / 1e6);
+	status = child_wait(pid, SOON);
+	tap_ok(status != -1 && WIFSIGNALED(status) &&
+		       WTERMSIG(status) == SIGKILL,
+	       "%s: the holder was killed", what);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_FENCED,
+	       "%s: the fence is told to who is left", what);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_CHANGED,
+	       "%s: and the end of the change", what);
+	tap_is(lease_query(lease).pinned, 0, "%s: nothing is pinned", what);
+	close(ready[0]);
+	close(ready[1]);
+	close(lease);
+	close(fd);
+	unlink(PATH);
+}
+
+/* The test itself has the lease open but never mapped it: it lives on. */
+int main(void)
+{
+	try_fence(0, "ignored");
+	try_fence(SIGSTOP, "stopped");
+	return tap_done();
+}
