@@ -26,7 +26,6 @@ struct target {
 static void say(const char *what)
 {
 	printf("%.6f %s\n", now(), what);
-	fflush(stdout);
 }
 
 /* Lease all of the file, register it, tell the writer. */
@@ -51,7 +50,6 @@ static void open_window(struct target *target)
 	window.rkey = target->mr->rkey;
 	send_all(target->sock, &window, sizeof(window));
 	printf("%.6f leased %zu bytes\n", now(), target->length);
-	fflush(stdout);
 }
 
 static void close_window(struct target *target)
@@ -107,6 +105,7 @@ int main(int argc, char **argv)
 	struct target target = { 0 };
 	int listener, on = 1;
 
+	setlinebuf(stdout);
 	if (argc != 3)
 		errx(2, "usage: 02-target FILE PORT");
 	target.file = open(argv[1], O_RDWR);

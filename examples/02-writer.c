@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * 02-writer ADDRESS PORT SECONDS COPY: write the file that 02-target lends by
- * RDMA, block after block, round and round, for SECONDS and until each block
- * has been written at least once. COPY gets what the file must hold then.
+ * 02-writer ADDRESS PORT COPY: write the file that 02-target lends by RDMA,
+ * block after block, round and round, until SIGTERM comes and each block has
+ * been written at least once. COPY gets what the file must hold then.
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "02-wire.h"
@@ -23,6 +24,14 @@ struct writer {
 	uint64_t serial; /* of the next block */
 	uint64_t since;	 /* blocks since the window opened */
 };
+
+static volatile sig_atomic_t enough;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	enough = 1;
+}
 
 static void receive_window(struct writer *writer)
 {
@@ -89,18 +98,20 @@ static void report(uint64_t blocks, double began)
 	printf("%.6f wrote %.0f MiB in %.2f s, %.0f MiB/s\n", now(),
 	       blocks * BLOCK / 1048576.0, seconds,
 	       blocks * BLOCK / 1048576.0 / seconds);
-	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	struct writer writer = { 0 };
-	double end, began;
+	double began;
 	int copy, on = 1;
 
-	if (argc != 5)
-		errx(2, "usage: 02-writer ADDRESS PORT SECONDS COPY");
+	setlinebuf(stdout);
+	if (argc != 4)
+		errx(2, "usage: 02-writer ADDRESS PORT COPY");
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
 	inet_pton(AF_INET, argv[1], &address.sin_addr);
 	address.sin_port = htons(atoi(argv[2]));
 	writer.sock = socket(AF_INET, SOCK_STREAM, 0);
@@ -112,8 +123,7 @@ int main(int argc, char **argv)
 	open_copy(&writer);
 
 	began = now();
-	end = began + atof(argv[3]);
-	while (now() < end || writer.since * BLOCK < writer.window.length) {
+	while (!enough || writer.since * BLOCK < writer.window.length) {
 		struct pollfd word = { .fd = writer.sock, .events = POLLIN };
 
 		if (poll(&word, 1, 0) == 1) {
@@ -126,9 +136,9 @@ int main(int argc, char **argv)
 		write_block(&writer);
 	}
 	report(writer.since, began);
-	copy = open(argv[4], O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	copy = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (copy < 0 || write(copy, writer.copy, writer.window.length) !=
 				(ssize_t)writer.window.length)
-		err(1, "%s", argv[4]);
+		err(1, "%s", argv[3]);
 	return 0;
 }

@@ -35,26 +35,27 @@ result()
 	fi
 }
 
-# ok TEXT COMMAND... - one test: COMMAND succeeds
+# ok TEXT COMMAND... - one test: COMMAND succeeds. It may be a function of the test, which sees
+# our local names: hence the underscores.
 ok()
 {
-	local text=$1 out status=0
+	local text_=$1 out_ status_=0
 
 	shift
-	out=$("$@" 2>&1) || status=$?
-	result "$status" "$text"
-	((status == 0)) || diag "exit status $status of: $*"$'\n'"$out"
+	out_=$("$@" 2>&1) || status_=$?
+	result "$status_" "$text_"
+	((status_ == 0)) || diag "exit status $status_ of: $*"$'\n'"$out_"
 }
 
 # fails TEXT COMMAND... - one test: COMMAND does not succeed
 fails()
 {
-	local text=$1 out status=0
+	local text_=$1 out_ status_=0
 
 	shift
-	out=$("$@" 2>&1) || status=$?
-	result $((status == 0)) "$text"
-	((status)) || diag "succeeded: $*"$'\n'"$out"
+	out_=$("$@" 2>&1) || status_=$?
+	result $((status_ == 0)) "$text_"
+	((status_)) || diag "succeeded: $*"$'\n'"$out_"
 }
 
 # is GOT WANT TEXT - one test: two strings are equal
@@ -92,10 +93,10 @@ finish()
 # soon COMMAND... - true as soon as COMMAND is, false when that takes 20 s
 soon()
 {
-	local limit=$((SECONDS + 20))
+	local limit_=$((SECONDS + 20))
 
 	until "$@" >/dev/null 2>&1; do
-		((SECONDS < limit)) || return 1
+		((SECONDS < limit_)) || return 1
 		sleep 0.02
 	done
 }
