@@ -247,8 +247,7 @@ static int parse(struct holding *holding, int argc, char **argv)
 	};
 	int option;
 
-	/* "+": the options of COMMAND are its own. */
-	while ((option = getopt_long(argc, argv, "+:hl:o:pt:x", options,
+	while ((option = getopt_long(argc, argv, ":hl:o:pt:x", options,
 				     NULL)) >= 0) {
 		switch (option) {
 		case 'x':
@@ -285,23 +284,38 @@ static int parse(struct holding *holding, int argc, char **argv)
 	return -1;
 }
 
+/* What stands behind "--" is the command, and all its options are its own. */
+static char **cut_command(int *argc, char **argv)
+{
+	for (int i = 1; i < *argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			*argc = i;
+			argv[i] = NULL;
+			return argv + i + 1;
+		}
+	}
+	return NULL;
+}
+
 int cmd_lease(int argc, char **argv)
 {
-	struct holding holding = { .to = stdout };
+	struct holding holding = {
+		.to = stdout,
+		.command = cut_command(&argc, argv),
+	};
 	int status = parse(&holding, argc, argv);
 
 	if (status >= 0)
 		return status;
-	argv += optind;
-	if (!*argv)
-		return bad_usage("lease", "no FILE");
-	holding.file = *argv++;
-	if (*argv) {
-		if (!strcmp(*argv, "--"))
-			argv++;
-		if (!*argv)
+	if (argc - optind != 1)
+		return bad_usage("lease",
+				 argc == optind
+					 ? "no FILE"
+					 : "one FILE, and -- before COMMAND");
+	holding.file = argv[optind];
+	if (holding.command) {
+		if (!*holding.command)
 			return bad_usage("lease", "no COMMAND after --");
-		holding.command = argv;
 		holding.to = stderr;
 	} else if (holding.pass_fd) {
 		return bad_usage("lease", "--pass-fd needs a COMMAND");

@@ -93,6 +93,9 @@ gives "lease: a wrong offset" 2 'holdfast: 1.5G: not an offset*' "$holdfast" lea
 gives "lease: a wrong length" 2 'holdfast: -1: not a length*' "$holdfast" lease -l -1 "$file"
 gives "lease: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" lease -t soon "$file"
 gives "lease: no command" 2 '*no COMMAND*' "$holdfast" lease "$file" --
+gives "lease: two files" 2 '*one FILE, and -- before COMMAND*' "$holdfast" lease "$file" true
+gives "lease: an option behind the file" 2 'holdfast: soon: not a break time*' \
+	"$holdfast" lease "$file" -t soon
 gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfast" lease -p "$file"
 
 if [[ -e /dev/holdfast ]]; then
