@@ -29,6 +29,7 @@ static const struct {
 	{ "collapse", 0, 4096, HOLDFAST_OP_COLLAPSE, TO_END, false },
 	{ "insert", MIB, 4096, HOLDFAST_OP_INSERT, TO_END, false },
 	{ "reflink", 2 * MIB, MIB, HOLDFAST_OP_REFLINK, MIB, true },
+	{ "reflink-from", 2 * MIB, MIB, HOLDFAST_OP_REFLINK, MIB, true },
 	{ "dedupe", 2 * MIB, MIB, HOLDFAST_OP_DEDUPE, MIB, true },
 };
 

@@ -87,19 +87,56 @@ static int do_append(const struct job *job)
 	return n == (ssize_t)job->length ? 0 : -1;
 }
 
-/* OTHER's blocks take the place of FILE's. */
-static int do_reflink(const struct job *job)
+static int reflink(const char *from, const char *to, const struct job *job)
 {
 	struct file_clone_range range = {
-		.src_fd = open_or_die(job->other, O_RDONLY),
+		.src_fd = open_or_die(from, O_RDONLY),
 		.src_offset = job->offset,
 		.src_length = job->length,
 		.dest_offset = job->offset,
 	};
-	int fd = open_or_die(job->path, O_RDWR);
+	int fd = open_or_die(to, O_RDWR);
 
 	begin_ns = now_ns();
 	return ioctl(fd, FICLONERANGE, &range);
+}
+
+/* OTHER's blocks take the place of FILE's. */
+static int do_reflink(const struct job *job)
+{
+	return reflink(job->other, job->path, job);
+}
+
+/* OTHER shares FILE's blocks: the next write to FILE would go elsewhere. */
+static int do_reflink_from(const struct job *job)
+{
+	return reflink(job->path, job->other, job);
+}
+
+static int copy(const char *from, const char *to, const struct job *job)
+{
+	off_t in = job->offset, out = job->offset;
+	int from_fd = open_or_die(from, O_RDONLY), fd = open_or_die(to, O_RDWR);
+	size_t left = job->length;
+	ssize_t n;
+
+	begin_ns = now_ns();
+	for (; left; left -= n) {
+		n = copy_file_range(from_fd, &in, fd, &out, left, 0);
+		if (n <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int do_copy_to(const struct job *job)
+{
+	return copy(job->other, job->path, job);
+}
+
+static int do_copy_from(const struct job *job)
+{
+	return copy(job->path, job->other, job);
 }
 
 /* FILE and OTHER hold the same bytes; FILE gives its blocks up for OTHER's. */
@@ -143,6 +180,9 @@ static const struct {
 	{ "zero", do_fallocate, FALLOC_FL_ZERO_RANGE },
 	{ "unshare", do_fallocate, FALLOC_FL_UNSHARE_RANGE },
 	{ "reflink", do_reflink, 0 },
+	{ "reflink-from", do_reflink_from, 0 },
+	{ "copy-to", do_copy_to, 0 },
+	{ "copy-from", do_copy_from, 0 },
 	{ "dedupe", do_dedupe, 0 },
 };
 

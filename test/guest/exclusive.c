@@ -33,6 +33,7 @@ static const struct try refused[] = {
 	{ "insert", 0, 4096, false },
 	{ "unshare", OFFSET, 4096, true },
 	{ "reflink", OFFSET, MIB, true },
+	{ "reflink-from", OFFSET, MIB, true },
 	{ "dedupe", OFFSET, MIB, true },
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Changes outside a leased and registered range neither wait nor break: the
- * filesystems ask for the whole file, Holdfast narrows that down.
+ * filesystems ask for the whole file, Holdfast narrows that down. Nor do
+ * operations that change no blocks of it, wherever they are.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
 
 #define PATH	 PMEM "outside"
+#define OTHER	 PMEM "outside.other"
 #define FILE_LEN (16 * MIB)
 #define OFFSET	 (4 * MIB)
 #define LENGTH	 (4 * MIB)
@@ -17,6 +19,8 @@ static const struct {
 	uint64_t length;
 	uint64_t size_after;
 } changes[] = {
+	{ "copy-from", 4 * MIB, MIB, FILE_LEN },
+	{ "copy-to", 6 * MIB, MIB, FILE_LEN },
 	{ "append", 0, 8192, FILE_LEN + 8192 },
 	{ "truncate", FILE_LEN + 4 * MIB, 0, FILE_LEN + 4 * MIB },
 	{ "allocate", FILE_LEN + 4 * MIB, MIB, FILE_LEN + 5 * MIB },
@@ -43,6 +47,7 @@ int main(void)
 	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
 	struct stat st;
 
+	close(file_make(OTHER, FILE_LEN));
 	/* A mapped file is what kernels up to 6.14 search for busy pages. */
 	if (file == MAP_FAILED)
 		tap_bail("mmap: %s", strerror(errno));
@@ -53,7 +58,7 @@ int main(void)
 		const char *op = changes[i].op;
 		unsigned long long at = changes[i].offset;
 
-		tap_is(change_make(op, PATH, at, changes[i].length, NULL,
+		tap_is(change_make(op, PATH, at, changes[i].length, OTHER,
 				   AT_ONCE),
 		       0, "%s at %llu: at once", op, at);
 		fstat(fd, &st);
@@ -77,6 +82,7 @@ int main(void)
 	munmap(file, FILE_LEN);
 	close(fd);
 	unlink(PATH);
+	unlink(OTHER);
 	rdma_close(&rdma);
 	return tap_done();
 }
