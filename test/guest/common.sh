@@ -1,38 +1,19 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What guest tests that are scripts share; test/tap.h is the same for programs. Sourced.
+# What guest tests that are scripts share, beyond test/tap.sh. Sourced.
 
 # shellcheck disable=SC2034	# for who sources this
 pmem=/mnt/pmem
-tap_count=0
-tap_failures=0
-
-diag()
-{
-	local line
-
-	while IFS= read -r line; do
-		printf '# %s\n' "$line"
-	done <<<"$*"
-}
+# Whole, because tests go to other folders.
+BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" && pwd)
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../tap.sh"
 
 bail()
 {
 	echo "Bail out! $*"
 	exit 1
-}
-
-# result STATUS TEXT - one test, passed when STATUS is 0
-result()
-{
-	tap_count=$((tap_count + 1))
-	if (($1 == 0)); then
-		echo "ok $tap_count - $2"
-	else
-		tap_failures=$((tap_failures + 1))
-		echo "not ok $tap_count - $2"
-	fi
 }
 
 # ok TEXT COMMAND... - one test: COMMAND succeeds. It may be a function of the test, which sees
@@ -76,18 +57,6 @@ like()
 	[[ $1 =~ $2 ]] || status=1
 	result "$status" "$3"
 	((status == 0)) || diag "got:  $1"$'\n'"want: $2"
-}
-
-skip()
-{
-	tap_count=$((tap_count + 1))
-	echo "ok $tap_count # SKIP $*"
-}
-
-finish()
-{
-	echo "1..$tap_count"
-	exit $((tap_failures > 0))
 }
 
 # soon COMMAND... - true as soon as COMMAND is, false when that takes 20 s
