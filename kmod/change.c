@@ -172,12 +172,46 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 
 	lease->breaker = change;
 	lease->fenced = false;
+	lease->restore_failed = false;
 	lease->deadline = ktime_add_ms(now, lease->break_ms);
 	lease->fence_at = lease->deadline;
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+}
+
+/* Stands for whoever revoked a lease, for as long as that takes. */
+static struct hf_change hf_revoker;
+
+/**
+ * hf_break_by_revoke - set a deadline that no change has to be waiting for
+ * @lease: its file->lock held, HOLDFAST_RELEASING or HOLDFAST_ZOMBIE
+ * @grace_ms: from now
+ *
+ * A lease that is breaking already only gets less time.
+ */
+void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
+{
+	ktime_t now = ktime_get(), deadline = ktime_add_ms(now, grace_ms);
+
+	lockdep_assert_held(&lease->file->lock);
+	if (lease->breaker && !ktime_before(deadline, lease->deadline))
+		return;
+	lease->breaker = &hf_revoker;
+	lease->deadline = deadline;
+	lease->fence_at = deadline;
+	hf_change_info_put(&lease->change);
+	lease->change = (struct hf_change_info){
+		.op = HOLDFAST_OP_REVOKE,
+		.offset = hf_lease_offset(lease),
+		.length = hf_lease_pages(lease) << PAGE_SHIFT,
+		.tgid = get_pid(task_tgid(current)),
+	};
+	get_task_comm(lease->change.comm, current);
+	list_move_tail(&lease->break_node, &lease->file->breaking);
+	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+	hf_fence_schedule(lease->file);
 }
 
 /* Another change that waits for the lease. Called with file->lock held. */
@@ -209,6 +243,8 @@ static void hf_break_end(struct hf_lease *lease)
 	}
 	lease->deadline = 0;
 	list_del_init(&lease->break_node);
+	if (lease->settled)
+		hf_lease_out(lease);
 	if (lease->state == HOLDFAST_BREAKING)
 		WRITE_ONCE(lease->state, lease->settled ? HOLDFAST_BROKEN :
 							  HOLDFAST_ACTIVE);
@@ -296,9 +332,11 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	spin_unlock(&file->lock);
 
 	list_for_each_entry_safe(lease, next, &look, zap_node) {
-		if (!page)
+		down_read(&lease->runs_sem);
+		if (!page && hf_lease_has_pages(lease))
 			page = hf_runs_busy_page(&lease->runs, change->first,
 						 change->last, NULL);
+		up_read(&lease->runs_sem);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
 	}

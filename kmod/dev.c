@@ -44,6 +44,8 @@ static __poll_t hf_poll(struct file *filp, poll_table *wait)
 	struct hf_lease *lease = filp->private_data;
 	__poll_t mask = 0;
 
+	if (!hf_lease_bound(lease))
+		return EPOLLERR;
 	poll_wait(filp, &lease->wait, wait);
 	if (READ_ONCE(lease->events.nr))
 		mask |= EPOLLIN | EPOLLRDNORM;
@@ -143,11 +145,37 @@ static int hf_ioctl_query(struct file *filp, void *arg)
 	return 0;
 }
 
+static int hf_ioctl_restore(struct file *filp, void *arg)
+{
+	struct hf_lease *lease = filp->private_data;
+	struct holdfast_restore *args = arg;
+	int err;
+
+	if (args->flags)
+		return -EINVAL;
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	if (filp->f_flags & O_NONBLOCK && hf_lease_change_pending(lease))
+		return -EAGAIN;
+	err = hf_lease_restore(lease, TASK_INTERRUPTIBLE);
+	if (err)
+		return err;
+	args->length = hf_lease_pages(lease) << PAGE_SHIFT;
+	return 0;
+}
+
+static int hf_ioctl_revoke(struct file *filp, void *arg)
+{
+	return hf_lease_revoke(arg);
+}
+
 union hf_ioctl_args {
 	u32 size;
 	struct holdfast_acquire acquire;
 	struct holdfast_release release;
 	struct holdfast_query query;
+	struct holdfast_restore restore;
+	struct holdfast_revoke revoke;
 };
 
 struct hf_ioctl_op {
@@ -168,6 +196,10 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 	HF_IOCTL(HOLDFAST_IOC_RELEASE, holdfast_release, flags,
 		 hf_ioctl_release),
 	HF_IOCTL(HOLDFAST_IOC_QUERY, holdfast_query, pinned, hf_ioctl_query),
+	HF_IOCTL(HOLDFAST_IOC_RESTORE, holdfast_restore, length,
+		 hf_ioctl_restore),
+	HF_IOCTL(HOLDFAST_IOC_REVOKE, holdfast_revoke, __reserved,
+		 hf_ioctl_revoke),
 };
 
 static long hf_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)

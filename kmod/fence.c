@@ -81,10 +81,9 @@ void hf_fence_work(struct work_struct *work)
 
 		lease->fence_at = ktime_add_ms(now, HF_FENCE_AGAIN_MS);
 		spin_unlock(&file->lock);
-		busy = hf_runs_busy_page(&lease->runs, lease->range.start,
-					 lease->range.last, NULL);
+		busy = hf_lease_is_busy(lease);
 		spin_lock(&file->lock);
-		if (busy && lease->breaker && !lease->settled)
+		if (busy && lease->breaker)
 			hf_fence_kill(lease);
 		spin_unlock(&file->lock);
 		hf_lease_put(lease);

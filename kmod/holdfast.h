@@ -116,12 +116,16 @@ struct hf_lease {
 	char comm[TASK_COMM_LEN];
 	unsigned int break_ms;
 	ktime_t acquired;
-	struct hf_runs runs;		/* valid from HOLDFAST_ACTIVE on */
+	pgoff_t asked_last;		/* of the range, when it was acquired */
 
-	/* Under file->lock. */
+	struct rw_semaphore runs_sem;	/* shared to look, where it may change */
+	struct hf_runs runs;		/* exclusive to exchange */
+
+	/* Under file->lock. In the tree while there are pages, or may be. */
 	struct interval_tree_node range;	/* in pages, last included */
 	enum holdfast_state state;	/* also: see map.c */
 	bool settled;			/* a change took the pages */
+	bool restore_failed;		/* since the last break */
 	bool fenced;
 	ktime_t deadline;
 	ktime_t fence_at;		/* when to look whether to fence */
@@ -171,6 +175,16 @@ static inline bool hf_lease_bound(const struct hf_lease *lease)
 	return smp_load_acquire(&lease->id);
 }
 
+/* Leaves its file's tree, if it is in there. Called with file->lock held. */
+static inline void hf_lease_out(struct hf_lease *lease)
+{
+	lockdep_assert_held(&lease->file->lock);
+	if (RB_EMPTY_NODE(&lease->range.rb))
+		return;
+	interval_tree_remove(&lease->range, &lease->file->leases);
+	RB_CLEAR_NODE(&lease->range.rb);
+}
+
 static inline u64 hf_lease_pages(const struct hf_lease *lease)
 {
 	return lease->range.last - lease->range.start + 1;
@@ -187,9 +201,13 @@ extern const struct file_operations hf_fops;
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
+int hf_lease_restore(struct hf_lease *lease, unsigned int state);
+int hf_lease_revoke(const struct holdfast_revoke *args);
+bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_close(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
 struct hf_lease *hf_lease_next(unsigned long *id);
+bool hf_lease_is_busy(struct hf_lease *lease);
 u64 hf_lease_pinned(struct hf_lease *lease);
 bool hf_lease_visible(const struct hf_lease *lease);
 
@@ -211,6 +229,7 @@ bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
+void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);

@@ -42,6 +42,8 @@ struct hf_lease *hf_lease_new(struct inode *host)
 	kref_init(&lease->kref);
 	mutex_init(&lease->mutex);
 	mutex_init(&lease->read_mutex);
+	init_rwsem(&lease->runs_sem);
+	RB_CLEAR_NODE(&lease->range.rb);
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->mappers);
 	init_waitqueue_head(&lease->wait);
@@ -173,66 +175,172 @@ static int hf_acquire_check_args(const struct holdfast_acquire *args)
 	return 0;
 }
 
+/* Whether a change stands between the lease and its pages. */
+bool hf_lease_change_pending(struct hf_lease *lease)
+{
+	bool pending;
+
+	spin_lock(&lease->file->lock);
+	pending = lease->state == HOLDFAST_BREAKING ||
+		  hf_change_overlaps(lease->file, lease->range.start,
+				     lease->asked_last);
+	spin_unlock(&lease->file->lock);
+	return pending;
+}
+
+/* How far the range goes in the file as it is; before its start: nowhere. */
+static pgoff_t hf_lease_reach(struct hf_lease *lease)
+{
+	u64 size = i_size_read(file_inode(lease->target));
+	u64 pages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+
+	return min_t(u64, lease->asked_last + 1, pages) - 1;
+}
+
 /* Enters the file's tree, unless a change of the range is under way. */
 static bool hf_lease_enter(struct hf_lease *lease)
 {
 	struct hf_file *file = lease->file;
-	bool enter;
+	bool wait;
 
 	spin_lock(&file->lock);
-	enter = !hf_change_overlaps(file, lease->range.start,
-				    lease->range.last);
-	if (enter) {
+	wait = hf_change_overlaps(file, lease->range.start, lease->asked_last);
+	/* It may have been revoked meanwhile. */
+	if (!wait && (lease->state == HOLDFAST_UNBOUND ||
+		      lease->state == HOLDFAST_BROKEN)) {
 		lease->settled = false;
 		WRITE_ONCE(lease->state, HOLDFAST_ACQUIRING);
 		interval_tree_insert(&lease->range, &file->leases);
 	}
 	spin_unlock(&file->lock);
-	return enter;
+	return !wait;
 }
 
-/* Leaves the tree; the pages are anybody's from now on. */
+/*
+ * Leaves the tree; the pages are anybody's from now on. A lease that is being
+ * acquired goes back to @state; one that was revoked meanwhile does not.
+ */
 static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state state)
 {
 	struct hf_file *file = lease->file;
 
 	spin_lock(&file->lock);
-	interval_tree_remove(&lease->range, &file->leases);
+	hf_lease_out(lease);
 	list_del_init(&lease->break_node);
 	lease->breaker = NULL;
 	lease->deadline = 0;
-	WRITE_ONCE(lease->state, state);
+	if (state == HOLDFAST_RELEASED ||
+	    lease->state == HOLDFAST_ACQUIRING ||
+	    lease->state == HOLDFAST_BROKEN)
+		WRITE_ONCE(lease->state, state);
 	spin_unlock(&file->lock);
 	wake_up_all(&file->wait);
 }
 
+static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
+{
+	down_write(&lease->runs_sem);
+	swap(lease->runs, *runs);
+	lease->busy_index = 0;
+	up_write(&lease->runs_sem);
+	hf_runs_free(runs);
+}
+
+/* One try; -EAGAIN: a change came in between. */
+static int hf_lease_try_collect(struct hf_lease *lease)
+{
+	struct hf_runs runs = {};
+	int err;
+
+	err = hf_runs_collect(&runs, lease->target, lease->range.start,
+			      lease->range.last);
+	hf_lease_set_runs(lease, &runs);
+	spin_lock(&lease->file->lock);
+	if (lease->state != HOLDFAST_ACQUIRING)
+		err = err == -EINTR ? err : -EAGAIN;
+	else if (!err)
+		/* Pairs with hf_vm_fault(): the runs come first. */
+		smp_store_release(&lease->state, HOLDFAST_ACTIVE);
+	spin_unlock(&lease->file->lock);
+	return err;
+}
+
 /*
- * Finds the pages. The lease is in the tree meanwhile: what a change takes away
- * before all are found makes it start again, after that change.
+ * Finds the pages of the range, as far as the file reaches. The lease is in
+ * the tree meanwhile: what a change takes away before all are found makes it
+ * start again, after that change. On failure it is back in @from.
  */
-static int hf_lease_collect(struct hf_lease *lease)
+static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
+			    unsigned int task_state)
 {
 	struct hf_file *file = lease->file;
-	bool broken;
 	int err;
 
 	do {
-		err = wait_event_interruptible(file->wait,
-					       hf_lease_enter(lease));
+		pgoff_t last = hf_lease_reach(lease);
+
+		/* The whole range, or what a restore can still have. */
+		if (last + 1 <= lease->range.start ||
+		    (from == HOLDFAST_UNBOUND && last != lease->asked_last))
+			return -ENXIO;
+		lease->range.last = last;
+		err = wait_event_state(file->wait, hf_lease_enter(lease),
+				       task_state);
 		if (err)
 			return err;
-		err = hf_runs_collect(&lease->runs, lease->target,
-				      lease->range.start, lease->range.last);
-		spin_lock(&file->lock);
-		broken = lease->state != HOLDFAST_ACQUIRING;
-		if (!err && !broken)
-			WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
-		spin_unlock(&file->lock);
-		if (err || broken) {
-			hf_lease_leave(lease, HOLDFAST_UNBOUND);
-			hf_runs_free(&lease->runs);
-		}
-	} while (broken && err != -EINTR);
+		if (READ_ONCE(lease->state) == HOLDFAST_RELEASING)
+			return -EBADFD;
+		err = hf_lease_try_collect(lease);
+		if (err)
+			hf_lease_leave(lease, from);
+	} while (err == -EAGAIN ||
+		 (err == -ENXIO && lease->range.last != hf_lease_reach(lease)));
+	return err;
+}
+
+/**
+ * hf_lease_restore - take a broken lease again
+ * @lease: bound; the caller holds neither the mmap lock nor the filesystem's
+ * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while changes are waited for
+ *
+ * Return: 0 if the lease is active, or as HOLDFAST_IOC_RESTORE.
+ */
+int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
+{
+	struct hf_file *file = lease->file;
+	int err;
+
+	/* Not with the mutex: who answers the break may release the lease. */
+	do {
+		err = wait_event_state(file->wait, READ_ONCE(lease->state) !=
+							   HOLDFAST_BREAKING,
+				       task_state);
+		if (err)
+			return err;
+		err = task_state == TASK_INTERRUPTIBLE ?
+			      mutex_lock_interruptible(&lease->mutex) :
+			      mutex_lock_killable(&lease->mutex);
+		if (err)
+			return err;
+		if (READ_ONCE(lease->state) != HOLDFAST_BREAKING)
+			break;
+		mutex_unlock(&lease->mutex);
+	} while (true);
+
+	switch (READ_ONCE(lease->state)) {
+	case HOLDFAST_BROKEN:
+		err = hf_lease_collect(lease, HOLDFAST_BROKEN, task_state);
+		if (err && err != -ERESTARTSYS)
+			WRITE_ONCE(lease->restore_failed, true);
+		break;
+	case HOLDFAST_RELEASING:
+	case HOLDFAST_RELEASED:
+		err = -EBADFD;
+		break;
+	default:
+		break;
+	}
+	mutex_unlock(&lease->mutex);
 	return err;
 }
 
@@ -247,7 +355,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	lease->kind = args->kind;
 	lease->break_ms = hf_break_ms(args->break_ms);
 	lease->range.start = args->offset >> PAGE_SHIFT;
-	lease->range.last = lease->range.start + pages - 1;
+	lease->asked_last = lease->range.start + pages - 1;
 	lease->cred = get_current_cred();
 	lease->tgid = get_pid(task_tgid(current));
 	get_task_comm(lease->comm, current);
@@ -267,7 +375,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
 	if (err)
 		goto put_file;
-	err = hf_lease_collect(lease);
+	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE);
 	if (err)
 		goto unreserve;
 	/* From here on whoever has the file open, and the report, finds it. */
@@ -276,6 +384,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	return 0;
 
 unreserve:
+	hf_runs_free(&lease->runs);
 	xa_release(&hf_leases, id);
 put_file:
 	hf_file_put(lease->file);
@@ -329,33 +438,90 @@ put_target:
 /* The first page that consumers hold, or NULL. */
 static struct page *hf_lease_busy_page(struct hf_lease *lease)
 {
-	if (READ_ONCE(lease->settled))
-		return NULL;
-	return hf_runs_busy_page(&lease->runs,
-				 max(lease->busy_index, lease->range.start),
-				 lease->range.last, &lease->busy_index);
+	struct page *page = NULL;
+
+	down_read(&lease->runs_sem);
+	if (hf_lease_has_pages(lease))
+		page = hf_runs_busy_page(&lease->runs,
+					 max(lease->busy_index,
+					     lease->range.start),
+					 lease->range.last,
+					 &lease->busy_index);
+	up_read(&lease->runs_sem);
+	return page;
 }
 
-/* Nothing pins the pages any more: undoes hf_lease_bind(). */
+/* As above, for a lease that can still get new consumers. */
+bool hf_lease_is_busy(struct hf_lease *lease)
+{
+	bool busy;
+
+	down_read(&lease->runs_sem);
+	busy = hf_lease_has_pages(lease) &&
+	       hf_runs_busy_page(&lease->runs, lease->range.start,
+				 lease->range.last, NULL);
+	up_read(&lease->runs_sem);
+	return busy;
+}
+
+/* Bytes that consumers hold. */
+u64 hf_lease_pinned(struct hf_lease *lease)
+{
+	u64 pages = 0;
+
+	down_read(&lease->runs_sem);
+	if (hf_lease_has_pages(lease))
+		pages = hf_runs_count_busy(&lease->runs);
+	up_read(&lease->runs_sem);
+	return pages << PAGE_SHIFT;
+}
+
+/*
+ * Nothing pins the pages any more: undoes hf_lease_bind(), once. Called with
+ * lease->mutex held.
+ */
 static void hf_lease_unbind(struct hf_lease *lease)
 {
+	lockdep_assert_held(&lease->mutex);
+	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		return;
 	hf_lease_leave(lease, HOLDFAST_RELEASED);
 	xa_erase(&hf_leases, lease->id);
-	hf_uncharge(lease, hf_lease_pages(lease));
+	hf_uncharge(lease, lease->asked_last - lease->range.start + 1);
 	hf_probes_disarm();
+	wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
 }
 
-/* No fault brings pages back from here on. */
-static void hf_lease_stop(struct hf_lease *lease)
+/*
+ * No fault brings pages back from here on. @grace_ms: how long consumers may
+ * stay before the holder is fenced; 0: until a change breaks the lease.
+ */
+static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 {
 	struct address_space *mapping = lease->target->f_mapping;
 	struct hf_file *file = lease->file;
+	bool stopped = true;
 
 	filemap_invalidate_lock(mapping);
 	spin_lock(&file->lock);
-	WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+	switch (lease->state) {
+	case HOLDFAST_RELEASED:
+		stopped = false;
+		break;
+	case HOLDFAST_BROKEN:
+		lease->settled = true;
+		fallthrough;
+	default:
+		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+		break;
+	case HOLDFAST_ZOMBIE:
+		break;
+	}
+	if (stopped && grace_ms)
+		hf_break_by_revoke(lease, grace_ms);
 	spin_unlock(&file->lock);
-	hf_unmap(lease, lease->range.start, lease->range.last);
+	if (stopped)
+		hf_unmap(lease, lease->range.start, lease->range.last);
 	filemap_invalidate_unlock(mapping);
 	wake_up_all(&file->wait);
 }
@@ -377,64 +543,117 @@ static int hf_lease_wait_idle(struct hf_lease *lease)
 	return err;
 }
 
-/* Bytes that consumers hold. */
-u64 hf_lease_pinned(struct hf_lease *lease)
-{
-	if (!hf_lease_has_pages(lease))
-		return 0;
-	return hf_runs_count_busy(&lease->runs) << PAGE_SHIFT;
-}
-
 /* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
 int hf_lease_release(struct hf_lease *lease, bool nonblock)
 {
 	int err = 0;
 
-	if (mutex_lock_killable(&lease->mutex))
+	if (nonblock) {
+		if (!mutex_trylock(&lease->mutex))
+			return -EAGAIN;
+	} else if (mutex_lock_killable(&lease->mutex)) {
 		return -EINTR;
+	}
 	if (!hf_lease_bound(lease)) {
 		err = -EBADFD;
 		goto unlock;
 	}
-	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
-		goto unlock;
-	if (READ_ONCE(lease->state) != HOLDFAST_RELEASING)
-		hf_lease_stop(lease);
+	hf_lease_stop(lease, 0);
 	if (nonblock)
 		err = hf_lease_busy_page(lease) ? -EAGAIN : 0;
 	else if (hf_lease_wait_idle(lease))
 		err = -EINTR;
-	if (!err) {
+	if (!err)
 		hf_lease_unbind(lease);
-		wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
-	}
 unlock:
 	mutex_unlock(&lease->mutex);
 	return err;
 }
 
+static struct hf_lease *hf_lease_find(u64 id)
+{
+	struct hf_lease *lease;
+
+	rcu_read_lock();
+	lease = xa_load(&hf_leases, id);
+	if (lease && !kref_get_unless_zero(&lease->kref))
+		lease = NULL;
+	rcu_read_unlock();
+	return lease;
+}
+
+static bool hf_may_revoke(const struct hf_lease *lease)
+{
+	struct file *target = lease->target;
+
+	return uid_eq(lease->cred->uid, current_uid()) ||
+	       inode_owner_or_capable(hf_file_idmap(target),
+				      file_inode(target)) ||
+	       capable(CAP_SYS_ADMIN);
+}
+
+/* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */
+int hf_lease_revoke(const struct holdfast_revoke *args)
+{
+	struct hf_lease *lease;
+	unsigned int grace_ms;
+	int err = 0;
+
+	if (args->flags & ~HOLDFAST_REVOKE_NOWAIT || args->__reserved)
+		return -EINVAL;
+	lease = hf_lease_find(args->id);
+	if (!lease)
+		return -ENOENT;
+	if (!hf_may_revoke(lease)) {
+		err = -EPERM;
+		goto put;
+	}
+	grace_ms = min(args->grace_ms ?: lease->break_ms, lease->break_ms);
+	hf_lease_stop(lease, max(grace_ms, 1U));
+	if (args->flags & HOLDFAST_REVOKE_NOWAIT)
+		err = hf_lease_is_busy(lease) ? -EINPROGRESS : 0;
+	else if (hf_lease_wait_idle(lease))
+		err = -EINTR;
+	if (err)
+		goto put;
+	if (mutex_lock_killable(&lease->mutex)) {
+		err = -EINTR;
+		goto put;
+	}
+	hf_lease_unbind(lease);
+	mutex_unlock(&lease->mutex);
+put:
+	hf_lease_put(lease);
+	return err;
+}
+
+static void hf_lease_finish(struct hf_lease *lease)
+{
+	mutex_lock(&lease->mutex);
+	hf_lease_unbind(lease);
+	mutex_unlock(&lease->mutex);
+}
+
 /* The open file is gone, and with it every mapping. */
 void hf_lease_close(struct hf_lease *lease)
 {
-	if (!hf_lease_bound(lease) ||
-	    READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+	if (!hf_lease_bound(lease))
 		goto put;
 
 	spin_lock(&lease->file->lock);
-	/* A lease that a change has taken the pages of has no consumers. */
 	if (lease->state == HOLDFAST_BROKEN)
 		lease->settled = true;
-	WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
+	if (lease->state != HOLDFAST_RELEASED)
+		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
 	spin_unlock(&lease->file->lock);
 	wake_up_all(&lease->file->wait);
 	if (hf_lease_busy_page(lease)) {
 		/* The worker has the reference, and one on its code. */
 		__module_get(THIS_MODULE);
-		init_wait_var_entry(&lease->idle_wait, NULL, 0);
 		queue_delayed_work(hf_wq, &lease->reap, 0);
 		return;
 	}
-	hf_lease_unbind(lease);
+	hf_lease_finish(lease);
 put:
 	hf_lease_put(lease);
 }
@@ -480,7 +699,7 @@ static void hf_reap_work(struct work_struct *work)
 	}
 	/* Nobody wakes it any more; drop a wake-up that came before that. */
 	cancel_delayed_work(&lease->reap);
-	hf_lease_unbind(lease);
+	hf_lease_finish(lease);
 	hf_lease_put(lease);
 	/* The holder may be waiting to unmount: do not leave it to a timer. */
 	flush_delayed_fput();

@@ -14,15 +14,17 @@
 #include "holdfast.h"
 
 /*
- * Waits until the change is over, with no lock held; the fault comes again
- * then. Who faults while the lease is broken may be the thread that was to
- * answer, so a signal (SIGIO, for one) gets through where the fault allows it.
+ * A broken lease is restored by being touched, so that its mapping shows the
+ * file as an ordinary one would. That is not done here, with the mmap lock
+ * held: the fault drops it and comes again. Who faults while the lease breaks
+ * may be the thread that was to answer, so a signal (SIGIO, for one) gets
+ * through where the fault allows it.
  */
-static vm_fault_t hf_fault_wait(struct vm_fault *vmf, struct hf_lease *lease)
+static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 {
-	struct hf_file *file = lease->file;
+	unsigned int state = vmf->flags & FAULT_FLAG_INTERRUPTIBLE ?
+				     TASK_INTERRUPTIBLE : TASK_KILLABLE;
 	struct file *filp = vmf->vma->vm_file;
-	bool interruptible = vmf->flags & FAULT_FLAG_INTERRUPTIBLE;
 
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return VM_FAULT_SIGBUS;
@@ -31,34 +33,43 @@ static vm_fault_t hf_fault_wait(struct vm_fault *vmf, struct hf_lease *lease)
 
 	get_file(filp);
 	hf_release_fault_lock(vmf);
-	if (interruptible)
-		wait_event_interruptible(file->wait, READ_ONCE(lease->state) !=
-							     HOLDFAST_BREAKING);
-	else
-		wait_event_killable(file->wait, READ_ONCE(lease->state) !=
-							HOLDFAST_BREAKING);
+	hf_lease_restore(lease, state);
 	fput(filp);
 	return VM_FAULT_RETRY;
 }
 
+/*
+ * SIGBUS is for a page that the lease has not got: beyond the end of the file,
+ * or released, or not to be restored. A fault that comes again after a failed
+ * restore is not sent round once more.
+ */
 static vm_fault_t hf_vm_fault(struct vm_fault *vmf)
 {
 	struct hf_lease *lease = vmf->vma->vm_private_data;
 	struct address_space *mapping = lease->target->f_mapping;
-	enum holdfast_state state = READ_ONCE(lease->state);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
+	bool failed, restore = false;
 
-	if (state != HOLDFAST_BREAKING) {
-		filemap_invalidate_lock_shared(mapping);
-		state = READ_ONCE(lease->state);
-		if (state == HOLDFAST_ACTIVE)
+	filemap_invalidate_lock_shared(mapping);
+	switch (smp_load_acquire(&lease->state)) {
+	case HOLDFAST_ACTIVE:
+		if (vmf->pgoff < lease->runs.end)
 			ret = hf_insert_page(vmf, hf_runs_pfn(&lease->runs,
 							      vmf->pgoff));
-		filemap_invalidate_unlock_shared(mapping);
+		break;
+	case HOLDFAST_BROKEN:
+		failed = READ_ONCE(lease->restore_failed);
+		restore = !(failed && vmf->flags & FAULT_FLAG_TRIED);
+		break;
+	case HOLDFAST_BREAKING:
+	case HOLDFAST_ACQUIRING:
+		restore = true;
+		break;
+	default:
+		break;
 	}
-	if (state == HOLDFAST_BREAKING)
-		ret = hf_fault_wait(vmf, lease);
-	return ret;
+	filemap_invalidate_unlock_shared(mapping);
+	return restore ? hf_fault_restore(vmf, lease) : ret;
 }
 
 static const struct vm_operations_struct hf_vm_ops = {
@@ -73,12 +84,14 @@ bool hf_vma_is_lease(const struct vm_area_struct *vma)
 /* mmap(2) of a lease; the errors are in the ABI header. */
 int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
 {
+	pgoff_t asked = lease->asked_last - lease->range.start + 1;
+
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
 	if (vma->vm_pgoff + vma_pages(vma) < vma->vm_pgoff ||
-	    vma->vm_pgoff + vma_pages(vma) > hf_lease_pages(lease))
+	    vma->vm_pgoff + vma_pages(vma) > asked)
 		return -ENXIO;
 
 	/* From here on an offset in the file, as a change names its range. */

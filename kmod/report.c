@@ -20,6 +20,7 @@ static const char *const hf_op_names[] = {
 	[HOLDFAST_OP_UNSHARE]	= "unshare",
 	[HOLDFAST_OP_REFLINK]	= "reflink",
 	[HOLDFAST_OP_DEDUPE]	= "dedupe",
+	[HOLDFAST_OP_REVOKE]	= "revoke",
 };
 
 static const char *const hf_state_names[] = {

@@ -43,10 +43,11 @@ enum holdfast_kind {
  * @HOLDFAST_ACQUIRING: pages are being looked up
  * @HOLDFAST_ACTIVE: the block map of the range does not change
  * @HOLDFAST_BREAKING: a change waits for the consumers, or is under way
- * @HOLDFAST_BROKEN: the change is done, the mapping no longer shows the file
- * @HOLDFAST_RELEASING: the holder ended the lease, consumers are left
+ * @HOLDFAST_BROKEN: the change is done and has taken the pages; the lease can be
+ *	restored, and is when one of its mappings is touched
+ * @HOLDFAST_RELEASING: the lease was released or revoked, consumers are left
  * @HOLDFAST_ZOMBIE: nobody has the lease open or mapped, consumers are left
- * @HOLDFAST_RELEASED: the holder ended the lease and nothing is left of it
+ * @HOLDFAST_RELEASED: the lease was released or revoked, nothing is left of it
  */
 enum holdfast_state {
 	HOLDFAST_UNBOUND	= 0,
@@ -63,7 +64,8 @@ enum holdfast_state {
  * enum holdfast_op - the operation of a change
  *
  * HOLDFAST_OP_UNKNOWN is a change that came by an entry Holdfast has no name
- * for; its range is the whole file.
+ * for; its range is the whole file. HOLDFAST_OP_REVOKE is no change of the
+ * file: somebody ends the lease.
  */
 enum holdfast_op {
 	HOLDFAST_OP_UNKNOWN	= 0,
@@ -75,6 +77,7 @@ enum holdfast_op {
 	HOLDFAST_OP_UNSHARE	= 6,
 	HOLDFAST_OP_REFLINK	= 7,
 	HOLDFAST_OP_DEDUPE	= 8,
+	HOLDFAST_OP_REVOKE	= 9,
 };
 
 /**
@@ -157,7 +160,7 @@ struct holdfast_release {
  * @kind: out: enum holdfast_kind, 0 while unbound
  * @state: out: enum holdfast_state
  * @offset: out: start of the range in bytes
- * @length: out: length of the range in bytes
+ * @length: out: length of the range in bytes, as last restored
  * @break_ms: out: the break time that holds for this lease, in milliseconds
  * @events_lost: out: events that were overwritten before they were read
  * @deadline_ns: out: CLOCK_MONOTONIC time in ns at which the holder is fenced,
@@ -181,6 +184,65 @@ struct holdfast_query {
 	__u64 pinned;
 };
 #define HOLDFAST_IOC_QUERY	_IO(HOLDFAST_IOC_TYPE, 0x02)
+
+/**
+ * struct holdfast_restore - HOLDFAST_IOC_RESTORE
+ * @size: sizeof(struct holdfast_restore)
+ * @flags: must be zero
+ * @length: out: how much of the range, from its start, is leased again, in
+ *	bytes: less than it was asked for where the file has become shorter
+ *
+ * Takes a broken lease again, on the file as it is now: the same range, the
+ * same mappings, new pages. Waits, interruptibly, until the change that broke
+ * it and any other change of the range is over. A lease that is not broken is
+ * left alone, and the call returns its length. Touching a mapping of a broken
+ * lease does the same; what lies beyond the end of the file gives SIGBUS.
+ *
+ * Return 0, or with the lease still broken:
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBADFD	the open file is not a lease, or has been released or revoked
+ * ENXIO	nothing of the range is left in the file
+ * EAGAIN	a change is under way and the file is open with O_NONBLOCK
+ * ENOSPC, EDQUOT, EIO, ENOMEM, EINTR	as for HOLDFAST_IOC_ACQUIRE
+ */
+struct holdfast_restore {
+	__u32 size;
+	__u32 flags;
+	__u64 length;
+};
+#define HOLDFAST_IOC_RESTORE	_IO(HOLDFAST_IOC_TYPE, 0x03)
+
+#define HOLDFAST_REVOKE_NOWAIT	(1U << 0)
+
+/**
+ * struct holdfast_revoke - HOLDFAST_IOC_REVOKE
+ * @size: sizeof(struct holdfast_revoke)
+ * @flags: HOLDFAST_REVOKE_NOWAIT: do not wait until the pins are gone
+ * @id: the lease
+ * @grace_ms: how long its holder has to let go before he is fenced, in
+ *	milliseconds; the lease's break time if that is shorter, and also for 0
+ * @__reserved: must be zero
+ *
+ * Ends any lease, exclusive or not, as its holder would with
+ * HOLDFAST_IOC_RELEASE; on any open of /dev/holdfast. The holder gets an event
+ * with HOLDFAST_OP_REVOKE and a deadline. Returns when nothing pins the pages.
+ *
+ * Return 0 (also when the lease has ended meanwhile), or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * ENOENT	there is no lease with this number
+ * EPERM	the caller is not the holder, owns not the file, and has
+ *		neither CAP_FOWNER nor CAP_SYS_ADMIN
+ * EINPROGRESS	with HOLDFAST_REVOKE_NOWAIT: pins are left
+ * EINTR	a fatal signal came; the revocation goes on
+ */
+struct holdfast_revoke {
+	__u32 size;
+	__u32 flags;
+	__u64 id;
+	__u32 grace_ms;
+	__u32 __reserved;
+};
+#define HOLDFAST_IOC_REVOKE	_IO(HOLDFAST_IOC_TYPE, 0x04)
 
 /**
  * enum holdfast_event_type - what an event says
@@ -259,7 +321,7 @@ struct holdfast_event {
  * age_ms	since the lease was acquired
  * deadline_ms	from now to the fence, negative when it has passed
  * op		truncate, punch, collapse, insert, zero, unshare, reflink,
- *		dedupe, unknown: the change the lease meets, with its task and
+ *		dedupe, revoke, unknown: the change the lease meets, with its task and
  *		range (change_length is - for a change that reaches to any end
  *		of the file)
  * mappers	pids of the processes that mapped the lease, comma separated
