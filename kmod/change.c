@@ -14,7 +14,7 @@
  */
 #include <linux/math.h>
 #include <linux/sched/signal.h>
-#include "holdfast.h"
+#include "trace.h"
 
 static_assert(HOLDFAST_CHANGE_ALIGN == PMD_SIZE);
 
@@ -39,8 +39,19 @@ void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
 		.nothing = !length,
 	};
 	if (length != ~0ULL)
-		change->last = (round_up(offset + length, PMD_SIZE) >>
-				PAGE_SHIFT) - 1;
+		change->last =
+			(round_up(offset + length, PMD_SIZE) >> PAGE_SHIFT) - 1;
+}
+
+/*
+ * A shift of extents may merge the first one with what is before it: XFS flushes
+ * and unmaps one block more.
+ */
+void hf_change_reach_back(struct hf_change *change)
+{
+	if (change->info.offset)
+		change->first = round_down(change->info.offset - 1, PMD_SIZE) >>
+				PAGE_SHIFT;
 }
 
 void hf_change_info_get(struct hf_change_info *to,
@@ -74,8 +85,8 @@ static struct hf_lease *hf_lease_following(struct hf_lease *lease,
 	return node ? container_of(node, struct hf_lease, range) : NULL;
 }
 
-#define hf_for_each_overlap(lease, file, first, last)		\
-	for (lease = hf_lease_first(file, first, last); lease;	\
+#define hf_for_each_overlap(lease, file, first, last)          \
+	for (lease = hf_lease_first(file, first, last); lease; \
 	     lease = hf_lease_following(lease, first, last))
 
 /* Called with file->lock held. */
@@ -85,7 +96,8 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 
 	if (change->nothing)
 		return false;
-	hf_for_each_overlap(lease, file, change->first, change->last) {
+	hf_for_each_overlap(lease, file, change->first, change->last)
+	{
 		if (lease->kind == HOLDFAST_EXCLUSIVE &&
 		    (lease->state == HOLDFAST_ACQUIRING ||
 		     lease->state == HOLDFAST_ACTIVE))
@@ -141,7 +153,7 @@ struct hf_change *hf_change_current(struct hf_file *file)
 	struct hf_change *change, *found = NULL;
 
 	spin_lock(&file->lock);
-	list_for_each_entry(change, &file->changes, node) {
+	list_for_each_entry (change, &file->changes, node) {
 		if (change->task == current) {
 			found = change;
 			break;
@@ -157,7 +169,7 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 	struct hf_change *change;
 
 	lockdep_assert_held(&file->lock);
-	list_for_each_entry(change, &file->changes, node) {
+	list_for_each_entry (change, &file->changes, node) {
 		if (!change->nothing && change->first <= last &&
 		    change->last >= first)
 			return true;
@@ -179,6 +191,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+	trace_holdfast_break(lease);
 }
 
 /* Stands for whoever revoked a lease, for as long as that takes. */
@@ -211,6 +224,7 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	get_task_comm(lease->change.comm, current);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+	trace_holdfast_break(lease);
 	hf_fence_schedule(lease->file);
 }
 
@@ -219,7 +233,7 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
 {
 	struct hf_change *change;
 
-	list_for_each_entry(change, &lease->file->changes, node) {
+	list_for_each_entry (change, &lease->file->changes, node) {
 		if (change->entered && change->first <= lease->range.last &&
 		    change->last >= lease->range.start)
 			return change;
@@ -246,9 +260,10 @@ static void hf_break_end(struct hf_lease *lease)
 	if (lease->settled)
 		hf_lease_out(lease);
 	if (lease->state == HOLDFAST_BREAKING)
-		WRITE_ONCE(lease->state, lease->settled ? HOLDFAST_BROKEN :
-							  HOLDFAST_ACTIVE);
+		WRITE_ONCE(lease->state,
+			   lease->settled ? HOLDFAST_BROKEN : HOLDFAST_ACTIVE);
 	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
+	trace_holdfast_changed(lease);
 }
 
 /* Called with file->lock held; true if the lease has mappings to empty. */
@@ -290,7 +305,8 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	change->entered = true;
-	hf_for_each_overlap(lease, file, change->first, change->last) {
+	hf_for_each_overlap(lease, file, change->first, change->last)
+	{
 		if (hf_break_lease(lease, change)) {
 			kref_get(&lease->kref);
 			list_add_tail(&lease->zap_node, &zap);
@@ -299,7 +315,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
 
-	list_for_each_entry_safe(lease, next, &zap, zap_node) {
+	list_for_each_entry_safe (lease, next, &zap, zap_node) {
 		hf_unmap(lease, lease->range.start, lease->range.last);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
@@ -323,7 +339,8 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	LIST_HEAD(look);
 
 	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last) {
+	hf_for_each_overlap(lease, file, change->first, change->last)
+	{
 		if (!hf_lease_has_pages(lease))
 			continue;
 		kref_get(&lease->kref);
@@ -331,7 +348,7 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	}
 	spin_unlock(&file->lock);
 
-	list_for_each_entry_safe(lease, next, &look, zap_node) {
+	list_for_each_entry_safe (lease, next, &look, zap_node) {
 		down_read(&lease->runs_sem);
 		if (!page && hf_lease_has_pages(lease))
 			page = hf_runs_busy_page(&lease->runs, change->first,
@@ -365,9 +382,8 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change)
 			break;
 		/* Not every page wakes: see hf_lease_wait_idle(). */
 		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_page_busy(page),
-					TASK_INTERRUPTIBLE, 0, 0,
-					schedule_timeout(HZ));
+					!hf_page_busy(page), TASK_INTERRUPTIBLE,
+					0, 0, schedule_timeout(HZ));
 	}
 	return err;
 }
@@ -401,7 +417,7 @@ void hf_change_end(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	list_del(&change->node);
-	list_for_each_entry_safe(lease, next, &file->breaking, break_node) {
+	list_for_each_entry_safe (lease, next, &file->breaking, break_node) {
 		if (lease->breaker == change)
 			hf_break_end(lease);
 	}

@@ -71,9 +71,9 @@ static int hf_add_mapper(struct hf_lease *lease)
 		return -ENOMEM;
 	new->tgid = get_pid(task_tgid(current));
 	spin_lock(&lease->file->lock);
-	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
-		if (mapper->tgid == new->tgid || !pid_has_task(mapper->tgid,
-							       PIDTYPE_TGID)) {
+	list_for_each_entry_safe (mapper, next, &lease->mappers, node) {
+		if (mapper->tgid == new->tgid ||
+		    !pid_has_task(mapper->tgid, PIDTYPE_TGID)) {
 			list_del(&mapper->node);
 			put_pid(mapper->tgid);
 			kfree(mapper);
@@ -179,16 +179,16 @@ union hf_ioctl_args {
 };
 
 struct hf_ioctl_op {
-	size_t size;		/* of the structure today */
-	size_t min_size;	/* as of the first release */
+	size_t size;	 /* of the structure today */
+	size_t min_size; /* as of the first release */
 	int (*run)(struct file *filp, void *args);
 };
 
-#define HF_IOCTL(nr, type, last, function)			\
-	[_IOC_NR(nr)] = {					\
-		.size = sizeof(struct type),			\
-		.min_size = offsetofend(struct type, last),	\
-		.run = function,				\
+#define HF_IOCTL(nr, type, last, function)                  \
+	[_IOC_NR(nr)] = {                                   \
+		.size = sizeof(struct type),                \
+		.min_size = offsetofend(struct type, last), \
+		.run = function,                            \
 	}
 
 static const struct hf_ioctl_op hf_ioctl_ops[] = {

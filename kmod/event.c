@@ -5,7 +5,7 @@
  */
 #include <linux/poll.h>
 #include <linux/uaccess.h>
-#include "holdfast.h"
+#include "trace.h"
 
 static struct hf_event *hf_event_first(struct hf_events *events)
 {
@@ -57,7 +57,6 @@ static bool hf_event_peek(struct hf_lease *lease, struct holdfast_event *out)
 	spin_lock(&lease->file->lock);
 	event = hf_event_first(&lease->events);
 	if (event) {
-		out->size = sizeof(*out);
 		out->type = event->type;
 		out->seq = event->seq;
 		out->lease = lease->id;
@@ -88,13 +87,16 @@ static void hf_event_take(struct hf_lease *lease, u64 seq)
 ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 		      bool nonblock)
 {
+	/* An older reader's buffer takes the beginning of an event. */
+	const size_t min_size = offsetofend(struct holdfast_event, comm);
 	struct holdfast_event event;
-	size_t done = 0;
+	size_t done = 0, part;
 	int err = 0;
 
 	BUILD_BUG_ON(HOLDFAST_COMM_LEN != TASK_COMM_LEN);
-	if (size < sizeof(event))
+	if (size < min_size)
 		return -EINVAL;
+	part = min(size, sizeof(event));
 	if (mutex_lock_interruptible(&lease->read_mutex))
 		return -ERESTARTSYS;
 	while (!hf_event_peek(lease, &event)) {
@@ -109,13 +111,15 @@ ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 	}
 	/* An event leaves the queue only when its reader has it. */
 	do {
-		if (copy_to_user(buf + done, &event, sizeof(event))) {
+		event.size = part;
+		if (copy_to_user(buf + done, &event, part)) {
 			err = -EFAULT;
 			break;
 		}
 		hf_event_take(lease, event.seq);
-		done += sizeof(event);
-	} while (done + sizeof(event) <= size && hf_event_peek(lease, &event));
+		trace_holdfast_notice(event.lease, event.seq, event.type);
+		done += part;
+	} while (done + part <= size && hf_event_peek(lease, &event));
 	mutex_unlock(&lease->read_mutex);
 	return done ?: err;
 }

@@ -8,16 +8,17 @@
 
 #include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
-#include "holdfast.h"
+#include "trace.h"
 
 /* How soon to look again after a kill: there may be new mappers. */
 #define HF_FENCE_AGAIN_MS 1000
 
 static void hf_fence_report(struct hf_lease *lease, struct pid *victim)
 {
-	pr_notice_ratelimited("lease %llu: killing process %d: its consumers still hold %s's %s after %u ms\n",
-			      lease->id, pid_nr(victim), lease->change.comm,
-			      hf_op_name(lease->change.op), lease->break_ms);
+	pr_notice_ratelimited(
+		"lease %llu: killing process %d: its consumers still hold %s's %s after %u ms\n",
+		lease->id, pid_nr(victim), lease->change.comm,
+		hf_op_name(lease->change.op), lease->break_ms);
 }
 
 /* Called with file->lock held. */
@@ -29,10 +30,11 @@ static void hf_fence_kill(struct hf_lease *lease)
 	if (!lease->fenced) {
 		lease->fenced = true;
 		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
-		list_for_each_entry(mapper, &lease->mappers, node)
+		trace_holdfast_fence(lease);
+		list_for_each_entry (mapper, &lease->mappers, node)
 			hf_fence_report(lease, mapper->tgid);
 	}
-	list_for_each_entry(mapper, &lease->mappers, node)
+	list_for_each_entry (mapper, &lease->mappers, node)
 		kill_pid(mapper->tgid, SIGKILL, 1);
 }
 
@@ -43,7 +45,7 @@ void hf_fence_schedule(struct hf_file *file)
 	struct hf_lease *lease;
 
 	lockdep_assert_held(&file->lock);
-	list_for_each_entry(lease, &file->breaking, break_node)
+	list_for_each_entry (lease, &file->breaking, break_node)
 		next = min(next, lease->fence_at);
 	if (next != KTIME_MAX)
 		mod_delayed_work(hf_wq, &file->fence,
@@ -55,7 +57,7 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 {
 	struct hf_lease *lease;
 
-	list_for_each_entry(lease, &file->breaking, break_node) {
+	list_for_each_entry (lease, &file->breaking, break_node) {
 		if (!ktime_after(lease->fence_at, now)) {
 			kref_get(&lease->kref);
 			return lease;
@@ -70,8 +72,8 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
  */
 void hf_fence_work(struct work_struct *work)
 {
-	struct hf_file *file = container_of(to_delayed_work(work),
-					    struct hf_file, fence);
+	struct hf_file *file =
+		container_of(to_delayed_work(work), struct hf_file, fence);
 	ktime_t now = ktime_get();
 	struct hf_lease *lease;
 

@@ -54,8 +54,8 @@ struct hf_file *hf_file_find(const struct inode *inode)
 
 static void hf_file_free_work(struct work_struct *work)
 {
-	struct hf_file *file = container_of(to_rcu_work(work), struct hf_file,
-					    free);
+	struct hf_file *file =
+		container_of(to_rcu_work(work), struct hf_file, free);
 
 	cancel_delayed_work_sync(&file->fence);
 	kfree(file);
@@ -93,8 +93,8 @@ struct hf_file *hf_file_get(struct inode *inode)
 	do {
 		spin_lock(&hf_files_lock);
 		file = hf_file_find(inode);
-		err = file ? -EEXIST :
-			     rhashtable_insert_fast(&hf_files, &new->hash,
+		err = file ? -EEXIST
+			   : rhashtable_insert_fast(&hf_files, &new->hash,
 						    hf_file_params);
 		spin_unlock(&hf_files_lock);
 		if (err == -EBUSY)

@@ -63,15 +63,15 @@ long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 	long ret;
 
 	nr = hf_gup_span(current->mm, start & PAGE_MASK, nr, &leased);
-	ret = leased ? hf_gup_leased(current->mm, start, nr, flags, pages) :
-		       HF_PASS(HF_PROBE_PIN_USER_PAGES,
+	ret = leased ? hf_gup_leased(current->mm, start, nr, flags, pages)
+		     : HF_PASS(HF_PROBE_PIN_USER_PAGES,
 			       pin_user_pages(start, nr, flags, pages));
 	hf_probes_leave();
 	return ret;
 }
 
-int hf_wrap_pin_user_pages_fast(unsigned long start, int nr,
-				unsigned int flags, struct page **pages)
+int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
+				struct page **pages)
 {
 	struct mm_struct *mm = current->mm;
 	bool leased = false;
@@ -99,8 +99,8 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 	long ret;
 
 	nr = hf_gup_span(mm, start & PAGE_MASK, nr, &leased);
-	ret = leased ? hf_gup_leased(mm, start, nr, flags, pages) :
-		       HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
+	ret = leased ? hf_gup_leased(mm, start, nr, flags, pages)
+		     : HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
 			       pin_user_pages_remote(mm, start, nr, flags,
 						     pages, locked));
 	hf_probes_leave();

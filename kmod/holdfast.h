@@ -3,6 +3,7 @@
  * Holdfast, inside. One object a file:
  *
  *   lease.c	a lease: the open /dev/holdfast bound to a range of a file
+ *   release.c	the end of a lease, and zombies
  *   file.c	a leased file: all leases and all changes of one inode
  *   change.c	a layout change of such a file, and the breaks it causes
  *   pin.c	which pages a lease covers, and whether something holds them
@@ -37,38 +38,38 @@
 /* A change as holders and administrators hear of it; may outlive its task. */
 struct hf_change_info {
 	enum holdfast_op op;
-	u64 offset, length;		/* what was asked for; ~0: to any end */
+	u64 offset, length; /* what was asked for; ~0: to any end */
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
 };
 
 /* A change under way: of one inode, by one task, within one system call. */
 struct hf_change {
-	struct list_head node;		/* hf_file.changes */
-	struct task_struct *task;	/* to compare with current only */
+	struct list_head node;	  /* hf_file.changes */
+	struct task_struct *task; /* to compare with current only */
 	struct hf_change_info info;
-	pgoff_t first, last;		/* what can break: rounded out to PMDs */
-	bool nothing;			/* takes no block away (an extend) */
-	bool entered;			/* the filesystem waits, or has the lock */
-	bool until_passed;		/* a stray one; see wrap.c */
+	pgoff_t first, last; /* what can break: rounded out to PMDs */
+	bool nothing;	     /* takes no block away (an extend) */
+	bool entered;	     /* the filesystem waits, or has the lock */
+	bool until_passed;   /* a stray one; see wrap.c */
 };
 
 /* A file that has leases. Found by inode, in RCU. */
 struct hf_file {
 	struct rhash_head hash;
-	struct inode *inode;		/* the leases hold it */
+	struct inode *inode; /* the leases hold it */
 	refcount_t ref;
-	spinlock_t lock;
-	struct rb_root_cached leases;	/* by page index; lock */
-	struct list_head changes;	/* lock */
-	struct list_head breaking;	/* leases with a deadline; lock */
-	wait_queue_head_t wait;		/* a change ended, a lease moved on */
+	spinlock_t lock; /* what is marked so, here and in leases */
+	struct rb_root_cached leases; /* by page index; lock */
+	struct list_head changes;     /* lock */
+	struct list_head breaking;    /* leases with a deadline; lock */
+	wait_queue_head_t wait;	      /* a change ended, a lease moved on */
 	struct delayed_work fence;
 	struct rcu_work free;
 };
 
 struct hf_run {
-	pgoff_t index;			/* in the file */
+	pgoff_t index; /* in the file */
 	unsigned long pfn;
 };
 
@@ -90,7 +91,7 @@ struct hf_event {
 
 struct hf_events {
 	struct hf_event ring[HF_EVENTS];
-	u64 seq;			/* of the newest */
+	u64 seq; /* of the newest */
 	u8 first, nr;
 	u32 lost;
 };
@@ -102,48 +103,49 @@ struct hf_mapper {
 };
 
 struct hf_lease {
-	struct kref kref;		/* the open file, or the zombie */
-	struct mutex mutex;		/* one acquire or release at a time */
-	struct mutex read_mutex;	/* one reader at a time */
+	struct kref kref;	 /* the open file, or the zombie */
+	struct mutex mutex;	 /* one acquire or release at a time */
+	struct mutex read_mutex; /* one reader at a time */
 
 	/* Constant from acquire on. */
-	u64 id;				/* 0: none of the others is valid */
+	u64 id; /* 0: none of the others is valid */
 	enum holdfast_kind kind;
 	struct hf_file *file;
 	struct file *target;
-	const struct cred *cred;	/* who acquired, and is charged */
+	const struct cred *cred; /* who acquired, and is charged */
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
 	unsigned int break_ms;
 	ktime_t acquired;
-	pgoff_t asked_last;		/* of the range, when it was acquired */
+	pgoff_t asked_last; /* of the range, when it was acquired */
 
-	struct rw_semaphore runs_sem;	/* shared to look, where it may change */
-	struct hf_runs runs;		/* exclusive to exchange */
+	struct rw_semaphore runs_sem; /* shared to look, where it may change */
+	struct hf_runs runs;	      /* exclusive to exchange */
 
 	/* Under file->lock. In the tree while there are pages, or may be. */
-	struct interval_tree_node range;	/* in pages, last included */
-	enum holdfast_state state;	/* also: see map.c */
-	bool settled;			/* a change took the pages */
-	bool restore_failed;		/* since the last break */
+	struct interval_tree_node range; /* in pages, last included */
+	enum holdfast_state state;	 /* also: see map.c */
+	bool settled;			 /* a change took the pages */
+	bool restore_failed;		 /* since the last break */
 	bool fenced;
 	ktime_t deadline;
-	ktime_t fence_at;		/* when to look whether to fence */
-	struct hf_change *breaker;	/* in file->changes, or NULL */
+	ktime_t fence_at;	   /* when to look whether to fence */
+	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
-	struct list_head break_node;	/* file->breaking */
+	struct list_head break_node; /* file->breaking */
 	struct list_head mappers;
 	struct hf_events events;
 
-	struct list_head zap_node;	/* the target's invalidate_lock */
-	wait_queue_head_t wait;		/* events */
+	struct list_head zap_node; /* the target's invalidate_lock */
+	wait_queue_head_t wait;	   /* events */
 	struct fasync_struct *fasync;
-	struct address_space mapping;	/* of the lease's own mappings */
+	struct address_space mapping; /* of the lease's own mappings */
 
-	/* Zombies: woken when the busy page that was found becomes idle. */
+	/* Woken when the busy page that was found becomes idle. */
+	bool reaping; /* mutex */
 	struct delayed_work reap;
 	struct wait_bit_queue_entry idle_wait;
-	pgoff_t busy_index;		/* nothing below it is busy */
+	pgoff_t busy_index; /* nothing below it is busy */
 	struct rcu_head rcu;
 };
 
@@ -200,16 +202,21 @@ extern const struct file_operations hf_fops;
 /* lease.c */
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
-int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_restore(struct hf_lease *lease, unsigned int state);
-int hf_lease_revoke(const struct holdfast_revoke *args);
+void hf_lease_unbind(struct hf_lease *lease);
 bool hf_lease_change_pending(struct hf_lease *lease);
-void hf_lease_close(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
+struct hf_lease *hf_lease_find(u64 id);
 struct hf_lease *hf_lease_next(unsigned long *id);
+bool hf_lease_visible(const struct hf_lease *lease);
+
+/* release.c */
+int hf_lease_release(struct hf_lease *lease, bool nonblock);
+int hf_lease_revoke(const struct holdfast_revoke *args);
+void hf_lease_close(struct hf_lease *lease);
+void hf_reap_work(struct work_struct *work);
 bool hf_lease_is_busy(struct hf_lease *lease);
 u64 hf_lease_pinned(struct hf_lease *lease);
-bool hf_lease_visible(const struct hf_lease *lease);
 
 /* file.c */
 int hf_files_init(void);
@@ -233,6 +240,7 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
+void hf_change_reach_back(struct hf_change *change);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
 void hf_change_info_put(struct hf_change_info *info);
@@ -282,16 +290,16 @@ void hf_pass_begin(struct hf_pass *pass, unsigned int probe);
 void hf_pass_end(struct hf_pass *pass);
 
 /* Calls a probed function itself, not the function that stands before it. */
-#define HF_PASS(probe, call)					\
-({								\
-	struct hf_pass __pass;					\
-	typeof(call) __ret;					\
-								\
-	hf_pass_begin(&__pass, probe);				\
-	__ret = (call);						\
-	hf_pass_end(&__pass);					\
-	__ret;							\
-})
+#define HF_PASS(probe, call)                   \
+	({                                     \
+		struct hf_pass __pass;         \
+		typeof(call) __ret;            \
+                                               \
+		hf_pass_begin(&__pass, probe); \
+		__ret = (call);                \
+		hf_pass_end(&__pass);          \
+		__ret;                         \
+	})
 
 /* report.c */
 int hf_report_init(void);

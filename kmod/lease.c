@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A lease, from the open of /dev/holdfast to the last pin.
+ * A lease, from the open of /dev/holdfast on; release.c has its end.
  *
  * The open file owns one reference, which close hands to the zombie if
  * consumers are left. Whoever finds a lease through its file's tree (under
@@ -16,18 +16,11 @@
 #include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
-#include "holdfast.h"
-
-/* How often to look at a zombie whose pages' wake-up does not come. */
-#define HF_REAP_AGAIN HZ
+#include "trace.h"
 
 /* All leases by number, for the report. */
 static DEFINE_XARRAY(hf_leases);
 static atomic64_t hf_lease_ids;
-
-static void hf_reap_work(struct work_struct *work);
-static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
-			int sync, void *arg);
 
 /**
  * hf_lease_new - an unbound lease
@@ -62,7 +55,7 @@ static void hf_lease_free(struct kref *kref)
 
 	hf_events_free(lease);
 	hf_change_info_put(&lease->change);
-	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
+	list_for_each_entry_safe (mapper, next, &lease->mappers, node) {
 		put_pid(mapper->tgid);
 		kfree(mapper);
 	}
@@ -80,6 +73,19 @@ static void hf_lease_free(struct kref *kref)
 void hf_lease_put(struct hf_lease *lease)
 {
 	kref_put(&lease->kref, hf_lease_free);
+}
+
+/* The lease with a number, with a reference, or NULL. */
+struct hf_lease *hf_lease_find(u64 id)
+{
+	struct hf_lease *lease;
+
+	rcu_read_lock();
+	lease = xa_load(&hf_leases, id);
+	if (lease && !kref_get_unless_zero(&lease->kref))
+		lease = NULL;
+	rcu_read_unlock();
+	return lease;
 }
 
 /* The next lease from number *@id on, with a reference; advances *@id. */
@@ -229,8 +235,7 @@ static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state state)
 	list_del_init(&lease->break_node);
 	lease->breaker = NULL;
 	lease->deadline = 0;
-	if (state == HOLDFAST_RELEASED ||
-	    lease->state == HOLDFAST_ACQUIRING ||
+	if (state == HOLDFAST_RELEASED || lease->state == HOLDFAST_ACQUIRING ||
 	    lease->state == HOLDFAST_BROKEN)
 		WRITE_ONCE(lease->state, state);
 	spin_unlock(&file->lock);
@@ -312,14 +317,15 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 
 	/* Not with the mutex: who answers the break may release the lease. */
 	do {
-		err = wait_event_state(file->wait, READ_ONCE(lease->state) !=
-							   HOLDFAST_BREAKING,
+		err = wait_event_state(file->wait,
+				       READ_ONCE(lease->state) !=
+					       HOLDFAST_BREAKING,
 				       task_state);
 		if (err)
 			return err;
-		err = task_state == TASK_INTERRUPTIBLE ?
-			      mutex_lock_interruptible(&lease->mutex) :
-			      mutex_lock_killable(&lease->mutex);
+		err = task_state == TASK_INTERRUPTIBLE
+			      ? mutex_lock_interruptible(&lease->mutex)
+			      : mutex_lock_killable(&lease->mutex);
 		if (err)
 			return err;
 		if (READ_ONCE(lease->state) != HOLDFAST_BREAKING)
@@ -332,6 +338,8 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 		err = hf_lease_collect(lease, HOLDFAST_BROKEN, task_state);
 		if (err && err != -ERESTARTSYS)
 			WRITE_ONCE(lease->restore_failed, true);
+		if (!err)
+			trace_holdfast_restore(lease);
 		break;
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_RELEASED:
@@ -381,6 +389,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	/* From here on whoever has the file open, and the report, finds it. */
 	smp_store_release(&lease->id, id);
 	xa_store(&hf_leases, id, lease, GFP_KERNEL);
+	trace_holdfast_acquire(lease);
 	return 0;
 
 unreserve:
@@ -422,8 +431,8 @@ int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args)
 		err = -ERESTARTSYS;
 		goto put_target;
 	}
-	err = hf_lease_bound(lease) ? -EBUSY :
-				      hf_lease_bind(lease, target, args);
+	err = hf_lease_bound(lease) ? -EBUSY
+				    : hf_lease_bind(lease, target, args);
 	mutex_unlock(&lease->mutex);
 	if (err)
 		goto put_target;
@@ -435,273 +444,19 @@ put_target:
 	return err;
 }
 
-/* The first page that consumers hold, or NULL. */
-static struct page *hf_lease_busy_page(struct hf_lease *lease)
-{
-	struct page *page = NULL;
-
-	down_read(&lease->runs_sem);
-	if (hf_lease_has_pages(lease))
-		page = hf_runs_busy_page(&lease->runs,
-					 max(lease->busy_index,
-					     lease->range.start),
-					 lease->range.last,
-					 &lease->busy_index);
-	up_read(&lease->runs_sem);
-	return page;
-}
-
-/* As above, for a lease that can still get new consumers. */
-bool hf_lease_is_busy(struct hf_lease *lease)
-{
-	bool busy;
-
-	down_read(&lease->runs_sem);
-	busy = hf_lease_has_pages(lease) &&
-	       hf_runs_busy_page(&lease->runs, lease->range.start,
-				 lease->range.last, NULL);
-	up_read(&lease->runs_sem);
-	return busy;
-}
-
-/* Bytes that consumers hold. */
-u64 hf_lease_pinned(struct hf_lease *lease)
-{
-	u64 pages = 0;
-
-	down_read(&lease->runs_sem);
-	if (hf_lease_has_pages(lease))
-		pages = hf_runs_count_busy(&lease->runs);
-	up_read(&lease->runs_sem);
-	return pages << PAGE_SHIFT;
-}
-
 /*
  * Nothing pins the pages any more: undoes hf_lease_bind(), once. Called with
  * lease->mutex held.
  */
-static void hf_lease_unbind(struct hf_lease *lease)
+void hf_lease_unbind(struct hf_lease *lease)
 {
 	lockdep_assert_held(&lease->mutex);
 	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
 		return;
 	hf_lease_leave(lease, HOLDFAST_RELEASED);
+	trace_holdfast_release(lease);
 	xa_erase(&hf_leases, lease->id);
 	hf_uncharge(lease, lease->asked_last - lease->range.start + 1);
 	hf_probes_disarm();
 	wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
-}
-
-/*
- * No fault brings pages back from here on. @grace_ms: how long consumers may
- * stay before the holder is fenced; 0: until a change breaks the lease.
- */
-static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
-{
-	struct address_space *mapping = lease->target->f_mapping;
-	struct hf_file *file = lease->file;
-	bool stopped = true;
-
-	filemap_invalidate_lock(mapping);
-	spin_lock(&file->lock);
-	switch (lease->state) {
-	case HOLDFAST_RELEASED:
-		stopped = false;
-		break;
-	case HOLDFAST_BROKEN:
-		lease->settled = true;
-		fallthrough;
-	default:
-		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
-		break;
-	case HOLDFAST_ZOMBIE:
-		break;
-	}
-	if (stopped && grace_ms)
-		hf_break_by_revoke(lease, grace_ms);
-	spin_unlock(&file->lock);
-	if (stopped)
-		hf_unmap(lease, lease->range.start, lease->range.last);
-	filemap_invalidate_unlock(mapping);
-	wake_up_all(&file->wait);
-}
-
-/*
- * Waits for the page that hf_lease_busy_page() found. A page that some process
- * maps as well does not wake anybody when its last pin goes (from 6.15 on), so
- * look again from time to time.
- */
-static int hf_lease_wait_idle(struct hf_lease *lease)
-{
-	struct page *page;
-	int err = 0;
-
-	while (!err && (page = hf_lease_busy_page(lease)))
-		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_page_busy(page), TASK_KILLABLE, 0,
-					0, schedule_timeout(HF_REAP_AGAIN));
-	return err;
-}
-
-/* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
-int hf_lease_release(struct hf_lease *lease, bool nonblock)
-{
-	int err = 0;
-
-	if (nonblock) {
-		if (!mutex_trylock(&lease->mutex))
-			return -EAGAIN;
-	} else if (mutex_lock_killable(&lease->mutex)) {
-		return -EINTR;
-	}
-	if (!hf_lease_bound(lease)) {
-		err = -EBADFD;
-		goto unlock;
-	}
-	hf_lease_stop(lease, 0);
-	if (nonblock)
-		err = hf_lease_busy_page(lease) ? -EAGAIN : 0;
-	else if (hf_lease_wait_idle(lease))
-		err = -EINTR;
-	if (!err)
-		hf_lease_unbind(lease);
-unlock:
-	mutex_unlock(&lease->mutex);
-	return err;
-}
-
-static struct hf_lease *hf_lease_find(u64 id)
-{
-	struct hf_lease *lease;
-
-	rcu_read_lock();
-	lease = xa_load(&hf_leases, id);
-	if (lease && !kref_get_unless_zero(&lease->kref))
-		lease = NULL;
-	rcu_read_unlock();
-	return lease;
-}
-
-static bool hf_may_revoke(const struct hf_lease *lease)
-{
-	struct file *target = lease->target;
-
-	return uid_eq(lease->cred->uid, current_uid()) ||
-	       inode_owner_or_capable(hf_file_idmap(target),
-				      file_inode(target)) ||
-	       capable(CAP_SYS_ADMIN);
-}
-
-/* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */
-int hf_lease_revoke(const struct holdfast_revoke *args)
-{
-	struct hf_lease *lease;
-	unsigned int grace_ms;
-	int err = 0;
-
-	if (args->flags & ~HOLDFAST_REVOKE_NOWAIT || args->__reserved)
-		return -EINVAL;
-	lease = hf_lease_find(args->id);
-	if (!lease)
-		return -ENOENT;
-	if (!hf_may_revoke(lease)) {
-		err = -EPERM;
-		goto put;
-	}
-	grace_ms = min(args->grace_ms ?: lease->break_ms, lease->break_ms);
-	hf_lease_stop(lease, max(grace_ms, 1U));
-	if (args->flags & HOLDFAST_REVOKE_NOWAIT)
-		err = hf_lease_is_busy(lease) ? -EINPROGRESS : 0;
-	else if (hf_lease_wait_idle(lease))
-		err = -EINTR;
-	if (err)
-		goto put;
-	if (mutex_lock_killable(&lease->mutex)) {
-		err = -EINTR;
-		goto put;
-	}
-	hf_lease_unbind(lease);
-	mutex_unlock(&lease->mutex);
-put:
-	hf_lease_put(lease);
-	return err;
-}
-
-static void hf_lease_finish(struct hf_lease *lease)
-{
-	mutex_lock(&lease->mutex);
-	hf_lease_unbind(lease);
-	mutex_unlock(&lease->mutex);
-}
-
-/* The open file is gone, and with it every mapping. */
-void hf_lease_close(struct hf_lease *lease)
-{
-	if (!hf_lease_bound(lease))
-		goto put;
-
-	spin_lock(&lease->file->lock);
-	if (lease->state == HOLDFAST_BROKEN)
-		lease->settled = true;
-	if (lease->state != HOLDFAST_RELEASED)
-		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
-	spin_unlock(&lease->file->lock);
-	wake_up_all(&lease->file->wait);
-	if (hf_lease_busy_page(lease)) {
-		/* The worker has the reference, and one on its code. */
-		__module_get(THIS_MODULE);
-		queue_delayed_work(hf_wq, &lease->reap, 0);
-		return;
-	}
-	hf_lease_finish(lease);
-put:
-	hf_lease_put(lease);
-}
-
-/* In the wake-up of some page's reference count, under its queue's lock. */
-static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
-			int sync, void *arg)
-{
-	struct wait_bit_queue_entry *wait =
-		container_of(entry, struct wait_bit_queue_entry, wq_entry);
-	struct hf_lease *lease =
-		container_of(wait, struct hf_lease, idle_wait);
-	struct wait_bit_key *key = arg;
-
-	if (key->flags == wait->key.flags)
-		mod_delayed_work(hf_wq, &lease->reap, 0);
-	return 0;
-}
-
-/* Frees a zombie, or has itself called when its first busy page is idle. */
-static void hf_reap_work(struct work_struct *work)
-{
-	struct hf_lease *lease = container_of(to_delayed_work(work),
-					      struct hf_lease, reap);
-	struct wait_bit_queue_entry *wait = &lease->idle_wait;
-	struct page *page;
-	void *var = wait->key.flags;
-
-	if (var)
-		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-	while ((page = hf_lease_busy_page(lease))) {
-		var = hf_page_idle_var(page);
-		init_wait_var_entry(wait, var, 0);
-		wait->wq_entry.func = hf_idle_wake;
-		add_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-		/* Pairs with the atomic that dropped the last reference. */
-		smp_mb();
-		if (hf_page_busy(page)) {
-			queue_delayed_work(hf_wq, &lease->reap, HF_REAP_AGAIN);
-			return;
-		}
-		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-	}
-	/* Nobody wakes it any more; drop a wake-up that came before that. */
-	cancel_delayed_work(&lease->reap);
-	hf_lease_finish(lease);
-	hf_lease_put(lease);
-	/* The holder may be waiting to unmount: do not leave it to a timer. */
-	flush_delayed_fput();
-	module_put(THIS_MODULE);
 }

@@ -4,7 +4,8 @@
  */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include "holdfast.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 static unsigned int break_time_ms = 45000;
 module_param(break_time_ms, uint, 0644);

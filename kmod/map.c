@@ -22,8 +22,9 @@
  */
 static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 {
-	unsigned int state = vmf->flags & FAULT_FLAG_INTERRUPTIBLE ?
-				     TASK_INTERRUPTIBLE : TASK_KILLABLE;
+	unsigned int state = vmf->flags & FAULT_FLAG_INTERRUPTIBLE
+				     ? TASK_INTERRUPTIBLE
+				     : TASK_KILLABLE;
 	struct file *filp = vmf->vma->vm_file;
 
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
@@ -102,8 +103,9 @@ int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
 	 * A child does not inherit the mapping: it would be a holder that
 	 * nobody knows. It can map the lease again.
 	 */
-	hf_vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP |
-			     VM_DONTCOPY, VM_MAYEXEC);
+	hf_vm_flags_mod(vma,
+			VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY,
+			VM_MAYEXEC);
 	return 0;
 }
 

@@ -15,8 +15,8 @@
 #include "holdfast.h"
 
 /* As much of the file as is mapped at a time to look its pages up. */
-#define HF_WINDOW	(SZ_256M >> PAGE_SHIFT)
-#define HF_BATCH	(PAGE_SIZE / sizeof(struct page *))
+#define HF_WINDOW (SZ_256M >> PAGE_SHIFT)
+#define HF_BATCH  (PAGE_SIZE / sizeof(struct page *))
 
 void hf_runs_free(struct hf_runs *runs)
 {
@@ -33,13 +33,14 @@ static int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn)
 		return 0;
 	if (runs->nr == runs->max) {
 		unsigned int max = runs->max ? runs->max * 2 : 4;
-		struct hf_run *run = kvmalloc_array(max, sizeof(*run),
-						    GFP_KERNEL);
+		struct hf_run *run =
+			kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
 
 		if (!run)
 			return -ENOMEM;
 		if (runs->nr)
-			memcpy(run, runs->run, array_size(runs->nr, sizeof(*run)));
+			memcpy(run, runs->run,
+			       array_size(runs->nr, sizeof(*run)));
 		kvfree(runs->run);
 		runs->run = run;
 		runs->max = max;
@@ -82,8 +83,8 @@ static int hf_fault_reason(struct file *file, pgoff_t index)
 
 	if (pos >= i_size_read(file_inode(file)))
 		return -ENXIO;
-	return vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, pos, PAGE_SIZE) ?:
-	       -EFAULT;
+	return vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, pos, PAGE_SIZE)
+		       ?: -EFAULT;
 }
 
 static int hf_window_collect(struct hf_runs *runs, struct file *file,
@@ -151,12 +152,13 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 	if (!pages)
 		return -ENOMEM;
 	for (index = first; index <= last && !err; index += HF_WINDOW) {
-		unsigned long nr = min_t(unsigned long, last - index + 1,
-					 HF_WINDOW);
+		unsigned long nr =
+			min_t(unsigned long, last - index + 1, HF_WINDOW);
 		unsigned long addr;
 
-		addr = vm_mmap(file, 0, nr << PAGE_SHIFT, PROT_READ | PROT_WRITE,
-			       MAP_SHARED, (loff_t)index << PAGE_SHIFT);
+		addr = vm_mmap(file, 0, nr << PAGE_SHIFT,
+			       PROT_READ | PROT_WRITE, MAP_SHARED,
+			       (loff_t)index << PAGE_SHIFT);
 		if (IS_ERR_VALUE(addr)) {
 			err = addr;
 			break;

@@ -76,15 +76,13 @@ static void hf_probe_post(struct kprobe *kp, struct pt_regs *regs,
 			  unsigned long flags);
 
 /* A post handler keeps kprobes from optimising to a jump, which can't divert. */
-#define HF_PROBE(function, wanted)				\
-{								\
-	.kp.symbol_name = #function,				\
-	.kp.flags = KPROBE_FLAG_DISABLED,			\
-	.kp.pre_handler = hf_probe_pre,				\
-	.kp.post_handler = hf_probe_post,			\
-	.wrapper = hf_wrap_##function,				\
-	.wants = wanted,					\
-}
+#define HF_PROBE(function, wanted)                                             \
+	{                                                                      \
+		.kp.symbol_name = #function, .kp.flags = KPROBE_FLAG_DISABLED, \
+		.kp.pre_handler = hf_probe_pre,                                \
+		.kp.post_handler = hf_probe_post,                              \
+		.wrapper = hf_wrap_##function, .wants = wanted,                \
+	}
 
 /*
  * Every function that Holdfast stands before, on which calls, and which change
@@ -153,7 +151,7 @@ static struct hf_probe hf_probes[] = {
 #define HF_PASS_BUCKETS 64
 
 static struct hf_pass_bucket {
-	spinlock_t lock;
+	spinlock_t lock; /* head */
 	struct hlist_head head;
 } hf_passes[HF_PASS_BUCKETS];
 
@@ -191,10 +189,11 @@ static bool hf_pass_use(unsigned int probe)
 	bool let = false;
 
 	spin_lock(&bucket->lock);
-	hlist_for_each_entry(pass, &bucket->head, node) {
+	hlist_for_each_entry (pass, &bucket->head, node) {
 		if (pass->task == current && pass->probe == probe &&
 		    !pass->used) {
-			pass->used = let = true;
+			pass->used = true;
+			let = true;
 			break;
 		}
 	}

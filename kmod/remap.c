@@ -22,8 +22,8 @@ static void hf_change_union(struct hf_change *change, enum holdfast_op op,
 {
 	u64 start = min(pos_in, pos_out), end = max(pos_in, pos_out) + length;
 
-	hf_change_init(change, op, start, length == ~0ULL ? ~0ULL :
-							    end - start);
+	hf_change_init(change, op, start,
+		       length == ~0ULL ? ~0ULL : end - start);
 }
 
 /*
@@ -54,16 +54,16 @@ static void hf_remap_end(struct hf_remap *remap)
 }
 
 /* What the filesystem would refuse anyway breaks no lease. */
-static bool hf_remap_plausible(struct file *in, loff_t pos_in,
-			       struct file *out, loff_t pos_out)
+static bool hf_remap_plausible(struct file *in, loff_t pos_in, struct file *out,
+			       loff_t pos_out)
 {
 	struct inode *inode = file_inode(in);
 	u32 align = i_blocksize(inode) - 1;
 
 	return in->f_op->remap_file_range && S_ISREG(inode->i_mode) &&
 	       S_ISREG(file_inode(out)->i_mode) &&
-	       inode->i_sb == file_inode(out)->i_sb &&
-	       pos_in >= 0 && pos_out >= 0 && !((pos_in | pos_out) & align);
+	       inode->i_sb == file_inode(out)->i_sb && pos_in >= 0 &&
+	       pos_out >= 0 && !((pos_in | pos_out) & align);
 }
 
 /* Returns 0, -ETXTBSY, or -ERESTARTSYS; ended only in the first case. */
@@ -84,8 +84,8 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 	remap->out = hf_file_find(file_inode(out));
 	if (remap->out) {
 		if (file_inode(in) == file_inode(out))
-			hf_change_union(&remap->out_change, op, pos_in,
-					pos_out, length);
+			hf_change_union(&remap->out_change, op, pos_in, pos_out,
+					length);
 		else
 			hf_change_init(&remap->out_change, op, pos_out, length);
 		err = hf_change_begin(remap->out, &remap->out_change);

@@ -11,27 +11,18 @@
 #define HF_PROC_DIR "fs/holdfast"
 
 static const char *const hf_op_names[] = {
-	[HOLDFAST_OP_UNKNOWN]	= "unknown",
-	[HOLDFAST_OP_TRUNCATE]	= "truncate",
-	[HOLDFAST_OP_PUNCH]	= "punch",
-	[HOLDFAST_OP_COLLAPSE]	= "collapse",
-	[HOLDFAST_OP_INSERT]	= "insert",
-	[HOLDFAST_OP_ZERO]	= "zero",
-	[HOLDFAST_OP_UNSHARE]	= "unshare",
-	[HOLDFAST_OP_REFLINK]	= "reflink",
-	[HOLDFAST_OP_DEDUPE]	= "dedupe",
-	[HOLDFAST_OP_REVOKE]	= "revoke",
+	[HOLDFAST_OP_UNKNOWN] = "unknown", [HOLDFAST_OP_TRUNCATE] = "truncate",
+	[HOLDFAST_OP_PUNCH] = "punch",	   [HOLDFAST_OP_COLLAPSE] = "collapse",
+	[HOLDFAST_OP_INSERT] = "insert",   [HOLDFAST_OP_ZERO] = "zero",
+	[HOLDFAST_OP_UNSHARE] = "unshare", [HOLDFAST_OP_REFLINK] = "reflink",
+	[HOLDFAST_OP_DEDUPE] = "dedupe",   [HOLDFAST_OP_REVOKE] = "revoke",
 };
 
 static const char *const hf_state_names[] = {
-	[HOLDFAST_UNBOUND]	= "unbound",
-	[HOLDFAST_ACQUIRING]	= "acquiring",
-	[HOLDFAST_ACTIVE]	= "active",
-	[HOLDFAST_BREAKING]	= "breaking",
-	[HOLDFAST_BROKEN]	= "broken",
-	[HOLDFAST_RELEASING]	= "releasing",
-	[HOLDFAST_ZOMBIE]	= "zombie",
-	[HOLDFAST_RELEASED]	= "released",
+	[HOLDFAST_UNBOUND] = "unbound", [HOLDFAST_ACQUIRING] = "acquiring",
+	[HOLDFAST_ACTIVE] = "active",	[HOLDFAST_BREAKING] = "breaking",
+	[HOLDFAST_BROKEN] = "broken",	[HOLDFAST_RELEASING] = "releasing",
+	[HOLDFAST_ZOMBIE] = "zombie",	[HOLDFAST_RELEASED] = "released",
 };
 
 const char *hf_op_name(enum holdfast_op op)
@@ -48,7 +39,7 @@ static const char *hf_kind_name(enum holdfast_kind kind)
 struct hf_snapshot {
 	enum holdfast_state state;
 	ktime_t deadline;
-	struct hf_change_info change;	/* with a reference, if tgid is set */
+	struct hf_change_info change; /* with a reference, if tgid is set */
 };
 
 static void hf_snapshot_take(struct hf_snapshot *snap, struct hf_lease *lease)
@@ -76,8 +67,8 @@ static s64 hf_ms_from_now(ktime_t when)
 /* A name, escaped as in the report; a comm may be changed while it is read. */
 static void hf_show_text(struct seq_file *m, const char *text)
 {
-	seq_escape_mem(m, text, strnlen(text, TASK_COMM_LEN), ESCAPE_OCTAL |
-		       ESCAPE_NAP, " \t\n\\");
+	seq_escape_mem(m, text, strnlen(text, TASK_COMM_LEN), ESCAPE_OCTAL,
+		       " \t\n\\");
 }
 
 static void hf_show_change(struct seq_file *m, const struct hf_snapshot *snap,
@@ -106,7 +97,7 @@ static void hf_show_mappers(struct seq_file *m, struct hf_lease *lease,
 	char sep = ' ';
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node) {
+	list_for_each_entry (mapper, &lease->mappers, node) {
 		if (!pid_has_task(mapper->tgid, PIDTYPE_TGID))
 			continue;
 		seq_printf(m, "%c%d", sep, pid_nr_ns(mapper->tgid, ns));
@@ -179,7 +170,9 @@ static void *hf_report_next(struct seq_file *m, void *v, loff_t *pos)
 static int hf_report_show(struct seq_file *m, void *v)
 {
 	if (v == SEQ_START_TOKEN)
-		seq_puts(m, "id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers path\n");
+		seq_puts(
+			m,
+			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers path\n");
 	else
 		hf_report_lease(m, v);
 	return 0;

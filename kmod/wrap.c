@@ -19,12 +19,11 @@ static void hf_change_truncate(struct hf_change *change,
 {
 	bool shrinks = size < i_size_read(inode);
 
-	hf_change_init(change, HOLDFAST_OP_TRUNCATE, size,
-		       shrinks ? ~0ULL : 0);
+	hf_change_init(change, HOLDFAST_OP_TRUNCATE, size, shrinks ? ~0ULL : 0);
 }
 
 int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
-		     struct iattr *attr, HF_DELEGATED_INODE *delegated)
+			  struct iattr *attr, HF_DELEGATED_INODE *delegated)
 {
 	struct hf_file *file = hf_file_find(d_inode(dentry));
 	struct hf_change change;
@@ -66,9 +65,11 @@ static void hf_change_fallocate(struct hf_change *change, int mode,
 		break;
 	case FALLOC_FL_COLLAPSE_RANGE:
 		hf_change_init(change, HOLDFAST_OP_COLLAPSE, offset, ~0ULL);
+		hf_change_reach_back(change);
 		break;
 	case FALLOC_FL_INSERT_RANGE:
 		hf_change_init(change, HOLDFAST_OP_INSERT, offset, ~0ULL);
+		hf_change_reach_back(change);
 		break;
 	default:
 		hf_change_init(change, HOLDFAST_OP_UNKNOWN, 0, ~0ULL);
@@ -76,7 +77,8 @@ static void hf_change_fallocate(struct hf_change *change, int mode,
 	}
 }
 
-int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset, loff_t length)
+int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
+			  loff_t length)
 {
 	struct hf_file *file = NULL;
 	struct hf_change change;
@@ -162,7 +164,7 @@ static void hf_change_goes_on(struct hf_file *file, struct hf_change *change)
 
 /* dax_break_layout() waits by itself, and forgets the pages of the range. */
 static int hf_break_layout(struct hf_file *file, struct inode *inode,
-			   loff_t start, loff_t end, void (cb)(struct inode *))
+			   loff_t start, loff_t end, void(cb)(struct inode *))
 {
 	struct hf_change *change = hf_change_here(file);
 	int err;
@@ -175,9 +177,9 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 		return -ETXTBSY;
 	hf_change_break(file, change);
 	start = (loff_t)change->first << PAGE_SHIFT;
-	end = change->last == ULONG_MAX ? LLONG_MAX :
-					  (((loff_t)change->last + 1)
-					   << PAGE_SHIFT) - 1;
+	end = change->last == ULONG_MAX
+		      ? LLONG_MAX
+		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
 	err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
 		      dax_break_layout(inode, start, end, cb));
 	if (!err)
@@ -186,7 +188,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 }
 
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
-			void (cb)(struct inode *))
+			     void(cb)(struct inode *))
 {
 	struct hf_file *file = hf_file_find(inode);
 	int err;
@@ -215,12 +217,11 @@ static struct page *hf_busy_page(struct hf_file *file,
 	if (change->nothing)
 		return NULL;
 	hf_change_break(file, change);
-	end = change->last == ULONG_MAX ? LLONG_MAX :
-					  (((loff_t)change->last + 1)
-					   << PAGE_SHIFT) - 1;
-	page = dax_layout_busy_page_range(mapping,
-					  (loff_t)change->first << PAGE_SHIFT,
-					  end);
+	end = change->last == ULONG_MAX
+		      ? LLONG_MAX
+		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
+	page = dax_layout_busy_page_range(
+		mapping, (loff_t)change->first << PAGE_SHIFT, end);
 	if (!page)
 		page = hf_change_busy_page(file, change);
 	if (!page)

@@ -22,9 +22,9 @@ enum hf_probe_nr {
 };
 
 int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
-		     struct iattr *attr, HF_DELEGATED_INODE *delegated);
+			  struct iattr *attr, HF_DELEGATED_INODE *delegated);
 int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
-		     loff_t length);
+			  loff_t length);
 loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 				    struct file *out, loff_t pos_out,
 				    loff_t len, unsigned int flags);
@@ -37,14 +37,14 @@ ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
 
 #ifdef HF_DAX_BREAK_LAYOUT
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
-			void (cb)(struct inode *));
+			     void(cb)(struct inode *));
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-		       unsigned int flags, struct page **pages);
+			    unsigned int flags, struct page **pages);
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
-			   struct page **pages);
+				struct page **pages);
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
-			      unsigned long nr, unsigned int flags,
-			      struct page **pages, int *locked);
+				   unsigned long nr, unsigned int flags,
+				   struct page **pages, int *locked);
 #else
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif

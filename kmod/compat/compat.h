@@ -122,8 +122,7 @@ static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
 	vm_fault_t ret;
 
 	folio_ref_inc(folio);
-	ret = vmf_insert_page_mkwrite(vmf, page,
-				      vmf->flags & FAULT_FLAG_WRITE);
+	ret = vmf_insert_page_mkwrite(vmf, page, vmf->flags & FAULT_FLAG_WRITE);
 	folio_put(folio);
 	return ret;
 }

@@ -143,7 +143,7 @@ struct holdfast_acquire {
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
  * EBADFD	the open file is not a lease
  * EAGAIN	consumers are left and the file is open with O_NONBLOCK. The
- *		release has begun: call again, or close.
+ *		release goes on by itself: poll(2) gives POLLHUP at its end.
  * EINTR	a fatal signal came while consumers were waited for; as EAGAIN
  */
 struct holdfast_release {
@@ -274,11 +274,15 @@ enum holdfast_event_type {
  * @length: length of the change in bytes; ~0 is up to any end of the file
  * @deadline_ns: CLOCK_MONOTONIC time in ns at which the holder is fenced
  * @time_ns: CLOCK_MONOTONIC time in ns of the event
- * @comm: name of the task that makes the change
+ * @comm: name of the task that makes the change; may be empty
  *
  * read(2) blocks until there is an event, unless O_NONBLOCK (EAGAIN); EINVAL
  * when the buffer is too small for one; EBADFD before the lease is acquired.
- * The events of a lease are one queue: who reads an event takes it.
+ * The events of a lease are one queue: who reads an event takes it. A buffer
+ * for an event of an earlier header gets as much of one event as fits.
+ *
+ * poll(2): POLLIN, there is an event; POLLHUP, the lease has been released or
+ * revoked and nothing pins its pages; POLLERR, the open file is not a lease.
  */
 struct holdfast_event {
 	__u32 size;
@@ -313,9 +317,10 @@ struct holdfast_event {
  *   change_length mappers path
  *
  * kind		breakable, exclusive
- * state	acquiring, active, breaking, broken, releasing, zombie
+ * state	active, breaking, broken, acquiring (again), releasing, zombie; released
+ *		only if that happens while the line is written
  * backing	dax
- * pid uid comm	who acquired the lease, pid as the reader sees it
+ * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
  * major minor ino	the file
  * offset length pinned	bytes, as in struct holdfast_query
  * age_ms	since the lease was acquired

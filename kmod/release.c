@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a lease: released, revoked, or closed, and with consumers left a
+ * zombie, until the last pin is gone.
+ */
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
+#include "holdfast.h"
+
+/* How often to look at a page whose wake-up does not come. */
+#define HF_REAP_AGAIN HZ
+
+/* The first page that consumers hold, or NULL. */
+static struct page *hf_lease_busy_page(struct hf_lease *lease)
+{
+	struct page *page = NULL;
+
+	down_read(&lease->runs_sem);
+	if (hf_lease_has_pages(lease))
+		page = hf_runs_busy_page(&lease->runs,
+					 max(lease->busy_index,
+					     lease->range.start),
+					 lease->range.last, &lease->busy_index);
+	up_read(&lease->runs_sem);
+	return page;
+}
+
+/* As above, for a lease that can still get new consumers. */
+bool hf_lease_is_busy(struct hf_lease *lease)
+{
+	bool busy;
+
+	down_read(&lease->runs_sem);
+	busy = hf_lease_has_pages(lease) &&
+	       hf_runs_busy_page(&lease->runs, lease->range.start,
+				 lease->range.last, NULL);
+	up_read(&lease->runs_sem);
+	return busy;
+}
+
+/* Bytes that consumers hold. */
+u64 hf_lease_pinned(struct hf_lease *lease)
+{
+	u64 pages = 0;
+
+	down_read(&lease->runs_sem);
+	if (hf_lease_has_pages(lease))
+		pages = hf_runs_count_busy(&lease->runs);
+	up_read(&lease->runs_sem);
+	return pages << PAGE_SHIFT;
+}
+
+/*
+ * Ends the lease if nothing pins its pages any more, else has that done when it
+ * comes to it. Called with lease->mutex held; true: it has ended.
+ */
+static bool hf_lease_finish(struct hf_lease *lease)
+{
+	lockdep_assert_held(&lease->mutex);
+	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		return true;
+	if (!hf_lease_busy_page(lease)) {
+		hf_lease_unbind(lease);
+		return true;
+	}
+	if (!lease->reaping) {
+		/* The worker has a reference, and one on its code. */
+		lease->reaping = true;
+		kref_get(&lease->kref);
+		__module_get(THIS_MODULE);
+		queue_delayed_work(hf_wq, &lease->reap, 0);
+	}
+	return false;
+}
+
+/* Waits for the worker. */
+static int hf_lease_wait_released(struct hf_lease *lease)
+{
+	return wait_event_killable(lease->file->wait,
+				   READ_ONCE(lease->state) == HOLDFAST_RELEASED)
+		       ? -EINTR
+		       : 0;
+}
+
+/*
+ * No fault brings pages back from here on. @grace_ms: how long consumers may
+ * stay before the holder is fenced; 0: until a change breaks the lease.
+ */
+static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
+{
+	struct address_space *mapping = lease->target->f_mapping;
+	struct hf_file *file = lease->file;
+	bool stopped = true;
+
+	filemap_invalidate_lock(mapping);
+	spin_lock(&file->lock);
+	switch (lease->state) {
+	case HOLDFAST_RELEASED:
+		stopped = false;
+		break;
+	case HOLDFAST_BROKEN:
+		lease->settled = true;
+		fallthrough;
+	default:
+		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+		break;
+	case HOLDFAST_ZOMBIE:
+		break;
+	}
+	if (stopped && grace_ms)
+		hf_break_by_revoke(lease, grace_ms);
+	spin_unlock(&file->lock);
+	if (stopped)
+		hf_unmap(lease, lease->range.start, lease->range.last);
+	filemap_invalidate_unlock(mapping);
+	wake_up_all(&file->wait);
+}
+
+/* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
+int hf_lease_release(struct hf_lease *lease, bool nonblock)
+{
+	bool done;
+
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	hf_lease_stop(lease, 0);
+	if (nonblock) {
+		/* Somebody restores it, and is about to find it released. */
+		if (!mutex_trylock(&lease->mutex))
+			return -EAGAIN;
+	} else if (mutex_lock_killable(&lease->mutex)) {
+		return -EINTR;
+	}
+	done = hf_lease_finish(lease);
+	mutex_unlock(&lease->mutex);
+	if (done)
+		return 0;
+	return nonblock ? -EAGAIN : hf_lease_wait_released(lease);
+}
+
+static bool hf_may_revoke(const struct hf_lease *lease)
+{
+	struct file *target = lease->target;
+
+	return uid_eq(lease->cred->uid, current_uid()) ||
+	       inode_owner_or_capable(hf_file_idmap(target),
+				      file_inode(target)) ||
+	       capable(CAP_SYS_ADMIN);
+}
+
+/* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */
+int hf_lease_revoke(const struct holdfast_revoke *args)
+{
+	struct hf_lease *lease;
+	unsigned int grace_ms;
+	bool done;
+	int err = 0;
+
+	if (args->flags & ~HOLDFAST_REVOKE_NOWAIT || args->__reserved)
+		return -EINVAL;
+	lease = hf_lease_find(args->id);
+	if (!lease)
+		return -ENOENT;
+	if (!hf_may_revoke(lease)) {
+		err = -EPERM;
+		goto put;
+	}
+	grace_ms = min(args->grace_ms ?: lease->break_ms, lease->break_ms);
+	hf_lease_stop(lease, max(grace_ms, 1U));
+	if (mutex_lock_killable(&lease->mutex)) {
+		err = -EINTR;
+		goto put;
+	}
+	done = hf_lease_finish(lease);
+	mutex_unlock(&lease->mutex);
+	if (!done)
+		err = args->flags & HOLDFAST_REVOKE_NOWAIT
+			      ? -EINPROGRESS
+			      : hf_lease_wait_released(lease);
+put:
+	hf_lease_put(lease);
+	return err;
+}
+
+/* The open file is gone, and with it every mapping. */
+void hf_lease_close(struct hf_lease *lease)
+{
+	if (!hf_lease_bound(lease))
+		goto put;
+
+	spin_lock(&lease->file->lock);
+	if (lease->state == HOLDFAST_BROKEN)
+		lease->settled = true;
+	if (lease->state != HOLDFAST_RELEASED)
+		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
+	spin_unlock(&lease->file->lock);
+	wake_up_all(&lease->file->wait);
+	mutex_lock(&lease->mutex);
+	hf_lease_finish(lease);
+	mutex_unlock(&lease->mutex);
+put:
+	hf_lease_put(lease);
+}
+
+/* In the wake-up of some page's reference count, under its queue's lock. */
+static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
+			int sync, void *arg)
+{
+	struct wait_bit_queue_entry *wait =
+		container_of(entry, struct wait_bit_queue_entry, wq_entry);
+	struct hf_lease *lease = container_of(wait, struct hf_lease, idle_wait);
+	struct wait_bit_key *key = arg;
+
+	if (key->flags == wait->key.flags)
+		mod_delayed_work(hf_wq, &lease->reap, 0);
+	return 0;
+}
+
+/*
+ * Ends a lease, or has itself called when its first busy page is idle. A page
+ * that some process maps as well does not wake anybody when its last pin goes
+ * (from 6.15 on), so it looks again from time to time.
+ */
+void hf_reap_work(struct work_struct *work)
+{
+	struct hf_lease *lease =
+		container_of(to_delayed_work(work), struct hf_lease, reap);
+	struct wait_bit_queue_entry *wait = &lease->idle_wait;
+	struct page *page;
+	void *var = wait->key.flags;
+
+	if (var)
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	while ((page = hf_lease_busy_page(lease))) {
+		var = hf_page_idle_var(page);
+		init_wait_var_entry(wait, var, 0);
+		wait->wq_entry.func = hf_idle_wake;
+		add_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+		/* Pairs with the atomic that dropped the last reference. */
+		smp_mb();
+		if (hf_page_busy(page)) {
+			queue_delayed_work(hf_wq, &lease->reap, HF_REAP_AGAIN);
+			return;
+		}
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	}
+	/* Nobody wakes it any more; drop a wake-up that came before that. */
+	cancel_delayed_work(&lease->reap);
+	mutex_lock(&lease->mutex);
+	hf_lease_unbind(lease);
+	mutex_unlock(&lease->mutex);
+	hf_lease_put(lease);
+	/* The holder may be waiting to unmount: do not leave it to a timer. */
+	flush_delayed_fput();
+	module_put(THIS_MODULE);
+}
