@@ -45,7 +45,6 @@ static void look_at_file(struct hf_facts *facts)
 	struct statx stx;
 	int flags;
 
-	facts->memlock = memlock_limit();
 	facts->fsuid = geteuid();
 	flags = fcntl(facts->fd, F_GETFL);
 	facts->access = flags < 0 ? -1 : flags & O_ACCMODE;
@@ -66,6 +65,7 @@ int hf_fail(struct hf_facts *facts)
 	char path[PATH_MAX];
 
 	facts->page_size = sysconf(_SC_PAGESIZE);
+	facts->memlock = memlock_limit();
 	if (facts->call == HF_CALL_ACQUIRE) {
 		facts->path = path_of(facts->fd, path, sizeof(path));
 		look_at_file(facts);

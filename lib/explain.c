@@ -59,6 +59,8 @@ static void say_subject(struct text *text, const struct hf_facts *facts)
 
 	if (facts->call == HF_CALL_DEVICE) {
 		say(text, HOLDFAST_DEVICE ": ");
+	} else if (facts->call == HF_CALL_REVOKE) {
+		say(text, "lease %" PRIu64 ": ", facts->lease);
 	} else if (facts->path) {
 		length = strlen(facts->path);
 		if (length > PATH_SHOWN)
@@ -173,6 +175,12 @@ static void say_no_memory(struct text *text, const struct hf_facts *facts)
 {
 	if (facts->memlock == UINT64_MAX)
 		say(text, "no memory");
+	else if (!facts->length)
+		say(text,
+		    "RLIMIT_MEMLOCK (%" PRIu64 " bytes) would be exceeded, or "
+		    "memory is short: raise the limit (ulimit -l, "
+		    "LimitMEMLOCK=)",
+		    facts->memlock);
 	else
 		say(text,
 		    "RLIMIT_MEMLOCK (%" PRIu64 " bytes) would be exceeded by "
@@ -199,6 +207,35 @@ static void say_not_owner(struct text *text, const struct hf_facts *facts)
 		say(text, " (uid %ju, and this is uid %ju)",
 		    (uintmax_t)facts->owner, (uintmax_t)facts->fsuid);
 	say(text, " or CAP_LEASE: take a breakable one");
+}
+
+/* What may happen whenever the pages of a range are looked up. */
+static void say_pages(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case ENOMEM:
+		say_no_memory(text, facts);
+		break;
+	case ENOSPC:
+		say(text, "the range has holes and the filesystem is full: "
+			  "make room");
+		break;
+	case EDQUOT:
+		say(text, "the range has holes and the disk quota is used up: "
+			  "make room, or raise the quota");
+		break;
+	case EIO:
+		say(text, "the filesystem or its device failed: see the kernel "
+			  "log (dmesg)");
+		break;
+	case EINTR:
+		say(text, "a signal came while a change of the range was "
+			  "waited for");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
 }
 
 static void say_acquire(struct text *text, const struct hf_facts *facts)
@@ -243,24 +280,71 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 			  "kernel function that Holdfast must watch: end it; "
 			  "the kernel log names the function (dmesg)");
 		break;
-	case ENOMEM:
-		say_no_memory(text, facts);
+	default:
+		say_pages(text, facts);
 		break;
-	case ENOSPC:
-		say(text, "the range has holes and the filesystem is full: "
-			  "make room");
-		break;
-	case EDQUOT:
-		say(text, "the range has holes and the disk quota is used up: "
-			  "make room, or raise the quota");
-		break;
-	case EIO:
-		say(text, "the filesystem or its device failed: see the kernel "
-			  "log (dmesg)");
+	}
+}
+
+static const char *restore_text(int err)
+{
+	switch (err) {
+	case ENXIO:
+		return "nothing of the range is left: the file ends before it; "
+		       "when it has grown again, restore again";
+	case EAGAIN:
+		return "the change is under way: deregister the memory "
+		       "(ibv_dereg_mr) and restore after the event that ends "
+		       "the change";
+	case EBADFD:
+		return "not a lease, or the lease has been released or "
+		       "revoked";
+	case ENOTTY:
+		return "not a lease";
+	case E2BIG:
+	case EINVAL:
+		return "the module does not understand this library: install "
+		       "the same version of both";
+	default:
+		return NULL;
+	}
+}
+
+static void say_restore(struct text *text, const struct hf_facts *facts)
+{
+	const char *known = restore_text(facts->err);
+
+	if (known)
+		say(text, "%s", known);
+	else
+		say_pages(text, facts);
+}
+
+static void say_revoke(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case EINPROGRESS:
+		say(text, "its memory is still registered: the holder has "
+			  "been told to let go, and is fenced if he does not");
 		break;
 	case EINTR:
-		say(text, "a signal came while a change of the range was "
-			  "waited for");
+		say(text, "a signal came; the revocation goes on");
+		break;
+	case ENOENT:
+		say(text, "there is no such lease (any more)");
+		break;
+	case EPERM:
+		say(text, "only its holder, the owner of its file and the "
+			  "administrator (CAP_SYS_ADMIN) may revoke it");
+		break;
+	case E2BIG:
+	case EINVAL:
+		if (facts->attr.flags & ~HF_REVOKE_NOWAIT)
+			say(text, "unknown flags 0x%x",
+			    facts->attr.flags & ~HF_REVOKE_NOWAIT);
+		else
+			say(text, "the module does not understand this "
+				  "library: install the same version of both");
 		break;
 	default:
 		say_errno(text, facts->err);
@@ -337,6 +421,9 @@ static void say_wait(struct text *text, const struct hf_facts *facts)
 	case ETIMEDOUT:
 		say(text, "no event within %d ms", facts->timeout_ms);
 		break;
+	case EPIPE:
+		say(text, "the lease has ended: it was released or revoked");
+		break;
 	case EBADFD:
 	case EINVAL:
 		say(text, "not a lease");
@@ -412,6 +499,12 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 		break;
 	case HF_CALL_WAIT:
 		say_wait(text, facts);
+		break;
+	case HF_CALL_RESTORE:
+		say_restore(text, facts);
+		break;
+	case HF_CALL_REVOKE:
+		say_revoke(text, facts);
 		break;
 	case HF_CALL_RELEASE:
 	case HF_CALL_QUERY:

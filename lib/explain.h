@@ -13,8 +13,10 @@ enum hf_call {
 	HF_CALL_ACQUIRE,
 	HF_CALL_MAP,
 	HF_CALL_WAIT,
+	HF_CALL_RESTORE,
 	HF_CALL_RELEASE,
 	HF_CALL_QUERY,
+	HF_CALL_REVOKE,
 	HF_CALL_REPORT,
 };
 
@@ -23,6 +25,7 @@ enum hf_call {
  * @call: which
  * @err: the errno value, positive
  * @fd: the file to be leased, or the lease
+ * @lease: the number of the lease to be revoked
  * @path: the file to be leased, or the report; NULL when not known
  * @why: what the report's parser found, or NULL
  * @line: number of the report's line that was read last, 0 before the first
@@ -42,6 +45,7 @@ struct hf_facts {
 	enum hf_call call;
 	int err;
 	int fd;
+	uint64_t lease;
 	const char *path;
 	const char *why;
 	size_t line;

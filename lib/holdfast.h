@@ -109,7 +109,8 @@ int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
  *
  * The mapping shows the same memory as one of the file itself, and can be
  * registered for DMA. A mapping outlives its descriptor. When the lease is
- * broken the mapping is emptied, and touching it gives SIGBUS.
+ * broken the mapping is emptied; touching it then waits for the change and
+ * restores the lease, as hf_restore() does.
  *
  * RETURN VALUE
  * 0, or on failure, with *@addr unchanged:
@@ -142,10 +143,37 @@ int hf_map(int lease, off_t offset, size_t length, void **addr);
  * ETIMEDOUT	no event within @timeout_ms
  * EINTR	a signal handler ran
  * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is not a lease, or has been released and no event is left
+ * EPIPE	the lease has ended: it was released or revoked, nothing pins its
+ *		pages any more, and no event is left
+ * EBADFD	@lease is not a lease
  * EPROTO	what was read is not an event
  */
 int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
+
+/**
+ * hf_restore - take a broken lease again
+ * @lease: from hf_acquire()
+ * @length: out: how many bytes from the start of the range are leased again,
+ *	less than were asked for where the file has become shorter; may be NULL
+ *
+ * The same range and the same mappings, on the file as it is now: register
+ * the memory again. Waits until the change that broke the lease, and any
+ * other of its range, is over; deregister first what was registered, or they
+ * wait for each other up to the deadline. A lease that is not broken is left
+ * alone.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with the lease still broken and *@length unchanged:
+ *
+ * ERRORS
+ * ENXIO	nothing of the range is left in the file
+ * EAGAIN	a change is under way, and the lease was acquired with HF_NONBLOCK
+ * EBADF	@lease is not an open descriptor
+ * EBADFD	@lease is not a lease, or has been released or revoked
+ * ENOTTY	@lease is some other file
+ * ENOMEM ENOSPC EDQUOT EIO EINTR	as for hf_acquire()
+ */
+int hf_restore(int lease, uint64_t *length);
 
 /**
  * hf_release - end a lease, wait until nothing pins its pages, and close it
@@ -183,6 +211,37 @@ int hf_release(int lease);
  * ENOTTY	@lease is some other file
  */
 int hf_query(int lease, struct holdfast_query *query);
+
+/* hf_revoke() does not wait until the pins are gone. */
+#define HF_REVOKE_NOWAIT 1U
+
+/**
+ * hf_revoke - end somebody's lease
+ * @id: the lease's number: from a report, hf_query() or an event
+ * @grace_ms: milliseconds that its holder has to let go before he is fenced;
+ *	0, or more than the lease's break time, is the break time
+ * @flags: HF_REVOKE_NOWAIT or 0
+ *
+ * For the holder, the owner of the leased file, and the administrator; an
+ * exclusive lease ends as any other. The holder gets an event with
+ * HOLDFAST_OP_REVOKE and its deadline. A second call for the same lease can
+ * only bring the deadline nearer.
+ *
+ * RETURN VALUE
+ * 0 when the lease has ended and nothing pins its pages any more, or on
+ * failure:
+ *
+ * ERRORS
+ * EINPROGRESS	pins are left, with HF_REVOKE_NOWAIT. The revocation has
+ *		begun, and goes on by itself.
+ * EINTR	a fatal signal came; the revocation goes on
+ * ENOENT	there is no lease @id, or no module
+ * EPERM	not the holder, nor the file's owner (or CAP_FOWNER), nor
+ *		CAP_SYS_ADMIN
+ * EINVAL	unknown flags
+ * and those of open(2) of /dev/holdfast
+ */
+int hf_revoke(uint64_t id, unsigned int grace_ms, unsigned int flags);
 
 /* A report that is being read. One thread at a time may use it. */
 struct hf_report;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The life of a lease: acquire, map, query, release. */
+/* The life of a lease: acquire, map, query, restore, release. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,6 +112,17 @@ HF_EXPORT int hf_query(int lease, struct holdfast_query *query)
 	if (ioctl(lease, HOLDFAST_IOC_QUERY, &answer))
 		return fail(HF_CALL_QUERY, lease);
 	*query = answer;
+	return 0;
+}
+
+HF_EXPORT int hf_restore(int lease, uint64_t *length)
+{
+	struct holdfast_restore restore = { .size = sizeof(restore) };
+
+	if (ioctl(lease, HOLDFAST_IOC_RESTORE, &restore))
+		return fail(HF_CALL_RESTORE, lease);
+	if (length)
+		*length = restore.length;
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static const char *const ops[] = {
 	[HOLDFAST_OP_PUNCH] = "punch",	   [HOLDFAST_OP_COLLAPSE] = "collapse",
 	[HOLDFAST_OP_INSERT] = "insert",   [HOLDFAST_OP_ZERO] = "zero",
 	[HOLDFAST_OP_UNSHARE] = "unshare", [HOLDFAST_OP_REFLINK] = "reflink",
-	[HOLDFAST_OP_DEDUPE] = "dedupe",
+	[HOLDFAST_OP_DEDUPE] = "dedupe",   [HOLDFAST_OP_REVOKE] = "revoke",
 };
 
 static const char *const events[] = {

@@ -28,6 +28,14 @@ static int fail(int lease, int timeout_ms, int err)
 	return hf_fail(&facts);
 }
 
+/* There is nothing to read, nor will there be. */
+static int why_no_event(short revents)
+{
+	if (revents & POLLNVAL)
+		return EBADF;
+	return revents & POLLERR ? EBADFD : EPIPE;
+}
+
 HF_EXPORT int hf_wait(int lease, struct holdfast_event *event, int timeout_ms)
 {
 	int64_t end = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
@@ -44,10 +52,10 @@ HF_EXPORT int hf_wait(int lease, struct holdfast_event *event, int timeout_ms)
 			return fail(lease, timeout_ms, errno);
 		if (!ready)
 			return fail(lease, timeout_ms, ETIMEDOUT);
-		/* Nothing to read, nor will there be: read(2) might wait. */
+		/* Not even to see: read(2) might wait. */
 		if (!(pollfd.revents & POLLIN))
 			return fail(lease, timeout_ms,
-				    pollfd.revents & POLLNVAL ? EBADF : EBADFD);
+				    why_no_event(pollfd.revents));
 		length = read(lease, &next, sizeof(next));
 		if (length >= 0)
 			break;

@@ -125,6 +125,9 @@ static void test_rights(void)
 	facts.memlock = 8388608;
 	says(&facts, "RLIMIT_MEMLOCK (8388608 bytes) would be exceeded by "
 		     "another 4096 bytes");
+	facts.call = HF_CALL_RESTORE;
+	facts.length = 0;
+	says(&facts, "RLIMIT_MEMLOCK (8388608 bytes) would be exceeded, or");
 }
 
 static void test_filesystem(void)
@@ -189,6 +192,24 @@ static const struct {
 	{ HF_CALL_WAIT, EPROTO, "not an event" },
 	{ HF_CALL_WAIT, EINTR, "a signal came" },
 	{ HF_CALL_WAIT, ENOMEM, "Cannot allocate memory" },
+	{ HF_CALL_WAIT, EPIPE, "released or revoked" },
+	{ HF_CALL_RESTORE, EBADF, "not an open file" },
+	{ HF_CALL_RESTORE, EBADFD, "released or revoked" },
+	{ HF_CALL_RESTORE, ENOTTY, "not a lease" },
+	{ HF_CALL_RESTORE, ENXIO, "nothing of the range is left" },
+	{ HF_CALL_RESTORE, EAGAIN, "the change is under way" },
+	{ HF_CALL_RESTORE, ENOMEM, "no memory" },
+	{ HF_CALL_RESTORE, ENOSPC, "holes and the filesystem is full" },
+	{ HF_CALL_RESTORE, EDQUOT, "quota" },
+	{ HF_CALL_RESTORE, EIO, "see the kernel log" },
+	{ HF_CALL_RESTORE, EINTR, "a signal came" },
+	{ HF_CALL_RESTORE, EINVAL, "install the same version" },
+	{ HF_CALL_REVOKE, EINPROGRESS, "lease 12: its memory is still reg" },
+	{ HF_CALL_REVOKE, EINTR, "the revocation goes on" },
+	{ HF_CALL_REVOKE, ENOENT, "lease 12: there is no such lease" },
+	{ HF_CALL_REVOKE, EPERM, "only its holder, the owner of its file" },
+	{ HF_CALL_REVOKE, EINVAL, "install the same version" },
+	{ HF_CALL_REVOKE, EFAULT, "Bad address" },
 	{ HF_CALL_RELEASE, EAGAIN, "still registered" },
 	{ HF_CALL_RELEASE, EINTR, "a signal came" },
 	{ HF_CALL_RELEASE, EBADFD, "not a lease" },
@@ -205,6 +226,7 @@ static void test_plain(void)
 
 		facts.call = plain[i].call;
 		facts.timeout_ms = 250;
+		facts.lease = 12;
 		if (facts.call != HF_CALL_ACQUIRE)
 			facts.path = NULL;
 		says(&facts, plain[i].want);

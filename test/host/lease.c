@@ -37,10 +37,14 @@ static void test_acquire(void)
 static void test_not_a_lease(void)
 {
 	struct holdfast_query query = { .id = 42 };
+	uint64_t length = 42;
 	void *addr = &query;
 
 	tap_is(hf_query(file, &query), -ENOTTY, "query of a file");
 	tap_is(query.id, 42, "... leaves the answer alone");
+	tap_is(hf_restore(file, &length), -ENOTTY, "restore of a file");
+	tap_is(length, 42, "... leaves the length alone");
+	tap_is(hf_restore(-1, NULL), -EBADF, "restore of no descriptor");
 	tap_is(hf_release(file), -ENOTTY, "release of a file");
 	tap_ok(fcntl(file, F_GETFD) >= 0, "... leaves it open");
 	tap_is(hf_map(file, 0, 0, &addr), -EINVAL, "map of no bytes");
@@ -50,6 +54,18 @@ static void test_not_a_lease(void)
 	tap_is(hf_query(-1, &query), -EBADF, "query of no descriptor");
 	tap_is(hf_release(-1), -EBADF, "release of no descriptor");
 	tap_is_str(hf_error(), "descriptor -1: not an open file", "the words");
+}
+
+static void test_revoke(void)
+{
+	tap_is(hf_revoke(1, 0, 4), -EINVAL, "revoke with unknown flags");
+	tap_is_str(hf_error(), "lease 1: unknown flags 0x4", "the words");
+	if (!access(HOLDFAST_DEVICE, F_OK)) {
+		tap_skip("the module is loaded");
+		return;
+	}
+	tap_is(hf_revoke(1, 0, 0), -ENOENT, "revoke without a module");
+	tap_ok(strstr(hf_error(), "modprobe holdfast"), "%s", hf_error());
 }
 
 static long elapsed_ms(const struct timespec *start)
@@ -101,7 +117,7 @@ static void test_wait(void)
 		tap_bail("write: %s", strerror(errno));
 	tap_is(hf_wait(ends[0], &event, 0), -EPROTO, "not an event");
 	close(ends[1]);
-	tap_is(hf_wait(ends[0], &event, -1), -EBADFD, "nobody to send one");
+	tap_is(hf_wait(ends[0], &event, -1), -EPIPE, "nobody to send one");
 	close(ends[0]);
 	tap_is(hf_wait(ends[0], &event, -1), -EBADF, "no descriptor");
 }
@@ -149,6 +165,7 @@ int main(void)
 	tap_is_str(hf_error(), "", "no failure, no message");
 	test_acquire();
 	test_not_a_lease();
+	test_revoke();
 	test_wait();
 	test_threads();
 	test_errno();
