@@ -16,8 +16,12 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "drain", cmd_drain, "revoke all leases on a filesystem" },
 	{ "lease", cmd_lease, "hold a lease while a command runs" },
 	{ "ls", cmd_ls, "list leases" },
+	{ "revoke", cmd_revoke, "end leases of others" },
+	{ "trace", cmd_trace, "print what happens to leases" },
+	{ "watch", cmd_watch, "show leases and changes that wait, live" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages of holdfast(1): all on stderr, all of one form. */
+/* Messages of holdfast(1): all on stderr, all of one form; and safe text. */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,4 +51,10 @@ int bad_option(const char *command, int option, char **argv)
 	if (optopt)
 		return bad_usage(command, "%s: takes no value", given);
 	return bad_usage(command, "%s: no such option", given);
+}
+
+void print_text(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		fputc(iscntrl((unsigned char)*text) ? '?' : *text, to);
 }

@@ -3,6 +3,8 @@
 #ifndef HOLDFAST_TOOL_H
 #define HOLDFAST_TOOL_H
 
+#include <stdio.h>
+
 /* Exit statuses. */
 #define EXIT_FAILED 1 /* said on stderr what and why */
 #define EXIT_USAGE  2
@@ -11,8 +13,12 @@
  * Subcommands: main() of their own arguments, argv[0] is the subcommand.
  * They return the exit status.
  */
+int cmd_drain(int argc, char **argv);
 int cmd_lease(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 /* Print "holdfast: ..." to stderr; return EXIT_FAILED or EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int failed(const char *fmt, ...);
@@ -21,5 +27,8 @@ __attribute__((format(printf, 2, 3))) int bad_usage(const char *command,
 
 /* For what getopt_long() returns for a wrong option, when asked with ":". */
 int bad_option(const char *command, int option, char **argv);
+
+/* Text that others have chosen: what would drive the terminal becomes "?". */
+void print_text(FILE *to, const char *text);
 
 #endif

@@ -83,6 +83,52 @@ gives "JSON: a name that is not UTF-8" 0 "*\"command\": \"$(printf '\xef\xbf\xbd
 gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
 gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
 
+sed -i 's/ my.040app / - /; s/ 812 0 - / 0 0 - /; s/ breakable active / breakable zombie /' \
+	"$scratch/bytes"
+gives "ls: what to do about a zombie" 0 "*zombie *holdfast: lease 7 is a zombie: *registered by \
+processes 812, 813; to end that: holdfast revoke 7" "$holdfast" ls --report "$scratch/bytes"
+
+gives "watch --once" 0 "??:??:??  2 leases, 4K pinned, 1 met by a change
+
+Time to the fence:
++3.0s: truncate of bytes 4K-end by dd (99) meets lease 8 of ? (0) on ?
+
+ID *7 *my app*$file*8 *" "$holdfast" watch --once --report "$report"
+gives "watch FILE" 0 "*1 lease, 4K *7 *$file" "$holdfast" watch --once --report "$report" "$file"
+gives "watch: nothing" 0 '*  0 leases, 0B pinned, 0 met by a change' \
+	"$holdfast" watch --once --report "$scratch/empty"
+gives "watch: frames without a terminal, until a signal" 124 '* 2 leases,* 2 leases,*' \
+	timeout 2 "$holdfast" watch --interval 0.2 --report "$report"
+gives "watch of no report" 1 "holdfast: $scratch/none: No such file*" \
+	"$holdfast" watch --report "$scratch/none"
+gives "watch: a wrong interval" 2 'holdfast: often: not a time*' "$holdfast" watch -i often
+
+# on_terminal KEYS COMMAND... - what COMMAND does to a terminal, typed KEYS at after a second
+on_terminal()
+{
+	local keys=$1
+
+	shift
+	(sleep 1; printf %b "$keys"; sleep 1) |
+		TERM=xterm timeout 20 script -qec "$*; stty -a | grep -o -e '-*icanon'" /dev/null
+}
+for key in q '\003'; do
+	gives "watch in a terminal: the screen comes and goes with '$key'" 0 \
+		$'\e[?1049h\e[?25l*2 leases*my app*\e[?25h\e[?1049l'"icanon*" \
+		on_terminal "$key" "$holdfast" watch --report "$report"
+done
+
+gives "revoke: nothing named" 2 '*which leases?*' "$holdfast" revoke
+gives "revoke: a wrong time" 2 'holdfast: soon: not a time*' "$holdfast" revoke -g soon 7
+gives "revoke of no file" 1 "holdfast: $scratch/none: No such file*" \
+	"$holdfast" revoke "$scratch/none"
+gives "revoke of a folder" 1 '*not a mount point' "$holdfast" revoke "$scratch"
+gives "drain: two mount points" 2 '*one MOUNTPOINT*' "$holdfast" drain / /proc
+gives "drain of a folder" 1 '*not a mount point' "$holdfast" drain "$scratch"
+gives "drain of a file" 1 '*not a mount point' "$holdfast" drain "$file"
+gives "drain: a wrong time" 2 'holdfast: 0: not a time*' "$holdfast" drain -t 0 /
+gives "trace: of something" 2 'holdfast: 7: what for?*' "$holdfast" trace 7
+
 gives "lease: no file" 2 'holdfast: no FILE*' "$holdfast" lease
 gives "lease: no such file" 1 "holdfast: $scratch/none: No such file*" \
 	"$holdfast" lease "$scratch/none"
@@ -96,6 +142,8 @@ gives "lease: no command" 2 '*no COMMAND*' "$holdfast" lease "$file" --
 gives "lease: two files" 2 '*one FILE, and -- before COMMAND*' "$holdfast" lease "$file" true
 gives "lease: an option behind the file" 2 'holdfast: soon: not a break time*' \
 	"$holdfast" lease "$file" -t soon
+gives "lease: two who restore" 2 '*--pass-fd leaves the events*' \
+	"$holdfast" lease -p -r "$file" -- true
 gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfast" lease -p "$file"
 
 if [[ -e /dev/holdfast ]]; then
@@ -107,6 +155,15 @@ else
 	gives "lease without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
 		"$holdfast" lease "$file" -- true
+	gives "revoke without a module" 1 \
+		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		"$holdfast" revoke 1
+	((EUID)) || gives "drain without a module" 1 '*: not there: load the module*' \
+		"$holdfast" drain /
+fi
+if ((EUID)); then
+	gives "trace is for root" 1 'holdfast: only the administrator*' "$holdfast" trace
+	gives "and so is drain" 1 'holdfast: drain is for the administrator*' "$holdfast" drain /
 fi
 if [[ -w /dev/full ]]; then
 	gives "a full disk is a failure" 1 'holdfast: standard output: No space*' \

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 
 #include "../../tool/event.h"
+#include "../../tool/revocation.h"
 #include "../../tool/size.h"
 #include "../../tool/suggest.h"
+#include "../../tool/trace-line.h"
 #include "../../tool/utf8.h"
 #include "../tap.h"
 
@@ -140,6 +142,9 @@ static void test_event(void)
 	event.type = HOLDFAST_EVENT_CHANGED;
 	event.length = 8192;
 	print_event(stream, &event);
+	print_restored(stream, 4096, 8192, 8192);
+	print_restored(stream, 4096, 4096, 8192);
+	print_restored(stream, 4096, 0, 8192);
 	print_lost(stream, 2);
 	fclose(stream);
 	tap_is_str(text,
@@ -149,6 +154,9 @@ static void test_event(void)
 		   "(812), fence in 0.000s\n"
 		   "changed: truncate of bytes 4096-12288 by a?bcdefghijklmno "
 		   "(812)\n"
+		   "restored: bytes 4096-12288, all of it\n"
+		   "restored: bytes 4096-8192, as far as the file goes\n"
+		   "restored: nothing, the file ends before the range\n"
 		   "lost: 2 events\n",
 		   "the lines of events");
 	free(text);
@@ -182,8 +190,109 @@ static void test_utf8(void)
 	}
 }
 
+static char *trace_text(const char *input, bool json)
+{
+	struct trace_line line;
+	char room[512];
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		tap_bail("no memory");
+	setenv("TZ", "UTC", 1);
+	snprintf(room, sizeof(room), "%s", input);
+	if (!trace_line_parse(room, &line))
+		trace_line_print_other(stream, room, json);
+	else if (json)
+		trace_line_print_json(stream, &line, line.time_us);
+	else
+		trace_line_print(stream, &line, line.time_us);
+	fclose(stream);
+	return text;
+}
+
+static void test_trace(void)
+{
+	static const struct {
+		const char *input;
+		const char *text;
+		const char *json;
+	} lines[] = {
+		{ "            hold-812     [001] .....   120.000045: "
+		  "holdfast_acquire: lease=4 dev=259:0 holder=812",
+		  "00:02:00.000045 acquire  lease=4 dev=259:0 holder=812 in "
+		  "hold (812)\n",
+		  "{\"time\": 120.000045, \"trace\": \"acquire\", "
+		  "\"task\": 812, \"task_comm\": \"hold\", \"lease\": 4, "
+		  "\"dev\": \"259:0\", \"holder\": 812}\n" },
+		{ " a-b holder=1: x-7       [000] d.h.1     0.000001: "
+		  "holdfast_break: lease=4 length=-1 comm=a holder=\"3 "
+		  "holder=812",
+		  "00:00:00.000001 break    lease=4 length=-1 comm=a "
+		  "holder=\"3 holder=812 in a-b holder=1: x (7)\n",
+		  "{\"time\": 0.000001, \"trace\": \"break\", \"task\": 7, "
+		  "\"task_comm\": \"a-b holder=1: x\", \"lease\": 4, "
+		  "\"length\": -1, \"comm\": \"a holder=\\\"3\", "
+		  "\"holder\": 812}\n" },
+		{ "CPU:0 [LOST 12 EVENTS]", "CPU:0 [LOST 12 EVENTS]\n",
+		  "{\"trace\": \"other\", \"text\": "
+		  "\"CPU:0 [LOST 12 EVENTS]\"}\n" },
+		{ "", "\n", "{\"trace\": \"other\", \"text\": \"\"}\n" },
+		{ "            hold-812     [001] .....   120.000045: "
+		  "sched_switch: x",
+		  NULL, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char *text = trace_text(lines[i].input, false);
+		char *json = trace_text(lines[i].input, true);
+
+		if (lines[i].text) {
+			tap_is_str(text, lines[i].text, "trace, line %zu", i);
+			tap_is_str(json, lines[i].json, "as JSON");
+		} else {
+			tap_ok(strstr(json, "other"), "no event of ours");
+		}
+		free(text);
+		free(json);
+	}
+}
+
+static void test_revocation(void)
+{
+	static const uint64_t ids[] = { 7, 3, 9, 3, 8, 1, 9, 2, 100, 50 };
+	static const uint64_t sorted[] = { 1, 2, 3, 7, 8, 9, 50, 100 };
+	struct hf_report_entry entry = {
+		.id = 8, .path = "/mnt/a\nb", .comm = "x\033", .pid = 812
+	};
+	struct revocation revocation = { 0 };
+	unsigned int ms = 0;
+	bool same = true;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		revocation_add_id(&revocation, ids[i]);
+	tap_is(revocation.count, 8, "each lease once");
+	for (size_t i = 0; i < revocation.count; i++)
+		same = same && revocation.targets[i].id == sorted[i];
+	tap_ok(same, "by number");
+	revocation_add(&entry, &revocation);
+	tap_is(revocation.left, 8, "no more when the report has it, too");
+	tap_is_str(revocation.targets[4].what, "/mnt/a?b, x? (812)",
+		   "but what it is");
+	for (uint64_t id = 1000; id > 900; id--)
+		revocation_add_id(&revocation, id);
+	tap_is(revocation.count, 108, "a hundred more");
+	revocation_end(&revocation);
+	tap_ok(grace_parse("0", &ms) && ms == 1, "no grace");
+	tap_ok(grace_parse("2.5", &ms) && ms == 2500, "some");
+	tap_ok(!grace_parse("-1", &ms), "less than none");
+}
+
 int main(void)
 {
+	test_trace();
+	test_revocation();
 	test_utf8();
 	test_size_parse();
 	test_seconds_parse();

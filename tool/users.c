@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who uses a mount, see users.h: as proc(5) tells it, so it is for root. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+#include "users.h"
+
+/**
+ * struct mount - what is looked for
+ * @at: where it is mounted
+ * @fs: its root
+ * @to: where the lines go
+ * @users: how many keep it busy
+ */
+struct mount {
+	const char *at;
+	struct statx fs;
+	FILE *to;
+	int users;
+};
+
+/* Uses of the mount by one process: the first is shown. */
+struct uses {
+	char first[PATH_MAX + 32];
+	unsigned int count;
+	bool elsewhere; /* all of them through another mount of the filesystem */
+};
+
+static bool on_mount(const struct mount *mount, const char *path,
+		     bool *elsewhere)
+{
+	struct statx stx;
+
+	/* Not a word to a server that may not answer. */
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_TYPE | STATX_MNT_ID, &stx) ||
+	    stx.stx_dev_major != mount->fs.stx_dev_major ||
+	    stx.stx_dev_minor != mount->fs.stx_dev_minor)
+		return false;
+	*elsewhere = stx.stx_mask & mount->fs.stx_mask & STATX_MNT_ID &&
+		     stx.stx_mnt_id != mount->fs.stx_mnt_id;
+	return true;
+}
+
+/* @link: a magic link of proc(5); @how: what it means. */
+static void look(const struct mount *mount, struct uses *uses, const char *link,
+		 const char *how)
+{
+	char target[PATH_MAX];
+	bool elsewhere;
+	ssize_t length;
+
+	if (!on_mount(mount, link, &elsewhere))
+		return;
+	uses->elsewhere = elsewhere && (!uses->count || uses->elsewhere);
+	if (uses->count++)
+		return;
+	length = readlink(link, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	snprintf(uses->first, sizeof(uses->first), "%s %s", how, target);
+}
+
+static void look_in(const struct mount *mount, struct uses *uses,
+		    const char *folder, const char *how)
+{
+	char link[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+
+	if (!dir)
+		return; /* it has ended, or is a thread of the kernel */
+	while ((entry = readdir(dir))) {
+		if (*entry->d_name == '.')
+			continue;
+		snprintf(link, sizeof(link), "%s/%s", folder, entry->d_name);
+		look(mount, uses, link, how);
+	}
+	closedir(dir);
+}
+
+static void print_comm(FILE *to, const char *pid)
+{
+	char path[32];
+	char comm[64] = "?";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.10s/comm", pid);
+	file = fopen(path, "re");
+	if (file) {
+		if (fgets(comm, sizeof(comm), file))
+			comm[strcspn(comm, "\n")] = '\0';
+		fclose(file);
+	}
+	print_text(to, comm);
+}
+
+static void print_process(struct mount *mount, const char *pid)
+{
+	static const struct {
+		const char *name;
+		const char *how;
+		bool folder;
+	} places[] = {
+		{ "fd", "has open", true },
+		{ "map_files", "maps", true },
+		{ "cwd", "works in", false },
+		{ "root", "has as its root", false },
+		{ "exe", "runs", false },
+	};
+	struct uses uses = { 0 };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%.10s/%s", pid,
+			 places[i].name);
+		if (places[i].folder)
+			look_in(mount, &uses, path, places[i].how);
+		else
+			look(mount, &uses, path, places[i].how);
+	}
+	if (!uses.count)
+		return;
+	print_comm(mount->to, pid);
+	fprintf(mount->to, " (%s) ", pid);
+	print_text(mount->to, uses.first);
+	if (uses.count > 1)
+		fprintf(mount->to, ", and %u more", uses.count - 1);
+	if (uses.elsewhere)
+		fputs(", through another mount", mount->to);
+	else
+		mount->users++;
+	fputc('\n', mount->to);
+}
+
+static int print_processes(struct mount *mount)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+
+	if (!dir)
+		return failed("/proc: %s", strerror(errno));
+	while ((entry = readdir(dir)))
+		if (!entry->d_name[strspn(entry->d_name, "0123456789")] &&
+		    atoi(entry->d_name) != getpid())
+			print_process(mount, entry->d_name);
+	closedir(dir);
+	return 0;
+}
+
+/* Each line of a file of the kernel's. */
+static void each_line(struct mount *mount, const char *path,
+		      void (*fn)(struct mount *mount, char *line))
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		return;
+	while (getline(&line, &room, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		fn(mount, line);
+	}
+	free(line);
+	fclose(file);
+}
+
+/* "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT ...", see proc(5). */
+static void print_mount(struct mount *mount, char *line)
+{
+	unsigned long long parent;
+	char *at;
+
+	if (!(mount->fs.stx_mask & STATX_MNT_ID) ||
+	    sscanf(line, "%*u %llu", &parent) != 1 ||
+	    parent != mount->fs.stx_mnt_id)
+		return;
+	for (int i = 0; line && i < 4; i++)
+		line = (line = strchr(line, ' ')) ? line + 1 : NULL;
+	at = strsep(&line, " ");
+	fputs("mounted in it: ", mount->to);
+	print_text(mount->to, at ? at : "?");
+	fputc('\n', mount->to);
+	mount->users++;
+}
+
+static void print_file_user(struct mount *mount, const char *what,
+			    const char *file)
+{
+	bool elsewhere;
+
+	if (!on_mount(mount, file, &elsewhere) || elsewhere)
+		return;
+	fprintf(mount->to, "%s: ", what);
+	print_text(mount->to, file);
+	fputc('\n', mount->to);
+	mount->users++;
+}
+
+static void print_swap(struct mount *mount, char *line)
+{
+	line[strcspn(line, " \t")] = '\0';
+	print_file_user(mount, "swap", line);
+}
+
+static void print_backing(struct mount *mount, char *line)
+{
+	print_file_user(mount, "loop device on", line);
+}
+
+static void print_loops(struct mount *mount)
+{
+	glob_t found;
+
+	if (glob("/sys/block/loop*/loop/backing_file", 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		each_line(mount, found.gl_pathv[i], print_backing);
+	globfree(&found);
+}
+
+int print_users(FILE *to, const char *mountpoint)
+{
+	struct mount mount = { .at = mountpoint, .to = to };
+
+	if (statx(AT_FDCWD, mountpoint, 0, STATX_TYPE | STATX_MNT_ID,
+		  &mount.fs)) {
+		failed("%s: %s", mountpoint, strerror(errno));
+		return -1;
+	}
+	if (print_processes(&mount))
+		return -1;
+	each_line(&mount, "/proc/self/mountinfo", print_mount);
+	each_line(&mount, "/proc/swaps", print_swap);
+	print_loops(&mount);
+	return mount.users;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef HOLDFAST_USERS_H
+#define HOLDFAST_USERS_H
+
+#include <stdio.h>
+
+/*
+ * Who keeps a mounted filesystem busy: processes with an open or mapped file,
+ * a working folder or a root on it, other mounts, loop devices and swap. A
+ * line for each; returns how many of them umount(8) would stumble over, or -1
+ * after a message.
+ */
+int print_users(FILE *to, const char *mountpoint);
+
+#endif
