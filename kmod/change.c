@@ -43,15 +43,11 @@ void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
 			(round_up(offset + length, PMD_SIZE) >> PAGE_SHIFT) - 1;
 }
 
-/*
- * A shift of extents may merge the first one with what is before it: XFS flushes
- * and unmaps one block more.
- */
-void hf_change_reach_back(struct hf_change *change)
+/* The filesystem flushes and unmaps from @pos on, before what was asked for. */
+void hf_change_reach_back(struct hf_change *change, u64 pos)
 {
-	if (change->info.offset)
-		change->first = round_down(change->info.offset - 1, PMD_SIZE) >>
-				PAGE_SHIFT;
+	change->first = min_t(pgoff_t, change->first,
+			      round_down(pos, PMD_SIZE) >> PAGE_SHIFT);
 }
 
 void hf_change_info_get(struct hf_change_info *to,
@@ -96,8 +92,7 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 
 	if (change->nothing)
 		return false;
-	hf_for_each_overlap(lease, file, change->first, change->last)
-	{
+	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (lease->kind == HOLDFAST_EXCLUSIVE &&
 		    (lease->state == HOLDFAST_ACQUIRING ||
 		     lease->state == HOLDFAST_ACTIVE))
@@ -153,7 +148,7 @@ struct hf_change *hf_change_current(struct hf_file *file)
 	struct hf_change *change, *found = NULL;
 
 	spin_lock(&file->lock);
-	list_for_each_entry (change, &file->changes, node) {
+	list_for_each_entry(change, &file->changes, node) {
 		if (change->task == current) {
 			found = change;
 			break;
@@ -169,7 +164,7 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 	struct hf_change *change;
 
 	lockdep_assert_held(&file->lock);
-	list_for_each_entry (change, &file->changes, node) {
+	list_for_each_entry(change, &file->changes, node) {
 		if (!change->nothing && change->first <= last &&
 		    change->last >= first)
 			return true;
@@ -233,7 +228,7 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
 {
 	struct hf_change *change;
 
-	list_for_each_entry (change, &lease->file->changes, node) {
+	list_for_each_entry(change, &lease->file->changes, node) {
 		if (change->entered && change->first <= lease->range.last &&
 		    change->last >= lease->range.start)
 			return change;
@@ -245,11 +240,13 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
  * The change that broke the lease is over. Where it never got past the busy
  * pages (it was interrupted, or refused) the range is as it was, and the lease
  * as good as before, unless another change waits: that one inherits the break
- * with its deadline. Called with file->lock held.
+ * with its deadline. Consumers that are left although the change went on keep
+ * the lease in the tree, for later changes to wait for. Called with file->lock
+ * held.
  */
-static void hf_break_end(struct hf_lease *lease)
+static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 {
-	lease->breaker = lease->settled ? NULL : hf_break_heir(lease);
+	lease->breaker = passed ? NULL : hf_break_heir(lease);
 	if (lease->breaker) {
 		hf_change_info_put(&lease->change);
 		hf_change_info_get(&lease->change, &lease->breaker->info);
@@ -257,11 +254,13 @@ static void hf_break_end(struct hf_lease *lease)
 	}
 	lease->deadline = 0;
 	list_del_init(&lease->break_node);
-	if (lease->settled)
+	if (passed && !busy) {
+		WRITE_ONCE(lease->settled, true);
 		hf_lease_out(lease);
+	}
 	if (lease->state == HOLDFAST_BREAKING)
 		WRITE_ONCE(lease->state,
-			   lease->settled ? HOLDFAST_BROKEN : HOLDFAST_ACTIVE);
+			   passed ? HOLDFAST_BROKEN : HOLDFAST_ACTIVE);
 	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
 	trace_holdfast_changed(lease);
 }
@@ -272,16 +271,18 @@ static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
 	switch (lease->state) {
 	case HOLDFAST_ACQUIRING:
 		/* Its holder finds out, and starts again. */
+		WRITE_ONCE(lease->settled, true);
 		WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
 		return false;
 	case HOLDFAST_ACTIVE:
 		WRITE_ONCE(lease->state, HOLDFAST_BREAKING);
 		hf_break_begin(lease, change);
 		return true;
+	case HOLDFAST_BROKEN:
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_ZOMBIE:
 		/* Nothing mapped, but consumers: a deadline for those. */
-		if (!lease->breaker)
+		if (!lease->breaker && !lease->settled)
 			hf_break_begin(lease, change);
 		return false;
 	default:
@@ -305,8 +306,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	change->entered = true;
-	hf_for_each_overlap(lease, file, change->first, change->last)
-	{
+	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (hf_break_lease(lease, change)) {
 			kref_get(&lease->kref);
 			list_add_tail(&lease->zap_node, &zap);
@@ -315,7 +315,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
 
-	list_for_each_entry_safe (lease, next, &zap, zap_node) {
+	list_for_each_entry_safe(lease, next, &zap, zap_node) {
 		hf_unmap(lease, lease->range.start, lease->range.last);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
@@ -327,9 +327,10 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: after hf_change_break()
  *
- * Kernels before 6.15 do not look for busy pages when no process maps the
- * file (DAX pages were thought to be pinned through mappings only), but the
- * consumers of a lease need none.
+ * A change waits for all consumers of each lease that it breaks, also those of
+ * pages outside its range: the lease ends with it, and nothing would know them.
+ * Nor do kernels before 6.15 look for busy pages when no process maps the file
+ * (DAX pages were thought to be pinned through mappings only).
  */
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change)
@@ -339,8 +340,7 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	LIST_HEAD(look);
 
 	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last)
-	{
+	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (!hf_lease_has_pages(lease))
 			continue;
 		kref_get(&lease->kref);
@@ -348,11 +348,11 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	}
 	spin_unlock(&file->lock);
 
-	list_for_each_entry_safe (lease, next, &look, zap_node) {
+	list_for_each_entry_safe(lease, next, &look, zap_node) {
 		down_read(&lease->runs_sem);
 		if (!page && hf_lease_has_pages(lease))
-			page = hf_runs_busy_page(&lease->runs, change->first,
-						 change->last, NULL);
+			page = hf_runs_busy_page(&lease->runs, 0, ULONG_MAX,
+						 NULL);
 		up_read(&lease->runs_sem);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
@@ -362,12 +362,14 @@ struct page *hf_change_busy_page(struct hf_file *file,
 
 /**
  * hf_change_settle - break the leases of the range, and wait for consumers
- * @file: the file; the caller holds none of the filesystem's locks
+ * @file: the file; the caller does not hold its inode's invalidate_lock
  * @change: begun
+ * @task_state: TASK_INTERRUPTIBLE or TASK_UNINTERRUPTIBLE
  *
  * Return: 0, or -ERESTARTSYS when a signal came.
  */
-int hf_change_settle(struct hf_file *file, struct hf_change *change)
+int hf_change_settle(struct hf_file *file, struct hf_change *change,
+		     unsigned int task_state)
 {
 	struct address_space *mapping = file->inode->i_mapping;
 	struct page *page;
@@ -380,10 +382,10 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change)
 		filemap_invalidate_unlock(mapping);
 		if (!page)
 			break;
-		/* Not every page wakes: see hf_lease_wait_idle(). */
+		/* Not every page wakes: see hf_reap_work(). */
 		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_page_busy(page), TASK_INTERRUPTIBLE,
-					0, 0, schedule_timeout(HZ));
+					!hf_page_busy(page), task_state, 0, 0,
+					schedule_timeout(HZ));
 	}
 	return err;
 }
@@ -401,26 +403,81 @@ void hf_change_passed(struct hf_file *file, struct hf_change *change)
 	struct hf_lease *lease;
 
 	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last)
-		WRITE_ONCE(lease->settled, true);
+	list_for_each_entry(lease, &file->breaking, break_node) {
+		if (lease->breaker == change)
+			WRITE_ONCE(lease->settled, true);
+	}
 	spin_unlock(&file->lock);
+}
+
+/*
+ * A change of memory is done: what consumers hold is the file's no more. Called
+ * with file->lock held.
+ */
+static void hf_change_decohere(struct hf_file *file, struct hf_change *change)
+{
+	struct hf_lease *lease;
+
+	while ((lease = hf_lease_first(file, change->first, change->last))) {
+		lease->settled = true;
+		hf_lease_out(lease);
+		if (lease->state == HOLDFAST_ACQUIRING)
+			WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+		if (lease->state != HOLDFAST_ACTIVE)
+			continue;
+		WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+		hf_change_info_put(&lease->change);
+		hf_change_info_get(&lease->change, &change->info);
+		hf_event_push(lease, HOLDFAST_EVENT_DECOHERENCE, ktime_get());
+		trace_holdfast_changed(lease);
+	}
+}
+
+/* A lease that the change broke, with a reference. Called with file->lock held. */
+static struct hf_lease *hf_change_broke(struct hf_file *file,
+					const struct hf_change *change)
+{
+	struct hf_lease *lease;
+
+	list_for_each_entry(lease, &file->breaking, break_node) {
+		if (lease->breaker == change) {
+			kref_get(&lease->kref);
+			return lease;
+		}
+	}
+	return NULL;
 }
 
 /**
  * hf_change_end - a change has returned from the filesystem
  * @file: the file
  * @change: begun
+ * @ret: what it returned; not known: 0
+ *
+ * A filesystem that was entered may have gone on without asking once more (XFS,
+ * with two files): only a signal tells for certain that it has not.
  */
-void hf_change_end(struct hf_file *file, struct hf_change *change)
+void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 {
-	struct hf_lease *lease, *next;
+	bool passed = ret != -ERESTARTSYS && ret != -EINTR;
+	struct hf_lease *lease;
 
 	spin_lock(&file->lock);
 	list_del(&change->node);
-	list_for_each_entry_safe (lease, next, &file->breaking, break_node) {
+	while ((lease = hf_change_broke(file, change))) {
+		bool busy;
+
+		spin_unlock(&file->lock);
+		busy = hf_lease_is_busy(lease);
+		spin_lock(&file->lock);
 		if (lease->breaker == change)
-			hf_break_end(lease);
+			hf_break_end(lease, passed, busy);
+		spin_unlock(&file->lock);
+		hf_lease_put(lease);
+		spin_lock(&file->lock);
 	}
+	if (file->dram && ret >= 0 && !change->nothing)
+		hf_change_decohere(file, change);
 	spin_unlock(&file->lock);
 	hf_change_info_put(&change->info);
 	wake_up_all(&file->wait);

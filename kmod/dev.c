@@ -61,27 +61,14 @@ static int hf_fasync(int fd, struct file *filp, int on)
 	return fasync_helper(fd, filp, on, &lease->fasync);
 }
 
-/* Remembers the process for the fence. */
-static int hf_add_mapper(struct hf_lease *lease)
+/*
+ * Who maps a lease may be killed because of it. So that nobody has strangers
+ * killed, who are handed a lease and map it, only his own processes may; or any,
+ * where he could kill any.
+ */
+static bool hf_may_map(const struct hf_lease *lease)
 {
-	struct hf_mapper *mapper, *next, *new;
-
-	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return -ENOMEM;
-	new->tgid = get_pid(task_tgid(current));
-	spin_lock(&lease->file->lock);
-	list_for_each_entry_safe (mapper, next, &lease->mappers, node) {
-		if (mapper->tgid == new->tgid ||
-		    !pid_has_task(mapper->tgid, PIDTYPE_TGID)) {
-			list_del(&mapper->node);
-			put_pid(mapper->tgid);
-			kfree(mapper);
-		}
-	}
-	list_add_tail(&new->node, &lease->mappers);
-	spin_unlock(&lease->file->lock);
-	return 0;
+	return lease->may_kill || uid_eq(current_euid(), lease->cred->euid);
 }
 
 static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
@@ -98,10 +85,24 @@ static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
 	default:
 		break;
 	}
+	if (!hf_may_map(lease))
+		return -EPERM;
 	err = hf_map(lease, vma);
-	if (err)
+	if (err || lease->backing != HF_DAX)
 		return err;
-	return hf_add_mapper(lease);
+	return hf_mapper_add(lease, vma->vm_mm, GFP_KERNEL_ACCOUNT);
+}
+
+static unsigned long hf_get_unmapped_area(struct file *filp, unsigned long addr,
+					  unsigned long len,
+					  unsigned long pgoff,
+					  unsigned long flags)
+{
+	struct hf_lease *lease = filp->private_data;
+
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	return hf_unmapped_area(lease, filp, addr, len, pgoff, flags);
 }
 
 static int hf_ioctl_acquire(struct file *filp, void *arg)
@@ -243,6 +244,7 @@ const struct file_operations hf_fops = {
 	.poll = hf_poll,
 	.fasync = hf_fasync,
 	.mmap = hf_mmap,
+	.get_unmapped_area = hf_get_unmapped_area,
 	.unlocked_ioctl = hf_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = hf_show_fdinfo,

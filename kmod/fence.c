@@ -7,35 +7,133 @@
 #define pr_fmt(fmt) "holdfast: " fmt
 
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include "trace.h"
 
 /* How soon to look again after a kill: there may be new mappers. */
 #define HF_FENCE_AGAIN_MS 1000
 
-static void hf_fence_report(struct hf_lease *lease, struct pid *victim)
+static void hf_mapper_free(struct hf_mapper *mapper)
 {
-	pr_notice_ratelimited(
-		"lease %llu: killing process %d: its consumers still hold %s's %s after %u ms\n",
-		lease->id, pid_nr(victim), lease->change.comm,
-		hf_op_name(lease->change.op), lease->break_ms);
+	mmdrop(mapper->mm);
+	put_pid(mapper->tgid);
+	kfree(mapper);
 }
 
-/* Called with file->lock held. */
-static void hf_fence_kill(struct hf_lease *lease)
+/**
+ * hf_mapper_add - remember for the fence who maps a lease
+ * @lease: bound
+ * @mm: the address space: not the process, which may share it or leave it by
+ *	execve()
+ * @gfp: may be __GFP_NOFAIL
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm, gfp_t gfp)
 {
+	struct hf_mapper *mapper, *next, *new;
+	LIST_HEAD(gone);
+
+	new = kmalloc(sizeof(*new), gfp);
+	if (!new)
+		return -ENOMEM;
+	mmgrab(mm);
+	new->mm = mm;
+	new->tgid = get_pid(task_tgid(current));
+	spin_lock(&lease->file->lock);
+	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
+		if (mapper->mm == mm || !atomic_read(&mapper->mm->mm_users))
+			list_move(&mapper->node, &gone);
+	}
+	list_add_tail(&new->node, &lease->mappers);
+	spin_unlock(&lease->file->lock);
+	list_for_each_entry_safe(mapper, next, &gone, node)
+		hf_mapper_free(mapper);
+	return 0;
+}
+
+void hf_mappers_free(struct hf_lease *lease)
+{
+	struct hf_mapper *mapper, *next;
+
+	list_for_each_entry_safe(mapper, next, &lease->mappers, node)
+		hf_mapper_free(mapper);
+}
+
+/* Mapper number @nr's address space, with a reference, or NULL. */
+static struct mm_struct *hf_mapper_mm(struct hf_lease *lease, unsigned int nr)
+{
+	struct mm_struct *mm = NULL;
 	struct hf_mapper *mapper;
 
-	lockdep_assert_held(&lease->file->lock);
-	if (!lease->fenced) {
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(mapper, &lease->mappers, node) {
+		if (!nr--) {
+			mm = mapper->mm;
+			mmgrab(mm);
+			break;
+		}
+	}
+	spin_unlock(&lease->file->lock);
+	return mm;
+}
+
+static bool hf_process_uses(struct task_struct *process,
+			    const struct mm_struct *mm)
+{
+	struct task_struct *thread;
+
+	if (process->flags & PF_KTHREAD)
+		return false;
+	for_each_thread(process, thread) {
+		if (READ_ONCE(thread->mm) == mm)
+			return true;
+	}
+	return false;
+}
+
+/* Kills every process that runs in an address space. */
+static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
+			bool report)
+{
+	struct task_struct *process;
+
+	rcu_read_lock();
+	for_each_process(process) {
+		if (!hf_process_uses(process, mm))
+			continue;
+		kill_pid(task_tgid(process), SIGKILL, 1);
+		if (report)
+			pr_notice_ratelimited(
+				"lease %llu: killing process %d (%s): its consumers still hold up a %s after %u ms\n",
+				lease->id, task_tgid_nr(process), process->comm,
+				hf_op_name(lease->change.op), lease->break_ms);
+	}
+	rcu_read_unlock();
+}
+
+static void hf_fence(struct hf_lease *lease)
+{
+	struct mm_struct *mm;
+	unsigned int nr;
+	bool first;
+
+	spin_lock(&lease->file->lock);
+	first = !lease->fenced;
+	if (first) {
 		lease->fenced = true;
 		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
 		trace_holdfast_fence(lease);
-		list_for_each_entry (mapper, &lease->mappers, node)
-			hf_fence_report(lease, mapper->tgid);
 	}
-	list_for_each_entry (mapper, &lease->mappers, node)
-		kill_pid(mapper->tgid, SIGKILL, 1);
+	spin_unlock(&lease->file->lock);
+
+	for (nr = 0; (mm = hf_mapper_mm(lease, nr)); nr++) {
+		hf_fence_mm(lease, mm, first);
+		mmdrop(mm);
+	}
 }
 
 /* Called with file->lock held. */
@@ -45,7 +143,7 @@ void hf_fence_schedule(struct hf_file *file)
 	struct hf_lease *lease;
 
 	lockdep_assert_held(&file->lock);
-	list_for_each_entry (lease, &file->breaking, break_node)
+	list_for_each_entry(lease, &file->breaking, break_node)
 		next = min(next, lease->fence_at);
 	if (next != KTIME_MAX)
 		mod_delayed_work(hf_wq, &file->fence,
@@ -57,7 +155,7 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 {
 	struct hf_lease *lease;
 
-	list_for_each_entry (lease, &file->breaking, break_node) {
+	list_for_each_entry(lease, &file->breaking, break_node) {
 		if (!ktime_after(lease->fence_at, now)) {
 			kref_get(&lease->kref);
 			return lease;
@@ -67,8 +165,9 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 }
 
 /*
- * A holder whose consumers are gone answered in time, whatever else the
- * change still waits for: only those with busy pages are killed.
+ * A holder whose consumers are gone answered in time, whatever else the change
+ * still waits for (anybody who may read the file can hold a page for a while):
+ * only where pages are pinned for DMA the mappers are killed.
  */
 void hf_fence_work(struct work_struct *work)
 {
@@ -79,15 +178,10 @@ void hf_fence_work(struct work_struct *work)
 
 	spin_lock(&file->lock);
 	while ((lease = hf_fence_due(file, now))) {
-		bool busy;
-
 		lease->fence_at = ktime_add_ms(now, HF_FENCE_AGAIN_MS);
 		spin_unlock(&file->lock);
-		busy = hf_lease_is_busy(lease);
-		spin_lock(&file->lock);
-		if (busy && lease->breaker)
-			hf_fence_kill(lease);
-		spin_unlock(&file->lock);
+		if (hf_lease_is_pinned(lease) && READ_ONCE(lease->breaker))
+			hf_fence(lease);
 		hf_lease_put(lease);
 		spin_lock(&file->lock);
 	}

@@ -64,10 +64,11 @@ static void hf_file_free_work(struct work_struct *work)
 /**
  * hf_file_get - the leased file of an inode, made if there is none
  * @inode: held by the caller for as long as the file is
+ * @dram: its pages are memory, not blocks
  *
  * Return: the file with a reference, or ERR_PTR(-ENOMEM).
  */
-struct hf_file *hf_file_get(struct inode *inode)
+struct hf_file *hf_file_get(struct inode *inode, bool dram)
 {
 	struct hf_file *file, *new;
 	int err;
@@ -80,6 +81,7 @@ struct hf_file *hf_file_get(struct inode *inode)
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	new->inode = inode;
+	new->dram = dram;
 	refcount_set(&new->ref, 1);
 	spin_lock_init(&new->lock);
 	new->leases = RB_ROOT_CACHED;

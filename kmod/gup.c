@@ -8,8 +8,10 @@
  * flag. A range that is partly a lease's is cut short where that begins or
  * ends: callers have to take a short count anyway.
  *
- * The mmap lock is held from the look at the mapping until the pages are
- * pinned, so that nobody can exchange the mapping in between.
+ * The mmap lock is held from the look at a lease's mapping until its pages are
+ * pinned, so that nobody can exchange the mapping in between. Who puts a lease's
+ * mapping where none was, while he pins there, gets what he asked for: GUP tries
+ * until he is killed.
  */
 #include "wrap.h"
 

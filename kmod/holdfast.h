@@ -2,6 +2,7 @@
 /*
  * Holdfast, inside. One object a file:
  *
+ *   backing.c	what a file's pages are
  *   lease.c	a lease: the open /dev/holdfast bound to a range of a file
  *   release.c	the end of a lease, and zombies
  *   file.c	a leased file: all leases and all changes of one inode
@@ -52,12 +53,22 @@ struct hf_change {
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool until_passed;   /* a stray one; see wrap.c */
+	unsigned long asked; /* for a busy page, in jiffies */
+};
+
+enum hf_backing {
+	HF_NO_BACKING,
+	HF_DAX,
+	HF_TMPFS,
+	HF_HUGETLBFS,
 };
 
 /* A file that has leases. Found by inode, in RCU. */
 struct hf_file {
 	struct rhash_head hash;
 	struct inode *inode; /* the leases hold it */
+	bool dram;	     /* its changes do not wait */
+	bool quiesced;	     /* no change that began without leases is left */
 	refcount_t ref;
 	spinlock_t lock; /* what is marked so, here and in leases */
 	struct rb_root_cached leases; /* by page index; lock */
@@ -96,9 +107,10 @@ struct hf_events {
 	u32 lost;
 };
 
-/* A process that mapped the lease. */
+/* Who mapped the lease. */
 struct hf_mapper {
 	struct list_head node;
+	struct mm_struct *mm; /* grabbed, not used */
 	struct pid *tgid;
 };
 
@@ -110,9 +122,11 @@ struct hf_lease {
 	/* Constant from acquire on. */
 	u64 id; /* 0: none of the others is valid */
 	enum holdfast_kind kind;
+	enum hf_backing backing;
 	struct hf_file *file;
 	struct file *target;
 	const struct cred *cred; /* who acquired, and is charged */
+	bool may_kill;		 /* any process, by CAP_KILL */
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
 	unsigned int break_ms;
@@ -163,6 +177,7 @@ static inline bool hf_lease_has_pages(const struct hf_lease *lease)
 	switch (READ_ONCE(lease->state)) {
 	case HOLDFAST_ACTIVE:
 	case HOLDFAST_BREAKING:
+	case HOLDFAST_BROKEN:
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_ZOMBIE:
 		return !READ_ONCE(lease->settled);
@@ -199,6 +214,15 @@ unsigned int hf_break_ms(unsigned int asked);
 /* dev.c */
 extern const struct file_operations hf_fops;
 
+/* backing.c */
+enum hf_backing hf_backing_of(struct file *target);
+const char *hf_backing_name(enum hf_backing backing);
+void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
+int hf_map_dram(struct hf_lease *lease, struct vm_area_struct *vma);
+unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
+			       unsigned long addr, unsigned long len,
+			       unsigned long pgoff, unsigned long flags);
+
 /* lease.c */
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
@@ -208,7 +232,7 @@ bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
 struct hf_lease *hf_lease_find(u64 id);
 struct hf_lease *hf_lease_next(unsigned long *id);
-bool hf_lease_visible(const struct hf_lease *lease);
+bool hf_lease_visible(const struct hf_lease *lease, const struct file *report);
 
 /* release.c */
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
@@ -216,6 +240,7 @@ int hf_lease_revoke(const struct holdfast_revoke *args);
 void hf_lease_close(struct hf_lease *lease);
 void hf_reap_work(struct work_struct *work);
 bool hf_lease_is_busy(struct hf_lease *lease);
+bool hf_lease_is_pinned(struct hf_lease *lease);
 u64 hf_lease_pinned(struct hf_lease *lease);
 
 /* file.c */
@@ -223,24 +248,25 @@ int hf_files_init(void);
 void hf_files_exit(void);
 bool hf_inode_leased(const struct inode *inode);
 struct hf_file *hf_file_find(const struct inode *inode);
-struct hf_file *hf_file_get(struct inode *inode);
+struct hf_file *hf_file_get(struct inode *inode, bool dram);
 void hf_file_put(struct hf_file *file);
 
 /* change.c */
 void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
 		    u64 length);
 int hf_change_begin(struct hf_file *file, struct hf_change *change);
-void hf_change_end(struct hf_file *file, struct hf_change *change);
+void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
-int hf_change_settle(struct hf_file *file, struct hf_change *change);
+int hf_change_settle(struct hf_file *file, struct hf_change *change,
+		     unsigned int task_state);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
-void hf_change_reach_back(struct hf_change *change);
+void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
 void hf_change_info_put(struct hf_change_info *info);
@@ -252,6 +278,7 @@ void hf_runs_free(struct hf_runs *runs);
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
+bool hf_runs_pinned(const struct hf_runs *runs);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 
 /* map.c */
@@ -267,6 +294,8 @@ ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 void hf_events_free(struct hf_lease *lease);
 
 /* fence.c */
+int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm, gfp_t gfp);
+void hf_mappers_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
 

@@ -9,7 +9,6 @@
  */
 #include <linux/capability.h>
 #include <linux/file.h>
-#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
@@ -51,14 +50,10 @@ struct hf_lease *hf_lease_new(struct inode *host)
 static void hf_lease_free(struct kref *kref)
 {
 	struct hf_lease *lease = container_of(kref, struct hf_lease, kref);
-	struct hf_mapper *mapper, *next;
 
 	hf_events_free(lease);
 	hf_change_info_put(&lease->change);
-	list_for_each_entry_safe (mapper, next, &lease->mappers, node) {
-		put_pid(mapper->tgid);
-		kfree(mapper);
-	}
+	hf_mappers_free(lease);
 	hf_runs_free(&lease->runs);
 	put_pid(lease->tgid);
 	if (lease->cred)
@@ -103,14 +98,23 @@ struct hf_lease *hf_lease_next(unsigned long *id)
 }
 
 /* The report shows a lease to who took it, and to administrators. */
-bool hf_lease_visible(const struct hf_lease *lease)
+bool hf_lease_visible(const struct hf_lease *lease, const struct file *report)
 {
-	return uid_eq(lease->cred->uid, current_uid()) ||
-	       capable(CAP_SYS_ADMIN);
+	return uid_eq(lease->cred->uid, report->f_cred->uid) ||
+	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
 }
 
-static int hf_charge(struct hf_lease *lease, u64 pages)
+/* Of files in memory only what consumers pin is locked, and they are charged. */
+static u64 hf_locked_pages(const struct hf_lease *lease)
 {
+	return lease->backing == HF_DAX
+		       ? lease->asked_last - lease->range.start + 1
+		       : 0;
+}
+
+static int hf_charge(struct hf_lease *lease)
+{
+	u64 pages = hf_locked_pages(lease);
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	atomic_long_t *locked = &lease->cred->user->locked_vm;
 	long was = atomic_long_read(locked);
@@ -122,18 +126,9 @@ static int hf_charge(struct hf_lease *lease, u64 pages)
 	return 0;
 }
 
-static void hf_uncharge(struct hf_lease *lease, u64 pages)
+static void hf_uncharge(struct hf_lease *lease)
 {
-	atomic_long_sub(pages, &lease->cred->user->locked_vm);
-}
-
-/* These filesystems, on DAX, wait for busy pages before each layout change. */
-static bool hf_file_lends_pages(struct file *target)
-{
-	struct inode *inode = file_inode(target);
-
-	return IS_DAX(inode) && (inode->i_sb->s_magic == XFS_SUPER_MAGIC ||
-				 inode->i_sb->s_magic == EXT4_SUPER_MAGIC);
+	atomic_long_sub(hf_locked_pages(lease), &lease->cred->user->locked_vm);
 }
 
 static bool hf_may_exclude(struct file *target)
@@ -154,7 +149,7 @@ static int hf_acquire_check_target(struct file *target,
 	if ((target->f_mode & (FMODE_READ | FMODE_WRITE)) !=
 	    (FMODE_READ | FMODE_WRITE))
 		return -EACCES;
-	if (!hf_file_lends_pages(target))
+	if (hf_backing_of(target) == HF_NO_BACKING)
 		return -EOPNOTSUPP;
 	if (args->offset + args->length > inode->i_sb->s_maxbytes)
 		return -EOVERFLOW;
@@ -211,6 +206,7 @@ static bool hf_lease_enter(struct hf_lease *lease)
 
 	spin_lock(&file->lock);
 	wait = hf_change_overlaps(file, lease->range.start, lease->asked_last);
+	hf_lease_out(lease);
 	/* It may have been revoked meanwhile. */
 	if (!wait && (lease->state == HOLDFAST_UNBOUND ||
 		      lease->state == HOLDFAST_BROKEN)) {
@@ -251,14 +247,40 @@ static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 	hf_runs_free(runs);
 }
 
+/*
+ * The blocks around the range that are copied on write together with it: where
+ * one of them is shared, a write to it would prepare new blocks for leased ones
+ * as well. Touching them first ends that, and what is prepared already is used
+ * up when the range itself is touched.
+ */
+static int hf_lease_unshare_around(struct hf_lease *lease)
+{
+	pgoff_t first = lease->range.start, last = lease->range.last;
+	struct hf_runs scrap = {};
+	int err = 0;
+
+	hf_cow_window(lease->target, &first, &last);
+	if (first < lease->range.start)
+		err = hf_runs_collect(&scrap, lease->target, first,
+				      lease->range.start - 1);
+	if (!err && last > lease->range.last && last != ULONG_MAX)
+		err = hf_runs_collect(&scrap, lease->target,
+				      lease->range.last + 1, last);
+	hf_runs_free(&scrap);
+	return err;
+}
+
 /* One try; -EAGAIN: a change came in between. */
 static int hf_lease_try_collect(struct hf_lease *lease)
 {
 	struct hf_runs runs = {};
-	int err;
+	int err = 0;
 
-	err = hf_runs_collect(&runs, lease->target, lease->range.start,
-			      lease->range.last);
+	if (lease->backing == HF_DAX)
+		err = hf_lease_unshare_around(lease)
+			      ?: hf_runs_collect(&runs, lease->target,
+						 lease->range.start,
+						 lease->range.last);
 	hf_lease_set_runs(lease, &runs);
 	spin_lock(&lease->file->lock);
 	if (lease->state != HOLDFAST_ACQUIRING)
@@ -335,7 +357,10 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 
 	switch (READ_ONCE(lease->state)) {
 	case HOLDFAST_BROKEN:
-		err = hf_lease_collect(lease, HOLDFAST_BROKEN, task_state);
+		err = hf_lease_is_busy(lease)
+			      ? -EBUSY
+			      : hf_lease_collect(lease, HOLDFAST_BROKEN,
+						 task_state);
 		if (err && err != -ERESTARTSYS)
 			WRITE_ONCE(lease->restore_failed, true);
 		if (!err)
@@ -352,6 +377,21 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 	return err;
 }
 
+/*
+ * Changes that entered the filesystem before the file had leases know nothing
+ * of them, and from 6.15 on do not ask again while they wait. They hold i_rwsem.
+ */
+static int hf_file_quiesce(struct hf_file *file)
+{
+	if (file->dram || READ_ONCE(file->quiesced))
+		return 0;
+	if (down_read_killable(&file->inode->i_rwsem))
+		return -EINTR;
+	up_read(&file->inode->i_rwsem);
+	WRITE_ONCE(file->quiesced, true);
+	return 0;
+}
+
 static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 			 const struct holdfast_acquire *args)
 {
@@ -361,25 +401,30 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 
 	lease->target = target;
 	lease->kind = args->kind;
+	lease->backing = hf_backing_of(target);
 	lease->break_ms = hf_break_ms(args->break_ms);
 	lease->range.start = args->offset >> PAGE_SHIFT;
 	lease->asked_last = lease->range.start + pages - 1;
 	lease->cred = get_current_cred();
+	lease->may_kill = ns_capable_noaudit(&init_user_ns, CAP_KILL);
 	lease->tgid = get_pid(task_tgid(current));
 	get_task_comm(lease->comm, current);
 	lease->acquired = ktime_get();
 
-	err = hf_charge(lease, pages);
+	err = hf_charge(lease);
 	if (err)
 		goto forget;
 	err = hf_probes_arm();
 	if (err)
 		goto uncharge;
-	lease->file = hf_file_get(file_inode(target));
+	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX);
 	if (IS_ERR(lease->file)) {
 		err = PTR_ERR(lease->file);
 		goto disarm;
 	}
+	err = hf_file_quiesce(lease->file);
+	if (err)
+		goto put_file;
 	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
 	if (err)
 		goto put_file;
@@ -401,7 +446,7 @@ disarm:
 	lease->file = NULL;
 	hf_probes_disarm();
 uncharge:
-	hf_uncharge(lease, pages);
+	hf_uncharge(lease);
 forget:
 	put_pid(lease->tgid);
 	lease->tgid = NULL;
@@ -456,7 +501,7 @@ void hf_lease_unbind(struct hf_lease *lease)
 	hf_lease_leave(lease, HOLDFAST_RELEASED);
 	trace_holdfast_release(lease);
 	xa_erase(&hf_leases, lease->id);
-	hf_uncharge(lease, lease->asked_last - lease->range.start + 1);
+	hf_uncharge(lease);
 	hf_probes_disarm();
 	wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
 }

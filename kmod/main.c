@@ -74,6 +74,8 @@ static void __exit hf_exit(void)
 	misc_deregister(&hf_device);
 	hf_report_exit();
 	hf_probes_exit();
+	/* The last put of a lease may be in there. */
+	flush_workqueue(hf_wq);
 	/* Files are freed after a grace period, by work of hf_wq. */
 	rcu_barrier();
 	destroy_workqueue(hf_wq);

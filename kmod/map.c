@@ -16,9 +16,11 @@
 /*
  * A broken lease is restored by being touched, so that its mapping shows the
  * file as an ordinary one would. That is not done here, with the mmap lock
- * held: the fault drops it and comes again. Who faults while the lease breaks
- * may be the thread that was to answer, so a signal (SIGIO, for one) gets
- * through where the fault allows it.
+ * held: the fault drops it and comes again. Only a program's own access waits:
+ * in a system call on the mapping the filesystem may have locks that the change
+ * waits for, or the page tables be another process's. Who faults while the
+ * lease breaks may be the thread that was to answer, so a signal (SIGIO, for
+ * one) gets through.
  */
 static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 {
@@ -27,7 +29,8 @@ static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 				     : TASK_KILLABLE;
 	struct file *filp = vmf->vma->vm_file;
 
-	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+	if (!(vmf->flags & FAULT_FLAG_USER) ||
+	    !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		return VM_FAULT_SIGBUS;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -73,7 +76,15 @@ static vm_fault_t hf_vm_fault(struct vm_fault *vmf)
 	return restore ? hf_fault_restore(vmf, lease) : ret;
 }
 
+/* A child has a copy after all: madvise(MADV_DOFORK), before 6.15. */
+static void hf_vm_open(struct vm_area_struct *vma)
+{
+	hf_mapper_add(vma->vm_private_data, vma->vm_mm,
+		      GFP_KERNEL | __GFP_NOFAIL);
+}
+
 static const struct vm_operations_struct hf_vm_ops = {
+	.open = hf_vm_open,
 	.fault = hf_vm_fault,
 };
 
@@ -94,6 +105,9 @@ int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
 	if (vma->vm_pgoff + vma_pages(vma) < vma->vm_pgoff ||
 	    vma->vm_pgoff + vma_pages(vma) > asked)
 		return -ENXIO;
+
+	if (lease->backing != HF_DAX)
+		return hf_map_dram(lease, vma);
 
 	/* From here on an offset in the file, as a change names its range. */
 	vma->vm_pgoff += lease->range.start;

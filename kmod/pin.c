@@ -198,17 +198,12 @@ static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
 	return i + 1 < runs->nr ? runs->run[i + 1].index : runs->end;
 }
 
-/**
- * hf_runs_busy_page - the first page of a range that is held
- * @runs: the pages
- * @first: index of the first page to look at
- * @last: index of the last page to look at
- * @index: out, where a page is found: its index; may be NULL
- *
- * Page tables do not count. May sleep.
+/*
+ * The first page from @first to @last that is held: by anything but page tables,
+ * or (@pinned) for DMA, which is what consumers do.
  */
-struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
-			       pgoff_t last, pgoff_t *index)
+static struct page *hf_runs_held_page(const struct hf_runs *runs, pgoff_t first,
+				      pgoff_t last, pgoff_t *index, bool pinned)
 {
 	unsigned int i;
 
@@ -225,7 +220,8 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			if (first > last)
 				return NULL;
 			page = pfn_to_page(run->pfn + (first - run->index));
-			if (hf_page_busy(page)) {
+			if (pinned ? folio_maybe_dma_pinned(page_folio(page))
+				   : hf_page_busy(page)) {
 				if (index)
 					*index = first;
 				return page;
@@ -237,6 +233,27 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 	return NULL;
 }
 
+/**
+ * hf_runs_busy_page - the first page of a range that is held
+ * @runs: the pages
+ * @first: index of the first page to look at
+ * @last: index of the last page to look at
+ * @index: out, where a page is found: its index; may be NULL
+ *
+ * Page tables do not count. May sleep.
+ */
+struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
+			       pgoff_t last, pgoff_t *index)
+{
+	return hf_runs_held_page(runs, first, last, index, false);
+}
+
+/* Whether any page is pinned for DMA. May sleep. */
+bool hf_runs_pinned(const struct hf_runs *runs)
+{
+	return hf_runs_held_page(runs, 0, ULONG_MAX, NULL, true);
+}
+
 /* Pages that are held. */
 u64 hf_runs_count_busy(const struct hf_runs *runs)
 {
@@ -244,7 +261,11 @@ u64 hf_runs_count_busy(const struct hf_runs *runs)
 	u64 count = 0;
 
 	for (next = 0; hf_runs_busy_page(runs, next, ULONG_MAX, &index);
-	     next = index + 1)
+	     next = index + 1) {
 		count++;
+		cond_resched();
+		if (fatal_signal_pending(current))
+			break;
+	}
 	return count;
 }

@@ -46,6 +46,21 @@ static bool hf_wants_files(struct pt_regs *regs)
 	return hf_wants_file(regs) || hf_inode_leased(file_inode(out));
 }
 
+/* For two DAX files nothing but XFS_IOC_SWAPEXT takes these locks. */
+static bool hf_wants_mappings(struct pt_regs *regs)
+{
+	struct address_space *mapping1 =
+		(void *)regs_get_kernel_argument(regs, 0);
+	struct address_space *mapping2 =
+		(void *)regs_get_kernel_argument(regs, 1);
+
+	if (!mapping1 || !mapping2 || !IS_DAX(mapping1->host) ||
+	    !IS_DAX(mapping2->host))
+		return false;
+	return hf_inode_leased(mapping1->host) ||
+	       hf_inode_leased(mapping2->host);
+}
+
 #ifdef HF_DAX_BREAK_LAYOUT
 static bool hf_wants_inode(struct pt_regs *regs)
 {
@@ -115,6 +130,12 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_VFS_COPY_FILE_RANGE] =
 		HF_PROBE(vfs_copy_file_range, hf_wants_files),
+	/*
+	 * XFS_IOC_SWAPEXT of a leased file: wait for the consumers first.
+	 * In tree: xfs_break_layouts() in xfs_swap_extents().
+	 */
+	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
+		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),
 #ifdef HF_DAX_BREAK_LAYOUT
 	/*
 	 * A filesystem waits for DMA to a leased file: break the leases,
@@ -189,7 +210,7 @@ static bool hf_pass_use(unsigned int probe)
 	bool let = false;
 
 	spin_lock(&bucket->lock);
-	hlist_for_each_entry (pass, &bucket->head, node) {
+	hlist_for_each_entry(pass, &bucket->head, node) {
 		if (pass->task == current && pass->probe == probe &&
 		    !pass->used) {
 			pass->used = true;
@@ -233,8 +254,18 @@ void hf_probes_leave(void)
 	module_put(THIS_MODULE);
 }
 
-static DEFINE_MUTEX(hf_arm_mutex);
-static unsigned long hf_armed;
+/*
+ * Arming patches the kernel's text: a program that takes and drops the only
+ * lease again and again must not make it do so each time.
+ */
+#define HF_DISARM_DELAY HZ
+
+static void hf_disarm_work(struct work_struct *work);
+
+static DEFINE_MUTEX(hf_arm_mutex); /* all of these */
+static unsigned long hf_leases_armed;
+static bool hf_armed;
+static DECLARE_DELAYED_WORK(hf_disarm, hf_disarm_work);
 
 static void hf_probes_disable(unsigned int nr)
 {
@@ -242,27 +273,59 @@ static void hf_probes_disable(unsigned int nr)
 		WARN_ON(disable_kprobe(&hf_probes[nr].kp));
 }
 
+static int hf_probes_enable(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(hf_probes); i++) {
+		err = enable_kprobe(&hf_probes[i].kp);
+		if (err)
+			goto disable;
+		/* An administrator can switch all probes off, silently. */
+		if (!hf_kprobe_is_live(&hf_probes[i].kp)) {
+			pr_err_ratelimited(
+				"holdfast: the probe on %s does not take: see /sys/kernel/debug/kprobes/enabled and the sysctl kernel.ftrace_enabled\n",
+				hf_probes[i].kp.symbol_name);
+			err = -EBUSY;
+			i++;
+			goto disable;
+		}
+	}
+	return 0;
+
+disable:
+	hf_probes_disable(i);
+	return err;
+}
+
+static void hf_disarm_work(struct work_struct *work)
+{
+	mutex_lock(&hf_arm_mutex);
+	if (hf_armed && !hf_leases_armed) {
+		hf_probes_disable(ARRAY_SIZE(hf_probes));
+		hf_armed = false;
+	}
+	mutex_unlock(&hf_arm_mutex);
+}
+
 /**
  * hf_probes_arm - one more lease needs the probes
  *
- * Return: 0, or what enable_kprobe() says: -EBUSY when another user of ftrace
- * that diverts calls (livepatch) has one of the functions.
+ * Return: 0, or -EBUSY when another user of ftrace that diverts calls
+ * (livepatch) has one of the functions, or probes are switched off.
  */
 int hf_probes_arm(void)
 {
-	unsigned int i;
 	int err = 0;
 
 	mutex_lock(&hf_arm_mutex);
-	for (i = 0; !hf_armed && i < ARRAY_SIZE(hf_probes); i++) {
-		err = enable_kprobe(&hf_probes[i].kp);
-		if (err) {
-			hf_probes_disable(i);
-			break;
-		}
+	if (!hf_armed)
+		err = hf_probes_enable();
+	if (!err) {
+		hf_armed = true;
+		hf_leases_armed++;
 	}
-	if (!err)
-		hf_armed++;
 	mutex_unlock(&hf_arm_mutex);
 	return err;
 }
@@ -270,8 +333,8 @@ int hf_probes_arm(void)
 void hf_probes_disarm(void)
 {
 	mutex_lock(&hf_arm_mutex);
-	if (!--hf_armed)
-		hf_probes_disable(ARRAY_SIZE(hf_probes));
+	if (!--hf_leases_armed)
+		mod_delayed_work(hf_wq, &hf_disarm, HF_DISARM_DELAY);
 	mutex_unlock(&hf_arm_mutex);
 }
 
@@ -302,6 +365,8 @@ void hf_probes_exit(void)
 {
 	unsigned int i;
 
+	cancel_delayed_work_sync(&hf_disarm);
+	hf_disarm_work(NULL);
 	for (i = 0; i < ARRAY_SIZE(hf_probes); i++)
 		unregister_kprobe(&hf_probes[i].kp);
 	/* Tasks between the module_put() of hf_probes_leave() and its return. */

@@ -41,6 +41,17 @@ bool hf_lease_is_busy(struct hf_lease *lease)
 	return busy;
 }
 
+/* Whether there are consumers that the lease let in: what is fenced. */
+bool hf_lease_is_pinned(struct hf_lease *lease)
+{
+	bool pinned;
+
+	down_read(&lease->runs_sem);
+	pinned = hf_lease_has_pages(lease) && hf_runs_pinned(&lease->runs);
+	up_read(&lease->runs_sem);
+	return pinned;
+}
+
 /* Bytes that consumers hold. */
 u64 hf_lease_pinned(struct hf_lease *lease)
 {
@@ -101,13 +112,10 @@ static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 	case HOLDFAST_RELEASED:
 		stopped = false;
 		break;
-	case HOLDFAST_BROKEN:
-		lease->settled = true;
-		fallthrough;
+	case HOLDFAST_ZOMBIE:
+		break;
 	default:
 		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
-		break;
-	case HOLDFAST_ZOMBIE:
 		break;
 	}
 	if (stopped && grace_ms)
@@ -141,14 +149,20 @@ int hf_lease_release(struct hf_lease *lease, bool nonblock)
 	return nonblock ? -EAGAIN : hf_lease_wait_released(lease);
 }
 
+/* Whose lease it is, or an administrator: may also hurry its holder. */
+static bool hf_may_hurry(const struct hf_lease *lease)
+{
+	return uid_eq(lease->cred->uid, current_uid()) ||
+	       capable(CAP_SYS_ADMIN);
+}
+
 static bool hf_may_revoke(const struct hf_lease *lease)
 {
 	struct file *target = lease->target;
 
-	return uid_eq(lease->cred->uid, current_uid()) ||
+	return hf_may_hurry(lease) ||
 	       inode_owner_or_capable(hf_file_idmap(target),
-				      file_inode(target)) ||
-	       capable(CAP_SYS_ADMIN);
+				      file_inode(target));
 }
 
 /* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */
@@ -168,7 +182,9 @@ int hf_lease_revoke(const struct holdfast_revoke *args)
 		err = -EPERM;
 		goto put;
 	}
-	grace_ms = min(args->grace_ms ?: lease->break_ms, lease->break_ms);
+	grace_ms = lease->break_ms;
+	if (args->grace_ms && hf_may_hurry(lease))
+		grace_ms = min(args->grace_ms, grace_ms);
 	hf_lease_stop(lease, max(grace_ms, 1U));
 	if (mutex_lock_killable(&lease->mutex)) {
 		err = -EINTR;
@@ -192,8 +208,6 @@ void hf_lease_close(struct hf_lease *lease)
 		goto put;
 
 	spin_lock(&lease->file->lock);
-	if (lease->state == HOLDFAST_BROKEN)
-		lease->settled = true;
 	if (lease->state != HOLDFAST_RELEASED)
 		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
 	spin_unlock(&lease->file->lock);

@@ -35,35 +35,53 @@ static int hf_remap_settle(struct hf_remap *remap)
 	int err = 0;
 
 	if (remap->in)
-		err = hf_change_settle(remap->in, &remap->in_change);
+		err = hf_change_settle(remap->in, &remap->in_change,
+				       TASK_INTERRUPTIBLE);
 	if (!err && remap->out)
-		err = hf_change_settle(remap->out, &remap->out_change);
+		err = hf_change_settle(remap->out, &remap->out_change,
+				       TASK_INTERRUPTIBLE);
 	return err;
 }
 
-static void hf_remap_end(struct hf_remap *remap)
+static void hf_remap_end(struct hf_remap *remap, long ret)
 {
 	if (remap->out) {
-		hf_change_end(remap->out, &remap->out_change);
+		hf_change_end(remap->out, &remap->out_change, ret);
 		hf_file_put(remap->out);
 	}
 	if (remap->in) {
-		hf_change_end(remap->in, &remap->in_change);
+		hf_change_end(remap->in, &remap->in_change, ret);
 		hf_file_put(remap->in);
 	}
 }
 
+/* As the VFS has it, for the file whose extents are replaced. */
+static bool hf_may_remap_to(struct file *out, enum holdfast_op op)
+{
+	struct inode *inode = file_inode(out);
+
+	if (IS_IMMUTABLE(inode) || IS_APPEND(inode))
+		return false;
+	if (out->f_mode & FMODE_WRITE)
+		return !(out->f_flags & O_APPEND);
+	return op == HOLDFAST_OP_DEDUPE &&
+	       (inode_owner_or_capable(hf_file_idmap(out), inode) ||
+		!inode_permission(hf_file_idmap(out), inode, MAY_WRITE));
+}
+
 /* What the filesystem would refuse anyway breaks no lease. */
-static bool hf_remap_plausible(struct file *in, loff_t pos_in, struct file *out,
-			       loff_t pos_out)
+static bool hf_remap_plausible(enum holdfast_op op, struct file *in,
+			       loff_t pos_in, struct file *out, loff_t pos_out)
 {
 	struct inode *inode = file_inode(in);
 	u32 align = i_blocksize(inode) - 1;
 
 	return in->f_op->remap_file_range && S_ISREG(inode->i_mode) &&
 	       S_ISREG(file_inode(out)->i_mode) &&
-	       inode->i_sb == file_inode(out)->i_sb && pos_in >= 0 &&
-	       pos_out >= 0 && !((pos_in | pos_out) & align);
+	       inode->i_sb == file_inode(out)->i_sb &&
+	       in->f_mode & FMODE_READ && hf_may_remap_to(out, op) &&
+	       pos_in >= 0 && pos_out >= 0 && !((pos_in | pos_out) & align) &&
+	       pos_in < i_size_read(inode);
 }
 
 /* Returns 0, -ETXTBSY, or -ERESTARTSYS; ended only in the first case. */
@@ -77,7 +95,7 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 
 	remap->in = NULL;
 	remap->out = NULL;
-	if (!hf_remap_plausible(in, pos_in, out, pos_out) || len < 0 ||
+	if (!hf_remap_plausible(op, in, pos_in, out, pos_out) || len < 0 ||
 	    (!len && op == HOLDFAST_OP_DEDUPE))
 		return 0;
 
@@ -88,6 +106,9 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 					length);
 		else
 			hf_change_init(&remap->out_change, op, pos_out, length);
+		/* Beyond the end it begins at the end. */
+		hf_change_reach_back(&remap->out_change,
+				     i_size_read(file_inode(out)));
 		err = hf_change_begin(remap->out, &remap->out_change);
 		if (err)
 			goto put_out;
@@ -102,14 +123,14 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 	}
 	err = hf_remap_settle(remap);
 	if (err)
-		hf_remap_end(remap);
+		hf_remap_end(remap, err);
 	return err;
 
 put_in:
 	hf_file_put(remap->in);
 	if (!remap->out)
 		return err;
-	hf_change_end(remap->out, &remap->out_change);
+	hf_change_end(remap->out, &remap->out_change, err);
 put_out:
 	hf_file_put(remap->out);
 	return err;
@@ -128,7 +149,7 @@ loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 		ret = HF_PASS(HF_PROBE_VFS_CLONE_FILE_RANGE,
 			      vfs_clone_file_range(in, pos_in, out, pos_out,
 						   len, flags));
-		hf_remap_end(&remap);
+		hf_remap_end(&remap, ret);
 	}
 	hf_probes_leave();
 	return ret;
@@ -147,22 +168,27 @@ loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 		ret = HF_PASS(HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
 			      vfs_dedupe_file_range_one(in, pos_in, out,
 							pos_out, len, flags));
-		hf_remap_end(&remap);
+		hf_remap_end(&remap, ret);
 	}
 	hf_probes_leave();
 	return ret;
 }
 
-/* Copies leased files instead of sharing their extents: that breaks nothing. */
+/*
+ * Copies leased files instead of sharing their extents: that breaks nothing.
+ * Between filesystems extents are not shared, and the flag would mean more.
+ */
 ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
 				    struct file *out, loff_t pos_out,
 				    size_t len, unsigned int flags)
 {
 	ssize_t ret;
 
+	if (file_inode(in)->i_sb == file_inode(out)->i_sb)
+		flags |= COPY_FILE_SPLICE;
 	ret = HF_PASS(HF_PROBE_VFS_COPY_FILE_RANGE,
 		      vfs_copy_file_range(in, pos_in, out, pos_out, len,
-					  flags | COPY_FILE_SPLICE));
+					  flags));
 	hf_probes_leave();
 	return ret;
 }

@@ -97,7 +97,7 @@ static void hf_show_mappers(struct seq_file *m, struct hf_lease *lease,
 	char sep = ' ';
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry (mapper, &lease->mappers, node) {
+	list_for_each_entry(mapper, &lease->mappers, node) {
 		if (!pid_has_task(mapper->tgid, PIDTYPE_TGID))
 			continue;
 		seq_printf(m, "%c%d", sep, pid_nr_ns(mapper->tgid, ns));
@@ -115,9 +115,9 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease)
 	struct hf_snapshot snap;
 
 	hf_snapshot_take(&snap, lease);
-	seq_printf(m, "%llu %s %s dax %d %u ", lease->id,
+	seq_printf(m, "%llu %s %s %s %d %u ", lease->id,
 		   hf_kind_name(lease->kind), hf_state_names[snap.state],
-		   pid_nr_ns(lease->tgid, ns),
+		   hf_backing_name(lease->backing), pid_nr_ns(lease->tgid, ns),
 		   from_kuid_munged(seq_user_ns(m), lease->cred->uid));
 	hf_show_text(m, lease->comm);
 	seq_printf(m, " %u %u %llu %llu %llu %llu %lld %u",
@@ -134,14 +134,15 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease)
 }
 
 /* *pos is 0 for the head line, then the number of the lease to begin with. */
-static void *hf_report_at(loff_t *pos)
+static void *hf_report_at(struct seq_file *m, loff_t *pos)
 {
 	unsigned long id = *pos;
 	struct hf_lease *lease;
 
 	if (!*pos)
 		return SEQ_START_TOKEN;
-	while ((lease = hf_lease_next(&id)) && !hf_lease_visible(lease)) {
+	while ((lease = hf_lease_next(&id)) &&
+	       !hf_lease_visible(lease, m->file)) {
 		hf_lease_put(lease);
 		id++;
 	}
@@ -151,7 +152,7 @@ static void *hf_report_at(loff_t *pos)
 
 static void *hf_report_start(struct seq_file *m, loff_t *pos)
 {
-	return hf_report_at(pos);
+	return hf_report_at(m, pos);
 }
 
 static void hf_report_stop(struct seq_file *m, void *v)
@@ -164,7 +165,7 @@ static void *hf_report_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	hf_report_stop(m, v);
 	++*pos;
-	return hf_report_at(pos);
+	return hf_report_at(m, pos);
 }
 
 static int hf_report_show(struct seq_file *m, void *v)

@@ -115,7 +115,8 @@ TRACE_EVENT(holdfast_notice,
 		  __print_symbolic(__entry->type,
 				   { HOLDFAST_EVENT_BREAK, "break" },
 				   { HOLDFAST_EVENT_CHANGED, "changed" },
-				   { HOLDFAST_EVENT_FENCED, "fenced" }))
+				   { HOLDFAST_EVENT_FENCED, "fenced" },
+				   { HOLDFAST_EVENT_DECOHERENCE, "decoherence" }))
 );
 
 /* clang-format on */

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/slab.h>
+#include <linux/pagemap.h>
 #include <linux/task_work.h>
 #include "wrap.h"
 
@@ -22,28 +23,68 @@ static void hf_change_truncate(struct hf_change *change,
 	hf_change_init(change, HOLDFAST_OP_TRUNCATE, size, shrinks ? ~0ULL : 0);
 }
 
+/*
+ * Waits for the consumers before the filesystem is entered, which waits with
+ * i_rwsem held: a holder that sits in write(2) for it could neither answer nor
+ * be killed.
+ */
+static int hf_change_prepare(struct hf_file *file, struct hf_change *change)
+{
+	if (file->dram || change->nothing ||
+	    change->info.op == HOLDFAST_OP_UNKNOWN)
+		return 0;
+	return hf_change_settle(file, change, TASK_INTERRUPTIBLE);
+}
+
+static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
+		       struct dentry *dentry, struct iattr *attr,
+		       HF_DELEGATED_INODE *delegated)
+{
+	struct inode *inode = d_inode(dentry);
+	struct hf_change change;
+	int ret;
+
+	hf_change_truncate(&change, inode, attr->ia_size);
+	ret = hf_change_begin(file, &change);
+	if (ret)
+		return ret;
+	/* The caller has just taken the lock, and looked at nothing yet. */
+	inode_unlock(inode);
+	ret = hf_change_prepare(file, &change);
+	inode_lock(inode);
+	if (!ret)
+		ret = HF_PASS(HF_PROBE_NOTIFY_CHANGE,
+			      notify_change(idmap, dentry, attr, delegated));
+	hf_change_end(file, &change, ret);
+	return ret;
+}
+
 int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
 			  struct iattr *attr, HF_DELEGATED_INODE *delegated)
 {
 	struct hf_file *file = hf_file_find(d_inode(dentry));
-	struct hf_change change;
 	int ret;
 
 	if (file) {
-		hf_change_truncate(&change, d_inode(dentry), attr->ia_size);
-		ret = hf_change_begin(file, &change);
-		if (ret)
-			goto put_file;
-	}
-	ret = HF_PASS(HF_PROBE_NOTIFY_CHANGE,
-		      notify_change(idmap, dentry, attr, delegated));
-	if (file)
-		hf_change_end(file, &change);
-put_file:
-	if (file)
+		ret = hf_truncate(file, idmap, dentry, attr, delegated);
 		hf_file_put(file);
+	} else {
+		ret = HF_PASS(HF_PROBE_NOTIFY_CHANGE,
+			      notify_change(idmap, dentry, attr, delegated));
+	}
 	hf_probes_leave();
 	return ret;
+}
+
+/*
+ * A shift of extents may merge the first one with what is before it: XFS flushes
+ * and unmaps one block more.
+ */
+static void hf_change_shift(struct hf_change *change, enum holdfast_op op,
+			    loff_t offset)
+{
+	hf_change_init(change, op, offset, ~0ULL);
+	hf_change_reach_back(change, offset ? offset - 1 : 0);
 }
 
 /* A mode that is not known here may change the whole file. */
@@ -64,12 +105,10 @@ static void hf_change_fallocate(struct hf_change *change, int mode,
 		hf_change_init(change, HOLDFAST_OP_UNSHARE, offset, length);
 		break;
 	case FALLOC_FL_COLLAPSE_RANGE:
-		hf_change_init(change, HOLDFAST_OP_COLLAPSE, offset, ~0ULL);
-		hf_change_reach_back(change);
+		hf_change_shift(change, HOLDFAST_OP_COLLAPSE, offset);
 		break;
 	case FALLOC_FL_INSERT_RANGE:
-		hf_change_init(change, HOLDFAST_OP_INSERT, offset, ~0ULL);
-		hf_change_reach_back(change);
+		hf_change_shift(change, HOLDFAST_OP_INSERT, offset);
 		break;
 	default:
 		hf_change_init(change, HOLDFAST_OP_UNKNOWN, 0, ~0ULL);
@@ -77,29 +116,40 @@ static void hf_change_fallocate(struct hf_change *change, int mode,
 	}
 }
 
+static int hf_fallocate(struct hf_file *file, struct file *filp, int mode,
+			loff_t offset, loff_t length)
+{
+	struct hf_change change;
+	int ret;
+
+	hf_change_fallocate(&change, mode, offset, length);
+	ret = hf_change_begin(file, &change);
+	if (ret)
+		return ret;
+	ret = hf_change_prepare(file, &change);
+	if (!ret)
+		ret = HF_PASS(HF_PROBE_VFS_FALLOCATE,
+			      vfs_fallocate(filp, mode, offset, length));
+	hf_change_end(file, &change, ret);
+	return ret;
+}
+
 int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
 			  loff_t length)
 {
 	struct hf_file *file = NULL;
-	struct hf_change change;
 	int ret;
 
-	/* The VFS refuses what is not a range, by itself. */
-	if (offset >= 0 && length > 0)
+	/* What the VFS refuses by itself breaks no lease. */
+	if (offset >= 0 && length > 0 && filp->f_mode & FMODE_WRITE)
 		file = hf_file_find(file_inode(filp));
 	if (file) {
-		hf_change_fallocate(&change, mode, offset, length);
-		ret = hf_change_begin(file, &change);
-		if (ret)
-			goto put_file;
-	}
-	ret = HF_PASS(HF_PROBE_VFS_FALLOCATE,
-		      vfs_fallocate(filp, mode, offset, length));
-	if (file)
-		hf_change_end(file, &change);
-put_file:
-	if (file)
+		ret = hf_fallocate(file, filp, mode, offset, length);
 		hf_file_put(file);
+	} else {
+		ret = HF_PASS(HF_PROBE_VFS_FALLOCATE,
+			      vfs_fallocate(filp, mode, offset, length));
+	}
 	hf_probes_leave();
 	return ret;
 }
@@ -113,7 +163,7 @@ struct hf_stray {
 
 static void hf_stray_end(struct hf_stray *stray)
 {
-	hf_change_end(stray->file, &stray->change);
+	hf_change_end(stray->file, &stray->change, 0);
 	hf_file_put(stray->file);
 	kfree(stray);
 	hf_probes_leave();
@@ -152,15 +202,92 @@ static struct hf_change *hf_change_here(struct hf_file *file)
 	return &stray->change;
 }
 
-/* The filesystem found no busy page, and goes on. */
-static void hf_change_goes_on(struct hf_file *file, struct hf_change *change)
+/* A stray change that has no other end ends here. */
+static void hf_stray_over(struct hf_change *change)
 {
-	hf_change_passed(file, change);
 	if (change->until_passed)
 		hf_stray_end(container_of(change, struct hf_stray, change));
 }
 
 #ifdef HF_DAX_BREAK_LAYOUT
+/* Where idle pages stay known to the mapping, truncating the latter warns. */
+static void hf_forget_pages(struct inode *inode)
+{
+	int busy = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
+			   dax_break_layout(inode, 0, LLONG_MAX, NULL));
+
+	if (busy)
+		pr_warn_once(
+			"holdfast: extents are exchanged under pages that somebody without a lease holds\n");
+}
+#else
+static void hf_forget_pages(struct inode *inode)
+{
+}
+#endif
+
+static void hf_settle_stray(struct address_space *mapping)
+{
+	struct hf_file *file = hf_file_find(mapping->host);
+
+	if (!file)
+		return;
+	hf_change_settle(file, hf_change_here(file), TASK_UNINTERRUPTIBLE);
+	hf_file_put(file);
+}
+
+/*
+ * XFS_IOC_SWAPEXT exchanges the extents of two files without a look at busy
+ * pages, between these locks. It can not be refused here, nor interrupted: the
+ * deadline ends the wait. The caller has just taken both i_rwsem, in which a
+ * holder may be waiting, and looked at nothing yet.
+ */
+void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
+					 struct address_space *mapping2)
+{
+	struct hf_pass pass;
+
+	unlock_two_nondirectories(mapping1->host, mapping2->host);
+	hf_settle_stray(mapping1);
+	hf_settle_stray(mapping2);
+	lock_two_nondirectories(mapping1->host, mapping2->host);
+	hf_pass_begin(&pass, HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO);
+	filemap_invalidate_lock_two(mapping1, mapping2);
+	hf_pass_end(&pass);
+	hf_forget_pages(mapping1->host);
+	hf_forget_pages(mapping2->host);
+	hf_probes_leave();
+}
+
+#ifdef HF_DAX_BREAK_LAYOUT
+
+/*
+ * A page that some process maps as well does not wake anybody when its last pin
+ * goes, so the wait has an end.
+ */
+static void hf_wait_unlocked(struct address_space *mapping)
+{
+	filemap_invalidate_unlock(mapping);
+	schedule_timeout(HZ / 4);
+	filemap_invalidate_lock(mapping);
+}
+
+/* Waits for consumers of broken leases outside the range of the change. */
+static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
+			     struct address_space *mapping, bool may_wait)
+{
+	struct page *page;
+	int err = 0;
+
+	while (!err && (page = hf_change_busy_page(file, change))) {
+		if (!may_wait)
+			return -ERESTARTSYS;
+		err = ___wait_var_event(hf_page_idle_var(page),
+					!hf_page_busy(page), TASK_INTERRUPTIBLE,
+					0, 0, hf_wait_unlocked(mapping));
+	}
+	return err;
+}
 
 /* dax_break_layout() waits by itself, and forgets the pages of the range. */
 static int hf_break_layout(struct hf_file *file, struct inode *inode,
@@ -173,17 +300,26 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 		return 0;
 	/* Without a callback the caller comes back on any error: break then. */
 	if (change->info.op == HOLDFAST_OP_UNKNOWN && cb &&
-	    hf_change_excluded(file, change))
+	    hf_change_excluded(file, change)) {
+		hf_stray_over(change);
 		return -ETXTBSY;
+	}
 	hf_change_break(file, change);
+	err = hf_wait_consumers(file, change, inode->i_mapping, cb);
 	start = (loff_t)change->first << PAGE_SHIFT;
 	end = change->last == ULONG_MAX
 		      ? LLONG_MAX
 		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
-	err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
-		      dax_break_layout(inode, start, end, cb));
 	if (!err)
-		hf_change_goes_on(file, change);
+		err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
+			      dax_break_layout(inode, start, end, cb));
+	if (!err)
+		hf_change_passed(file, change);
+	if (!err || cb)
+		hf_stray_over(change);
+	else
+		/* It comes back at once: let somebody else run. */
+		schedule_timeout_uninterruptible(HZ / 100);
 	return err;
 }
 
@@ -206,7 +342,10 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 
 #else
 
-/* dax_layout_busy_page() names a page to wait for; the filesystem waits. */
+/*
+ * dax_layout_busy_page() names a page to wait for; the filesystem waits. Where
+ * it is not ours alone to wait for (two files), it asks again without sleeping.
+ */
 static struct page *hf_busy_page(struct hf_file *file,
 				 struct address_space *mapping)
 {
@@ -220,12 +359,18 @@ static struct page *hf_busy_page(struct hf_file *file,
 	end = change->last == ULONG_MAX
 		      ? LLONG_MAX
 		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
-	page = dax_layout_busy_page_range(
-		mapping, (loff_t)change->first << PAGE_SHIFT, end);
+	page = hf_change_busy_page(file, change);
 	if (!page)
-		page = hf_change_busy_page(file, change);
-	if (!page)
-		hf_change_goes_on(file, change);
+		page = dax_layout_busy_page_range(
+			mapping, (loff_t)change->first << PAGE_SHIFT, end);
+	if (!page) {
+		hf_change_passed(file, change);
+		hf_stray_over(change);
+	} else if (change->asked == jiffies) {
+		schedule_timeout_uninterruptible(1);
+	} else {
+		change->asked = jiffies;
+	}
 	return page;
 }
 

@@ -13,6 +13,7 @@
 #define HF_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -89,6 +90,24 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
+{
+	return call_mmap(file, vma);
+}
+#else
+static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
+{
+	return vfs_mmap(file, vma);
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define HF_FILEATTR struct fileattr
+#else
+#define HF_FILEATTR struct file_kattr
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 #define HF_DELEGATED_INODE struct inode *
 #else
@@ -100,8 +119,14 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 static inline bool hf_page_busy(struct page *page)
 {
 	struct folio *folio = page_folio(page);
+	int mapped, refs;
 
-	return folio_ref_count(folio) > folio_mapcount(folio);
+	/* Mappings come and go without a lock that we could take. */
+	do {
+		mapped = folio_mapcount(folio);
+		refs = folio_ref_count(folio);
+	} while (mapped != folio_mapcount(folio));
+	return refs > mapped || folio_maybe_dma_pinned(folio);
 }
 
 /* What the kernel wakes with wake_up_var() when the page becomes idle. */
@@ -143,5 +168,16 @@ static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
 				__pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP));
 }
 #endif
+
+/*
+ * Whether an enabled probe is really in the code: a call (ftrace) or a
+ * breakpoint, where else there is a no-op.
+ */
+static inline bool hf_kprobe_is_live(const struct kprobe *kp)
+{
+	u8 opcode = *(u8 *)kp->addr;
+
+	return opcode == 0xe8 || opcode == 0xcc;
+}
 
 #endif

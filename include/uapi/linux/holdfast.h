@@ -44,7 +44,8 @@ enum holdfast_kind {
  * @HOLDFAST_ACTIVE: the block map of the range does not change
  * @HOLDFAST_BREAKING: a change waits for the consumers, or is under way
  * @HOLDFAST_BROKEN: the change is done and has taken the pages; the lease can be
- *	restored, and is when one of its mappings is touched
+ *	restored, and is when a program touches one of its mappings (a
+ *	system call that does gets EFAULT)
  * @HOLDFAST_RELEASING: the lease was released or revoked, consumers are left
  * @HOLDFAST_ZOMBIE: nobody has the lease open or mapped, consumers are left
  * @HOLDFAST_RELEASED: the lease was released or revoked, nothing is left of it
@@ -95,7 +96,9 @@ enum holdfast_op {
  * @id: out: the lease's number, never used again until the module is unloaded
  *
  * Binds the open /dev/holdfast to a range of a file. Holes are allocated and
- * shared extents are unshared. Waits, interruptibly, for changes of the range
+ * shared extents are unshared; on XFS also around the range, up to the next
+ * multiple of what is copied on write together (128 KiB where no hint is set,
+ * see cowextsize in xfs_io(8)). Waits, interruptibly, for changes of the range
  * that are under way.
  *
  * Return 0, or with nothing changed:
@@ -108,8 +111,9 @@ enum holdfast_op {
  * ENODEV	@fd is not a regular file
  * EACCES	@fd is not open for both reading and writing
  * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
- * EOPNOTSUPP	the file is not on a filesystem and device that lend their
- *		pages (XFS or ext4 mounted with -o dax)
+ * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
+ *		file, nor one with an extent size hint that does not divide
+ *		HOLDFAST_CHANGE_ALIGN) or ext4 with DAX, tmpfs (memfd_create() too), hugetlbfs
  * EBUSY	this open file is a lease already, or another tool (livepatch)
  *		occupies one of the functions Holdfast must watch
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
@@ -166,7 +170,7 @@ struct holdfast_release {
  * @deadline_ns: out: CLOCK_MONOTONIC time in ns at which the holder is fenced,
  *	0 when no change waits
  * @pinned: out: bytes of the range that something other than a page table
- *	holds
+ *	holds; 0 for files in memory, whose changes do not wait for that
  *
  * Return 0, or EINVAL, E2BIG as for HOLDFAST_IOC_ACQUIRE.
  */
@@ -195,13 +199,15 @@ struct holdfast_query {
  * Takes a broken lease again, on the file as it is now: the same range, the
  * same mappings, new pages. Waits, interruptibly, until the change that broke
  * it and any other change of the range is over. A lease that is not broken is
- * left alone, and the call returns its length. Touching a mapping of a broken
- * lease does the same; what lies beyond the end of the file gives SIGBUS.
+ * left alone, and the call returns its length. A program that touches a mapping
+ * of a broken lease does the same; what lies beyond the end of the file gives
+ * SIGBUS.
  *
  * Return 0, or with the lease still broken:
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
  * EBADFD	the open file is not a lease, or has been released or revoked
  * ENXIO	nothing of the range is left in the file
+ * EBUSY	consumers of the pages it had are left
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
  * ENOSPC, EDQUOT, EIO, ENOMEM, EINTR	as for HOLDFAST_IOC_ACQUIRE
  */
@@ -220,7 +226,8 @@ struct holdfast_restore {
  * @flags: HOLDFAST_REVOKE_NOWAIT: do not wait until the pins are gone
  * @id: the lease
  * @grace_ms: how long its holder has to let go before he is fenced, in
- *	milliseconds; the lease's break time if that is shorter, and also for 0
+ *	milliseconds. The lease's break time if that is shorter, for 0, and for
+ *	a caller who neither acquired the lease nor has CAP_SYS_ADMIN.
  * @__reserved: must be zero
  *
  * Ends any lease, exclusive or not, as its holder would with
@@ -252,11 +259,16 @@ struct holdfast_revoke {
  *	again
  * @HOLDFAST_EVENT_FENCED: the deadline passed with consumers left; the
  *	processes that mapped the lease were killed
+ * @HOLDFAST_EVENT_DECOHERENCE: a change of a file in memory (tmpfs, hugetlbfs)
+ *	has not waited: what consumers hold of the range is not the file's any
+ *	more. Register the mapping again, and restore the lease for the next
+ *	such event.
  */
 enum holdfast_event_type {
 	HOLDFAST_EVENT_BREAK	= 1,
 	HOLDFAST_EVENT_CHANGED	= 2,
 	HOLDFAST_EVENT_FENCED	= 3,
+	HOLDFAST_EVENT_DECOHERENCE = 4,
 };
 
 #define HOLDFAST_COMM_LEN	16
@@ -301,8 +313,10 @@ struct holdfast_event {
 /*
  * mmap(2) of a lease: MAP_SHARED, offsets from the start of the range.
  * EBADFD	not a lease, or the lease has been released
- * EINVAL	MAP_PRIVATE
- * EPERM	PROT_EXEC
+ * EINVAL	MAP_PRIVATE, or hugetlbfs and not in units of its pages
+ * EPERM	PROT_EXEC, or a sealed memfd, or the lease is of another user (who
+ *		maps a lease may be killed because of it), unless that user had
+ *		CAP_KILL when he acquired it
  * ENXIO	beyond the end of the range
  */
 
@@ -319,7 +333,7 @@ struct holdfast_event {
  * kind		breakable, exclusive
  * state	active, breaking, broken, acquiring (again), releasing, zombie; released
  *		only if that happens while the line is written
- * backing	dax
+ * backing	dax, tmpfs, hugetlbfs
  * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
  * major minor ino	the file
  * offset length pinned	bytes, as in struct holdfast_query
