@@ -119,17 +119,22 @@ static void say_not_lendable(struct text *text, const struct hf_facts *facts)
 	bool can_dax = facts->fs_magic == EXT4_SUPER_MAGIC ||
 		       facts->fs_magic == XFS_MAGIC;
 	static const char use_dax[] = "use a file on XFS or ext4 with DAX "
-				      "(mount -o dax=always)";
+				      "(mount -o dax=always), on tmpfs or on "
+				      "hugetlbfs";
 	const char *name = fs_name(facts->fs_magic);
 
 	if (!facts->has_stat)
-		say(text, "not on XFS or ext4 with DAX");
+		say(text, "not on XFS or ext4 with DAX, tmpfs or hugetlbfs");
 	else if (can_dax && facts->dax)
 		say(text,
 		    "on %s with DAX, but its device does not lend its pages: "
 		    "make the namespace an fsdax one (ndctl create-namespace "
-		    "-m fsdax)",
-		    name);
+		    "-m fsdax)%s",
+		    name,
+		    facts->fs_magic == XFS_MAGIC
+			    ? "; or it is a realtime file, or one with an odd "
+			      "extent size hint (xfs_io -c extsize)"
+			    : "");
 	else if (can_dax)
 		say(text,
 		    "on %s without DAX: mount it with -o dax=always, or use a "
@@ -289,6 +294,9 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 static const char *restore_text(int err)
 {
 	switch (err) {
+	case EBUSY:
+		return "memory from before the change is still registered: "
+		       "deregister it (ibv_dereg_mr) first";
 	case ENXIO:
 		return "nothing of the range is left: the file ends before it; "
 		       "when it has grown again, restore again";
@@ -381,7 +389,8 @@ static const char *map_text(int err)
 	case EBADFD:
 		return "not a lease, or the lease has been released";
 	case EPERM:
-		return "a lease can not be mapped for execution";
+		return "the lease of another user, or a sealed file: only who "
+		       "acquired a lease maps it, unless he had CAP_KILL";
 	case ENOMEM:
 		return "no memory, or too many mappings: see RLIMIT_AS and "
 		       "vm.max_map_count";

@@ -65,8 +65,8 @@ struct hf_attr {
 
 /**
  * hf_acquire - take a lease on a range of a file
- * @fd: the file, open for reading and writing, on XFS or ext4 with DAX. It
- *	may be closed afterwards.
+ * @fd: the file, open for reading and writing, on XFS or ext4 with DAX, on
+ *	tmpfs or on hugetlbfs. It may be closed afterwards.
  * @offset: start of the range in bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size, not zero. The range may reach
  *	to the end of the file rounded up to a page, and not beyond.
@@ -118,7 +118,11 @@ int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
  * ERRORS
  * EBADF	@lease is not an open descriptor
  * EBADFD	@lease is not a lease, or has been released
- * EINVAL	@offset unaligned, or @length zero
+ * EINVAL	@offset unaligned, or @length zero; on hugetlbfs in units of its
+ *		pages
+ * EPERM	the lease of another user (who maps a lease may be killed because
+ *		of it), unless he had CAP_KILL when he acquired it; or a sealed
+ *		memfd
  * ENXIO	beyond the end of the lease's range
  * ENOMEM	no memory, or too many mappings (vm.max_map_count)
  * and those of mmap(2)
@@ -167,6 +171,7 @@ int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
  *
  * ERRORS
  * ENXIO	nothing of the range is left in the file
+ * EBUSY	memory from before the change is still registered
  * EAGAIN	a change is under way, and the lease was acquired with HF_NONBLOCK
  * EBADF	@lease is not an open descriptor
  * EBADFD	@lease is not a lease, or has been released or revoked
@@ -219,7 +224,8 @@ int hf_query(int lease, struct holdfast_query *query);
  * hf_revoke - end somebody's lease
  * @id: the lease's number: from a report, hf_query() or an event
  * @grace_ms: milliseconds that its holder has to let go before he is fenced;
- *	0, or more than the lease's break time, is the break time
+ *	0, or more than the lease's break time, is the break time, and so
+ *	it is for a caller who neither is the holder nor has CAP_SYS_ADMIN
  * @flags: HF_REVOKE_NOWAIT or 0
  *
  * For the holder, the owner of the leased file, and the administrator; an
@@ -251,7 +257,7 @@ struct hf_report;
  * @id: the lease's number
  * @kind: enum holdfast_kind
  * @state: enum holdfast_state
- * @backing: what lends the pages: "dax"
+ * @backing: what lends the pages: "dax", "tmpfs", "hugetlbfs"
  * @pid: who acquired the lease, 0 when not visible from here
  * @uid: that process' real user
  * @comm: its name, NULL when not known

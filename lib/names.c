@@ -35,6 +35,7 @@ static const char *const events[] = {
 	[HOLDFAST_EVENT_BREAK] = "break",
 	[HOLDFAST_EVENT_CHANGED] = "changed",
 	[HOLDFAST_EVENT_FENCED] = "fenced",
+	[HOLDFAST_EVENT_DECOHERENCE] = "decoherence",
 };
 
 static const char *name_of(const char *const *names, size_t count,

@@ -160,7 +160,8 @@ static int read_event(struct holding *holding)
 		print_lost(holding->to, event.seq - holding->seq - 1);
 	holding->seq = event.seq;
 	print_event(holding->to, &event);
-	if (event.type == HOLDFAST_EVENT_CHANGED)
+	if (event.type == HOLDFAST_EVENT_CHANGED ||
+	    event.type == HOLDFAST_EVENT_DECOHERENCE)
 		holding->broken = holding->restore;
 	return 0;
 }

@@ -148,11 +148,17 @@ static uint64_t clock_us(clockid_t clock)
 static void print_line(const struct tracing *tracing, char *text)
 {
 	uint64_t boot_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC);
+	char name[PROCESS_NAME_ROOM];
 	struct trace_line line;
 
-	if (!trace_line_parse(text, &line))
+	if (!trace_line_parse(text, &line)) {
 		trace_line_print_other(stdout, text, tracing->json);
-	else if (tracing->json)
+		return;
+	}
+	/* The kernel notes names only when it switches tasks. */
+	if (!strcmp(line.comm, "<...>"))
+		line.comm = process_name(name, line.pid);
+	if (tracing->json)
 		trace_line_print_json(stdout, &line, boot_us + line.time_us);
 	else
 		trace_line_print(stdout, &line, boot_us + line.time_us);
@@ -198,13 +204,16 @@ static int follow(struct tracing *tracing)
 	struct pollfd fds[] = {
 		{ .fd = tracing->signals, .events = POLLIN },
 		{ .fd = tracing->pipe, .events = POLLIN },
+		{ .fd = STDOUT_FILENO }, /* POLLERR: nobody reads any more */
 	};
 
 	for (;;) {
 		int status;
 
-		if (poll(fds, 2, LOOK_MS) < 0)
+		if (poll(fds, 3, LOOK_MS) < 0)
 			return failed("poll: %s", strerror(errno));
+		if (fds[2].revents)
+			return 0;
 		/* What came before the signal is printed. */
 		status = read_pipe(tracing);
 		if (status || fds[0].revents)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages of holdfast(1): all on stderr, all of one form; and safe text. */
+/* Messages of holdfast(1): all on stderr, all of one form; and text to print. */
 #include <ctype.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -57,4 +57,20 @@ void print_text(FILE *to, const char *text)
 {
 	for (; *text; text++)
 		fputc(iscntrl((unsigned char)*text) ? '?' : *text, to);
+}
+
+const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid)
+{
+	char path[32];
+	FILE *file;
+
+	strcpy(room, "?");
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return room;
+	if (fgets(room, PROCESS_NAME_ROOM, file))
+		room[strcspn(room, "\n")] = '\0';
+	fclose(file);
+	return room;
 }

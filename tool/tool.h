@@ -4,6 +4,7 @@
 #define HOLDFAST_TOOL_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 /* Exit statuses. */
 #define EXIT_FAILED 1 /* said on stderr what and why */
@@ -30,5 +31,9 @@ int bad_option(const char *command, int option, char **argv);
 
 /* Text that others have chosen: what would drive the terminal becomes "?". */
 void print_text(FILE *to, const char *text);
+
+/* The command name of a process or thread, "?" when it has ended. */
+#define PROCESS_NAME_ROOM 64
+const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid);
 
 #endif

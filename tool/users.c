@@ -87,22 +87,6 @@ static void look_in(const struct mount *mount, struct uses *uses,
 	closedir(dir);
 }
 
-static void print_comm(FILE *to, const char *pid)
-{
-	char path[32];
-	char comm[64] = "?";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%.10s/comm", pid);
-	file = fopen(path, "re");
-	if (file) {
-		if (fgets(comm, sizeof(comm), file))
-			comm[strcspn(comm, "\n")] = '\0';
-		fclose(file);
-	}
-	print_text(to, comm);
-}
-
 static void print_process(struct mount *mount, const char *pid)
 {
 	static const struct {
@@ -117,6 +101,7 @@ static void print_process(struct mount *mount, const char *pid)
 		{ "exe", "runs", false },
 	};
 	struct uses uses = { 0 };
+	char name[PROCESS_NAME_ROOM];
 	char path[64];
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -129,7 +114,7 @@ static void print_process(struct mount *mount, const char *pid)
 	}
 	if (!uses.count)
 		return;
-	print_comm(mount->to, pid);
+	print_text(mount->to, process_name(name, atoi(pid)));
 	fprintf(mount->to, " (%s) ", pid);
 	print_text(mount->to, uses.first);
 	if (uses.count > 1)

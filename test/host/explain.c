@@ -151,6 +151,10 @@ static void test_filesystem(void)
 	struct hf_facts facts = fine(EOPNOTSUPP);
 
 	says(&facts, "on ext4 with DAX, but its device does not lend");
+	facts.fs_magic = 0x58465342;
+	says(&facts, "on XFS with DAX, but its device does not lend");
+	says(&facts, "or it is a realtime file");
+	facts.fs_magic = EXT4_SUPER_MAGIC;
 	facts.dax = false;
 	says(&facts, "on ext4 without DAX: mount it with -o dax=always");
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -158,7 +162,7 @@ static void test_filesystem(void)
 		says(&facts, others[i].want);
 	}
 	facts.has_stat = false;
-	says(&facts, "not on XFS or ext4 with DAX");
+	says(&facts, "not on XFS or ext4 with DAX, tmpfs or hugetlbfs");
 }
 
 /* One call, one errno value, and what the words must have in them. */
@@ -182,7 +186,7 @@ static const struct {
 	{ HF_CALL_DEVICE, ENFILE, "Too many open files in system" },
 	{ HF_CALL_MAP, EBADF, "not an open file" },
 	{ HF_CALL_MAP, EBADFD, "not a lease, or the lease has been released" },
-	{ HF_CALL_MAP, EPERM, "execution" },
+	{ HF_CALL_MAP, EPERM, "the lease of another user" },
 	{ HF_CALL_MAP, ENOMEM, "vm.max_map_count" },
 	{ HF_CALL_MAP, ENODEV, "not a lease" },
 	{ HF_CALL_MAP, ENXIO, "beyond the end of the lease" },
@@ -197,6 +201,7 @@ static const struct {
 	{ HF_CALL_RESTORE, EBADFD, "released or revoked" },
 	{ HF_CALL_RESTORE, ENOTTY, "not a lease" },
 	{ HF_CALL_RESTORE, ENXIO, "nothing of the range is left" },
+	{ HF_CALL_RESTORE, EBUSY, "from before the change" },
 	{ HF_CALL_RESTORE, EAGAIN, "the change is under way" },
 	{ HF_CALL_RESTORE, ENOMEM, "no memory" },
 	{ HF_CALL_RESTORE, ENOSPC, "holes and the filesystem is full" },

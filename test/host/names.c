@@ -30,7 +30,9 @@ int main(void)
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_BREAK), "break", "break");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_CHANGED), "changed", "changed");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_FENCED), "fenced", "fenced");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_DECOHERENCE), "decoherence",
+		   "decoherence");
 	tap_is_str(hf_event_name(0), "unknown", "event 0 has no name");
-	tap_is_str(hf_event_name(4), "unknown", "nor has event 4");
+	tap_is_str(hf_event_name(5), "unknown", "nor has event 5");
 	return tap_done();
 }
