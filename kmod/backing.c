@@ -38,9 +38,9 @@ static unsigned long hf_cow_unit(struct file *target)
 	    attr.fsx_xflags & FS_XFLAG_REALTIME)
 		return 0;
 	bytes = max(attr.fsx_cowextsize, attr.fsx_extsize);
-	bytes = max_t(unsigned long,
-		      bytes ?: HF_XFS_COW_BLOCKS *i_blocksize(inode),
-		      PAGE_SIZE);
+	if (!bytes)
+		bytes = HF_XFS_COW_BLOCKS << inode->i_blkbits;
+	bytes = max(bytes, PAGE_SIZE);
 	return HOLDFAST_CHANGE_ALIGN % bytes ? 0 : bytes >> PAGE_SHIFT;
 }
 

@@ -110,9 +110,15 @@ struct hf_file *hf_file_get(struct inode *inode, bool dram)
 
 void hf_file_put(struct hf_file *file)
 {
-	if (!refcount_dec_and_lock(&file->ref, &hf_files_lock))
+	bool last;
+
+	if (refcount_dec_not_one(&file->ref))
 		return;
-	rhashtable_remove_fast(&hf_files, &file->hash, hf_file_params);
+	spin_lock(&hf_files_lock);
+	last = refcount_dec_and_test(&file->ref);
+	if (last)
+		rhashtable_remove_fast(&hf_files, &file->hash, hf_file_params);
 	spin_unlock(&hf_files_lock);
-	queue_rcu_work(hf_wq, &file->free);
+	if (last)
+		queue_rcu_work(hf_wq, &file->free);
 }

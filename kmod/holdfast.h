@@ -53,7 +53,7 @@ struct hf_change {
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool until_passed;   /* a stray one; see wrap.c */
-	unsigned long asked; /* for a busy page, in jiffies */
+	bool asked;	     /* for a busy page, and told of one */
 };
 
 enum hf_backing {
@@ -189,6 +189,7 @@ static inline bool hf_lease_has_pages(const struct hf_lease *lease)
 /* The lease exists; what is constant from acquire on may be read. */
 static inline bool hf_lease_bound(const struct hf_lease *lease)
 {
+	/* Pairs with hf_lease_bind(): all else comes first. */
 	return smp_load_acquire(&lease->id);
 }
 
@@ -319,16 +320,18 @@ void hf_pass_begin(struct hf_pass *pass, unsigned int probe);
 void hf_pass_end(struct hf_pass *pass);
 
 /* Calls a probed function itself, not the function that stands before it. */
-#define HF_PASS(probe, call)                   \
-	({                                     \
-		struct hf_pass __pass;         \
-		typeof(call) __ret;            \
-                                               \
-		hf_pass_begin(&__pass, probe); \
-		__ret = (call);                \
-		hf_pass_end(&__pass);          \
-		__ret;                         \
-	})
+/* clang-format off */
+#define HF_PASS(probe, call)					\
+({								\
+	struct hf_pass __pass;					\
+	typeof(call) __ret;					\
+								\
+	hf_pass_begin(&__pass, probe);				\
+	__ret = (call);						\
+	hf_pass_end(&__pass);					\
+	__ret;							\
+})
+/* clang-format on */
 
 /* report.c */
 int hf_report_init(void);

@@ -205,11 +205,11 @@ static bool hf_lease_enter(struct hf_lease *lease)
 	bool wait;
 
 	spin_lock(&file->lock);
-	wait = hf_change_overlaps(file, lease->range.start, lease->asked_last);
 	hf_lease_out(lease);
-	/* It may have been revoked meanwhile. */
-	if (!wait && (lease->state == HOLDFAST_UNBOUND ||
-		      lease->state == HOLDFAST_BROKEN)) {
+	/* It may have been released or revoked meanwhile: no reason to wait. */
+	wait = lease->state != HOLDFAST_RELEASING &&
+	       hf_change_overlaps(file, lease->range.start, lease->asked_last);
+	if (!wait && lease->state != HOLDFAST_RELEASING) {
 		lease->settled = false;
 		WRITE_ONCE(lease->state, HOLDFAST_ACQUIRING);
 		interval_tree_insert(&lease->range, &file->leases);

@@ -55,6 +55,7 @@ static vm_fault_t hf_vm_fault(struct vm_fault *vmf)
 	bool failed, restore = false;
 
 	filemap_invalidate_lock_shared(mapping);
+	/* Pairs with hf_lease_try_collect(): the runs come first. */
 	switch (smp_load_acquire(&lease->state)) {
 	case HOLDFAST_ACTIVE:
 		if (vmf->pgoff < lease->runs.end)

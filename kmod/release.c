@@ -135,13 +135,8 @@ int hf_lease_release(struct hf_lease *lease, bool nonblock)
 	if (!hf_lease_bound(lease))
 		return -EBADFD;
 	hf_lease_stop(lease, 0);
-	if (nonblock) {
-		/* Somebody restores it, and is about to find it released. */
-		if (!mutex_trylock(&lease->mutex))
-			return -EAGAIN;
-	} else if (mutex_lock_killable(&lease->mutex)) {
+	if (mutex_lock_killable(&lease->mutex))
 		return -EINTR;
-	}
 	done = hf_lease_finish(lease);
 	mutex_unlock(&lease->mutex);
 	if (done)

@@ -366,10 +366,10 @@ static struct page *hf_busy_page(struct hf_file *file,
 	if (!page) {
 		hf_change_passed(file, change);
 		hf_stray_over(change);
-	} else if (change->asked == jiffies) {
+	} else if (change->asked) {
 		schedule_timeout_uninterruptible(1);
 	} else {
-		change->asked = jiffies;
+		change->asked = true;
 	}
 	return page;
 }

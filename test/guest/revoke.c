@@ -6,8 +6,8 @@
 #define _GNU_SOURCE
 #include "rdma.h"
 
-#define PATH	 PMEM "revoke"
-#define LENGTH	 (4 * MIB)
+#define PATH   PMEM "revoke"
+#define LENGTH (4 * MIB)
 
 static int revoke_lease(uint64_t id, uint32_t grace_ms, uint32_t flags)
 {
@@ -182,9 +182,8 @@ static void test_unlinked(struct rdma *rdma)
 	tap_ok(mr && leases_of(PATH ".unlinked (deleted)", "zombie"),
 	       "it stays while it is pinned");
 	ibv_dereg_mr(mr);
-	for (int i = 0; i < 200 && leases_of(PATH ".unlinked (deleted)",
-					     "zombie");
-	     i++)
+	for (int i = 0;
+	     i < 200 && leases_of(PATH ".unlinked (deleted)", "zombie"); i++)
 		usleep(10000);
 	tap_ok(!leases_of(PATH ".unlinked (deleted)", "zombie"),
 	       "then it is gone");
