@@ -226,8 +226,9 @@ static void say_pages(struct text *text, const struct hf_facts *facts)
 			  "make room");
 		break;
 	case EDQUOT:
-		say(text, "the range has holes and the disk quota is used up: "
-			  "make room, or raise the quota");
+		say(text, "more than the administrator lets be leased on the "
+			  "filesystem (module parameter fs_limit_mib), or the "
+			  "range has holes and the disk quota is used up");
 		break;
 	case EIO:
 		say(text, "the filesystem or its device failed: see the kernel "

@@ -93,7 +93,9 @@ struct hf_attr {
  * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
  *		must watch
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * ENOSPC EDQUOT EIO	a hole in the range cannot be allocated
+ * ENOSPC EIO	a hole in the range cannot be allocated
+ * EDQUOT	the same, or more than the administrator lets be leased on the
+ *		filesystem
  * EINTR	a signal came while a change was waited for
  * and those of open(2) of /dev/holdfast: ENOENT when the module is not loaded.
  */
@@ -316,7 +318,8 @@ struct hf_report_entry {
  * @path: a file that holds a report, NULL is HOLDFAST_REPORT
  * @report: out: end with hf_report_close()
  *
- * The list has the caller's own leases, with CAP_SYS_ADMIN all of them.
+ * The list has the caller's own leases and those on files that he owns, with
+ * CAP_SYS_ADMIN all of them.
  *
  * RETURN VALUE
  * 0, or on failure, with *@report unchanged:

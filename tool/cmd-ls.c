@@ -54,9 +54,9 @@ static int add(const struct hf_report_entry *entry, void *arg)
 static void usage(void)
 {
 	puts("usage: holdfast ls [OPTION...] [PATH...]\n"
-	     "List leases: all of your own, or as root all there are; or only "
-	     "those on\n"
-	     "each PATH, a file, mount point or block device.\n\n"
+	     "List leases: your own and those on your files, or as root all "
+	     "there are; or only\n"
+	     "those on each PATH, a file, mount point or block device.\n\n"
 	     "  -b, --bytes        sizes and ranges in bytes\n"
 	     "  -J, --json         all there is to know, as JSON\n"
 	     "      --report FILE  read FILE, a saved copy of\n"

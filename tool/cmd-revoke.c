@@ -43,9 +43,8 @@ static int none_on(const char *path)
 {
 	if (geteuid())
 		return failed("%s: no lease that you can see: those of other "
-			      "users show only to the administrator "
-			      "(CAP_SYS_ADMIN); the file's owner may revoke "
-			      "them by number",
+			      "users show only to the file's owner and the "
+			      "administrator (CAP_SYS_ADMIN)",
 			      path);
 	return failed("%s: no lease", path);
 }

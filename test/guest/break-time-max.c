@@ -1,30 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The administrator's cap on break times, changed while leases are held. */
 #define _GNU_SOURCE
+#include "parameter.h"
 #include "rdma.h"
 
-#define PATH	  PMEM "break-time-max"
-#define LENGTH	  (2 * MIB)
-#define PARAMETER "/sys/module/holdfast/parameters/break_time_max_ms"
-
-static unsigned int cap_get(void)
-{
-	FILE *file = fopen(PARAMETER, "r");
-	unsigned int ms;
-
-	if (!file || fscanf(file, "%u", &ms) != 1)
-		tap_bail("%s: %s", PARAMETER, strerror(errno));
-	fclose(file);
-	return ms;
-}
-
-static void cap_set(unsigned int ms)
-{
-	FILE *file = fopen(PARAMETER, "w");
-
-	if (!file || fprintf(file, "%u", ms) < 0 || fclose(file))
-		tap_bail("%s: %s", PARAMETER, strerror(errno));
-}
+#define PATH   PMEM "break-time-max"
+#define LENGTH (2 * MIB)
+#define CAP    "break_time_max_ms"
 
 /* A holder that asks for a minute and never lets go. */
 static pid_t stubborn_start(int fd)
@@ -56,14 +38,14 @@ static pid_t stubborn_start(int fd)
 
 int main(void)
 {
-	unsigned int before = cap_get();
+	unsigned int before = parameter_get(CAP);
 	int fd = file_make(PATH, LENGTH), lease;
 	struct change change;
 	pid_t pid;
 
 	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, before + 1);
 	tap_is(lease_query(lease).break_ms, before, "never more than the cap");
-	cap_set(700);
+	parameter_set(CAP, 700);
 	tap_is(lease_query(lease).break_ms, before,
 	       "a new cap is for the leases that come");
 	close(lease);
@@ -84,8 +66,8 @@ int main(void)
 	tap_ok(change_ms(&change) >= 650, "for the cap (%ld ms)",
 	       change_ms(&change));
 	tap_ok(child_wait(pid, SOON) != -1, "and is fenced");
-	cap_set(before);
-	tap_is(cap_get(), before, "the cap is as before");
+	parameter_set(CAP, before);
+	tap_is(parameter_get(CAP), before, "the cap is as before");
 	close(fd);
 	unlink(PATH);
 	return tap_done();

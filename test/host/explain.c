@@ -173,7 +173,7 @@ static const struct {
 } plain[] = {
 	{ HF_CALL_ACQUIRE, EBUSY, "live patch" },
 	{ HF_CALL_ACQUIRE, ENOSPC, "holes and the filesystem is full" },
-	{ HF_CALL_ACQUIRE, EDQUOT, "quota" },
+	{ HF_CALL_ACQUIRE, EDQUOT, "fs_limit_mib" },
 	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
 	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
 	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },
