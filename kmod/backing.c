@@ -103,43 +103,49 @@ const char *hf_backing_name(enum hf_backing backing)
 }
 
 /* mmap(2) itself looks at the seals of the file it is given: not at these. */
-static bool hf_sealed(struct hf_lease *lease)
+static bool hf_sealed(struct file *target, enum hf_backing backing)
 {
-	struct inode *inode = file_inode(lease->target);
-	unsigned int seals = lease->backing == HF_TMPFS
-				     ? SHMEM_I(inode)->seals
-				     : HUGETLBFS_I(inode)->seals;
+	struct inode *inode = file_inode(target);
+	unsigned int seals = backing == HF_TMPFS ? SHMEM_I(inode)->seals
+						 : HUGETLBFS_I(inode)->seals;
 
 	return seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 }
 
 /* The VMA becomes an ordinary one of the file, from range.start on. */
-int hf_map_dram(struct hf_lease *lease, struct vm_area_struct *vma)
+int hf_map_dram(struct hf_lease *lease, struct file *target,
+		struct vm_area_struct *vma)
 {
 	unsigned long unit = lease->backing == HF_HUGETLBFS
-				     ? i_blocksize(file_inode(lease->target))
+				     ? i_blocksize(file_inode(target))
 				     : PAGE_SIZE;
 
-	if (hf_sealed(lease))
+	if (hf_sealed(target, lease->backing))
 		return -EPERM;
 	vma->vm_pgoff += lease->range.start;
 	if (!IS_ALIGNED(vma->vm_start | vma->vm_end |
 				vma->vm_pgoff << PAGE_SHIFT,
 			unit))
 		return -EINVAL;
-	vma_set_file(vma, lease->target);
-	return hf_mmap_file(lease->target, vma);
+	vma_set_file(vma, target);
+	return hf_mmap_file(target, vma);
 }
 
 unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
 			       unsigned long addr, unsigned long len,
 			       unsigned long pgoff, unsigned long flags)
 {
-	struct file *target = lease->target;
+	struct file *target = hf_lease_target(lease);
 
+	if (!target)
+		return -EBADFD;
 	pgoff += lease->range.start;
 	/* Alignment to the file's offset is what makes large mappings. */
 	if (lease->backing == HF_DAX || !target->f_op->get_unmapped_area)
-		return thp_get_unmapped_area(filp, addr, len, pgoff, flags);
-	return target->f_op->get_unmapped_area(target, addr, len, pgoff, flags);
+		addr = thp_get_unmapped_area(filp, addr, len, pgoff, flags);
+	else
+		addr = target->f_op->get_unmapped_area(target, addr, len, pgoff,
+						       flags);
+	fput(target);
+	return addr;
 }

@@ -2,6 +2,7 @@
 /*
  * /dev/holdfast: the file operations of a lease.
  */
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
@@ -74,23 +75,22 @@ static bool hf_may_map(const struct hf_lease *lease)
 static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	struct hf_lease *lease = filp->private_data;
+	struct file *target;
 	int err;
 
-	if (!hf_lease_bound(lease))
+	if (!hf_lease_bound(lease) ||
+	    READ_ONCE(lease->state) == HOLDFAST_RELEASING)
 		return -EBADFD;
-	switch (READ_ONCE(lease->state)) {
-	case HOLDFAST_RELEASING:
-	case HOLDFAST_RELEASED:
-		return -EBADFD;
-	default:
-		break;
-	}
 	if (!hf_may_map(lease))
 		return -EPERM;
-	err = hf_map(lease, vma);
-	if (err || lease->backing != HF_DAX)
-		return err;
-	return hf_mapper_add(lease, vma->vm_mm, GFP_KERNEL_ACCOUNT);
+	target = hf_lease_target(lease);
+	if (!target)
+		return -EBADFD;
+	err = hf_map(lease, target, vma);
+	if (!err && lease->backing == HF_DAX)
+		err = hf_mapper_add(lease, vma->vm_mm, GFP_KERNEL_ACCOUNT);
+	fput(target);
+	return err;
 }
 
 static unsigned long hf_get_unmapped_area(struct file *filp, unsigned long addr,

@@ -61,51 +61,79 @@ static void hf_file_free_work(struct work_struct *work)
 	kfree(file);
 }
 
+static struct hf_file *hf_file_new(struct inode *inode)
+{
+	struct hf_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+
+	if (!file)
+		return NULL;
+	file->inode = inode;
+	refcount_set(&file->ref, 1);
+	spin_lock_init(&file->lock);
+	file->leases = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&file->changes);
+	INIT_LIST_HEAD(&file->breaking);
+	init_waitqueue_head(&file->wait);
+	INIT_DELAYED_WORK(&file->fence, hf_fence_work);
+	INIT_RCU_WORK(&file->free, hf_file_free_work);
+	return file;
+}
+
+/*
+ * One more lease that holds the inode. Without any, the file may have outlived
+ * its inode, and be found for another one at the same place: what it knows is
+ * learnt again. Called with hf_files_lock held.
+ */
+static void hf_file_bind(struct hf_file *file, bool dram)
+{
+	if (file->bound++)
+		return;
+	file->dram = dram;
+	file->quiesced = false;
+}
+
 /**
  * hf_file_get - the leased file of an inode, made if there is none
- * @inode: held by the caller for as long as the file is
+ * @inode: held by the caller until hf_file_unbind()
  * @dram: its pages are memory, not blocks
  *
- * Return: the file with a reference, or ERR_PTR(-ENOMEM).
+ * Return: the file with a reference, bound, or ERR_PTR(-ENOMEM).
  */
 struct hf_file *hf_file_get(struct inode *inode, bool dram)
 {
-	struct hf_file *file, *new;
+	struct hf_file *file, *new = hf_file_new(inode);
 	int err;
 
-	file = hf_file_find(inode);
-	if (file)
-		return file;
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
-	new->inode = inode;
-	new->dram = dram;
-	refcount_set(&new->ref, 1);
-	spin_lock_init(&new->lock);
-	new->leases = RB_ROOT_CACHED;
-	INIT_LIST_HEAD(&new->changes);
-	INIT_LIST_HEAD(&new->breaking);
-	init_waitqueue_head(&new->wait);
-	INIT_DELAYED_WORK(&new->fence, hf_fence_work);
-	INIT_RCU_WORK(&new->free, hf_file_free_work);
-
 	/* A table that is just growing refuses for a moment (-EBUSY). */
 	do {
 		spin_lock(&hf_files_lock);
+		err = 0;
 		file = hf_file_find(inode);
-		err = file ? -EEXIST
-			   : rhashtable_insert_fast(&hf_files, &new->hash,
-						    hf_file_params);
+		if (!file) {
+			err = rhashtable_insert_fast(&hf_files, &new->hash,
+						     hf_file_params);
+			if (!err)
+				file = new;
+		}
+		if (file)
+			hf_file_bind(file, dram);
 		spin_unlock(&hf_files_lock);
 		if (err == -EBUSY)
 			cond_resched();
 	} while (err == -EBUSY);
-	if (!err)
-		return new;
-	kfree(new);
+	if (file != new)
+		kfree(new);
 	return file ?: ERR_PTR(err);
+}
+
+/* A lease gives its inode up; it keeps its reference on the file. */
+void hf_file_unbind(struct hf_file *file)
+{
+	spin_lock(&hf_files_lock);
+	file->bound--;
+	spin_unlock(&hf_files_lock);
 }
 
 void hf_file_put(struct hf_file *file)

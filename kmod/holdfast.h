@@ -7,6 +7,7 @@
  *   release.c	the end of a lease, and zombies
  *   file.c	a leased file: all leases and all changes of one inode
  *   change.c	a layout change of such a file, and the breaks it causes
+ *   limit.c	how much may be leased
  *   pin.c	which pages a lease covers, and whether something holds them
  *   map.c	mappings of a lease
  *   event.c	what the holder is told
@@ -66,7 +67,8 @@ enum hf_backing {
 /* A file that has leases. Found by inode, in RCU. */
 struct hf_file {
 	struct rhash_head hash;
-	struct inode *inode; /* the leases hold it */
+	struct inode *inode; /* bound leases hold it */
+	unsigned long bound; /* hf_files_lock */
 	bool dram;	     /* its changes do not wait */
 	bool quiesced;	     /* no change that began without leases is left */
 	refcount_t ref;
@@ -124,7 +126,6 @@ struct hf_lease {
 	enum holdfast_kind kind;
 	enum hf_backing backing;
 	struct hf_file *file;
-	struct file *target;
 	const struct cred *cred; /* who acquired, and is charged */
 	bool may_kill;		 /* any process, by CAP_KILL */
 	struct pid *tgid;
@@ -137,6 +138,7 @@ struct hf_lease {
 	struct hf_runs runs;	      /* exclusive to exchange */
 
 	/* Under file->lock. In the tree while there are pages, or may be. */
+	struct file *target; /* NULL: released. Constant under the mutex. */
 	struct interval_tree_node range; /* in pages, last included */
 	enum holdfast_state state;	 /* also: see map.c */
 	bool settled;			 /* a change took the pages */
@@ -219,7 +221,8 @@ extern const struct file_operations hf_fops;
 enum hf_backing hf_backing_of(struct file *target);
 const char *hf_backing_name(enum hf_backing backing);
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
-int hf_map_dram(struct hf_lease *lease, struct vm_area_struct *vma);
+int hf_map_dram(struct hf_lease *lease, struct file *target,
+		struct vm_area_struct *vma);
 unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
 			       unsigned long addr, unsigned long len,
 			       unsigned long pgoff, unsigned long flags);
@@ -232,8 +235,10 @@ void hf_lease_unbind(struct hf_lease *lease);
 bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
 struct hf_lease *hf_lease_find(u64 id);
+struct file *hf_lease_target(struct hf_lease *lease);
 struct hf_lease *hf_lease_next(unsigned long *id);
-bool hf_lease_visible(const struct hf_lease *lease, const struct file *report);
+bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
+		      const struct file *report);
 
 /* release.c */
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
@@ -250,6 +255,7 @@ void hf_files_exit(void);
 bool hf_inode_leased(const struct inode *inode);
 struct hf_file *hf_file_find(const struct inode *inode);
 struct hf_file *hf_file_get(struct inode *inode, bool dram);
+void hf_file_unbind(struct hf_file *file);
 void hf_file_put(struct hf_file *file);
 
 /* change.c */
@@ -272,18 +278,25 @@ void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
 void hf_change_info_put(struct hf_change_info *info);
 
+/* limit.c */
+int hf_charge(struct hf_lease *lease);
+void hf_uncharge(struct hf_lease *lease);
+
 /* pin.c */
 int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
 void hf_runs_free(struct hf_runs *runs);
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
+unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
+			   unsigned long nr);
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
 bool hf_runs_pinned(const struct hf_runs *runs);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 
 /* map.c */
-int hf_map(struct hf_lease *lease, struct vm_area_struct *vma);
+int hf_map(struct hf_lease *lease, struct file *target,
+	   struct vm_area_struct *vma);
 bool hf_vma_is_lease(const struct vm_area_struct *vma);
 void hf_unmap(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 

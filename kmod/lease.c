@@ -12,7 +12,6 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 #include "trace.h"
@@ -60,8 +59,6 @@ static void hf_lease_free(struct kref *kref)
 		put_cred(lease->cred);
 	if (lease->file)
 		hf_file_put(lease->file);
-	if (lease->target)
-		fput(lease->target);
 	kfree_rcu(lease, rcu);
 }
 
@@ -97,38 +94,33 @@ struct hf_lease *hf_lease_next(unsigned long *id)
 	return lease;
 }
 
-/* The report shows a lease to who took it, and to administrators. */
-bool hf_lease_visible(const struct hf_lease *lease, const struct file *report)
+/* The leased file with a reference, or NULL when the lease has ended. */
+struct file *hf_lease_target(struct hf_lease *lease)
 {
-	return uid_eq(lease->cred->uid, report->f_cred->uid) ||
+	struct file *target;
+
+	spin_lock(&lease->file->lock);
+	target = lease->target;
+	if (target)
+		get_file(target);
+	spin_unlock(&lease->file->lock);
+	return target;
+}
+
+/*
+ * The report shows a lease to who took it, to the file's owner, and to
+ * administrators: to who may revoke it.
+ */
+bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
+		      const struct file *report)
+{
+	const struct cred *cred = report->f_cred;
+
+	return uid_eq(lease->cred->uid, cred->uid) ||
+	       vfsuid_eq_kuid(i_uid_into_vfsuid(hf_file_idmap(target),
+						file_inode(target)),
+			      cred->fsuid) ||
 	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
-}
-
-/* Of files in memory only what consumers pin is locked, and they are charged. */
-static u64 hf_locked_pages(const struct hf_lease *lease)
-{
-	return lease->backing == HF_DAX
-		       ? lease->asked_last - lease->range.start + 1
-		       : 0;
-}
-
-static int hf_charge(struct hf_lease *lease)
-{
-	u64 pages = hf_locked_pages(lease);
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	atomic_long_t *locked = &lease->cred->user->locked_vm;
-	long was = atomic_long_read(locked);
-
-	do {
-		if (was + pages > limit && !capable(CAP_IPC_LOCK))
-			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(locked, &was, was + pages));
-	return 0;
-}
-
-static void hf_uncharge(struct hf_lease *lease)
-{
-	atomic_long_sub(hf_locked_pages(lease), &lease->cred->user->locked_vm);
 }
 
 static bool hf_may_exclude(struct file *target)
@@ -220,20 +212,16 @@ static bool hf_lease_enter(struct hf_lease *lease)
 
 /*
  * Leaves the tree; the pages are anybody's from now on. A lease that is being
- * acquired goes back to @state; one that was revoked meanwhile does not.
+ * acquired goes back to @from; one that was revoked meanwhile does not.
  */
-static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state state)
+static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
 {
 	struct hf_file *file = lease->file;
 
 	spin_lock(&file->lock);
 	hf_lease_out(lease);
-	list_del_init(&lease->break_node);
-	lease->breaker = NULL;
-	lease->deadline = 0;
-	if (state == HOLDFAST_RELEASED || lease->state == HOLDFAST_ACQUIRING ||
-	    lease->state == HOLDFAST_BROKEN)
-		WRITE_ONCE(lease->state, state);
+	if (lease->state != HOLDFAST_RELEASING)
+		WRITE_ONCE(lease->state, from);
 	spin_unlock(&file->lock);
 	wake_up_all(&file->wait);
 }
@@ -441,6 +429,7 @@ unreserve:
 	hf_runs_free(&lease->runs);
 	xa_release(&hf_leases, id);
 put_file:
+	hf_file_unbind(lease->file);
 	hf_file_put(lease->file);
 disarm:
 	lease->file = NULL;
@@ -491,17 +480,36 @@ put_target:
 
 /*
  * Nothing pins the pages any more: undoes hf_lease_bind(), once. Called with
- * lease->mutex held.
+ * lease->mutex held. Who waits for the end may go on to unmount, so the file
+ * goes first.
  */
 void hf_lease_unbind(struct hf_lease *lease)
 {
+	struct hf_file *file = lease->file;
+	struct file *target;
+
 	lockdep_assert_held(&lease->mutex);
 	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
 		return;
-	hf_lease_leave(lease, HOLDFAST_RELEASED);
 	trace_holdfast_release(lease);
-	xa_erase(&hf_leases, lease->id);
 	hf_uncharge(lease);
+	spin_lock(&file->lock);
+	hf_lease_out(lease);
+	list_del_init(&lease->break_node);
+	lease->breaker = NULL;
+	lease->deadline = 0;
+	target = lease->target;
+	lease->target = NULL;
+	spin_unlock(&file->lock);
+
+	hf_file_unbind(file);
+	fput(target);
+	/* A task does it before it is back in user space; a worker, some time. */
+	if (current->flags & PF_KTHREAD)
+		flush_delayed_fput();
+	xa_erase(&hf_leases, lease->id);
 	hf_probes_disarm();
+	WRITE_ONCE(lease->state, HOLDFAST_RELEASED);
+	wake_up_all(&file->wait);
 	wake_up_interruptible_poll(&lease->wait, EPOLLHUP);
 }

@@ -50,10 +50,14 @@ static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 static vm_fault_t hf_vm_fault(struct vm_fault *vmf)
 {
 	struct hf_lease *lease = vmf->vma->vm_private_data;
-	struct address_space *mapping = lease->target->f_mapping;
+	struct file *target = hf_lease_target(lease);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	bool failed, restore = false;
+	struct address_space *mapping;
 
+	if (!target)
+		return VM_FAULT_SIGBUS;
+	mapping = target->f_mapping;
 	filemap_invalidate_lock_shared(mapping);
 	/* Pairs with hf_lease_try_collect(): the runs come first. */
 	switch (smp_load_acquire(&lease->state)) {
@@ -74,7 +78,43 @@ static vm_fault_t hf_vm_fault(struct vm_fault *vmf)
 		break;
 	}
 	filemap_invalidate_unlock_shared(mapping);
+	fput(target);
 	return restore ? hf_fault_restore(vmf, lease) : ret;
+}
+
+/* The PMD around the fault, if the mapping and the pages have one there. */
+static vm_fault_t hf_insert_aligned(struct vm_fault *vmf,
+				    const struct hf_runs *runs)
+{
+	unsigned long addr = vmf->address & PMD_MASK, pfn;
+	pgoff_t index = vmf->pgoff & ~(pgoff_t)(PTRS_PER_PTE - 1);
+
+	if (linear_page_index(vmf->vma, addr) != index ||
+	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end)
+		return VM_FAULT_FALLBACK;
+	pfn = hf_runs_span(runs, index, PTRS_PER_PTE);
+	if (!pfn || !IS_ALIGNED(pfn, PTRS_PER_PTE))
+		return VM_FAULT_FALLBACK;
+	return hf_insert_pmd(vmf, pfn);
+}
+
+/* All but the plain case is left to hf_vm_fault(). */
+static vm_fault_t hf_vm_huge_fault(struct vm_fault *vmf, hf_fault_size size)
+{
+	struct hf_lease *lease = vmf->vma->vm_private_data;
+	struct file *target = hf_lease_target(lease);
+	vm_fault_t ret = VM_FAULT_FALLBACK;
+
+	if (size == HF_FAULT_PMD && target) {
+		filemap_invalidate_lock_shared(target->f_mapping);
+		/* As in hf_vm_fault(). */
+		if (smp_load_acquire(&lease->state) == HOLDFAST_ACTIVE)
+			ret = hf_insert_aligned(vmf, &lease->runs);
+		filemap_invalidate_unlock_shared(target->f_mapping);
+	}
+	if (target)
+		fput(target);
+	return ret;
 }
 
 /* A child has a copy after all: madvise(MADV_DOFORK), before 6.15. */
@@ -87,6 +127,7 @@ static void hf_vm_open(struct vm_area_struct *vma)
 static const struct vm_operations_struct hf_vm_ops = {
 	.open = hf_vm_open,
 	.fault = hf_vm_fault,
+	.huge_fault = hf_vm_huge_fault,
 };
 
 bool hf_vma_is_lease(const struct vm_area_struct *vma)
@@ -95,7 +136,8 @@ bool hf_vma_is_lease(const struct vm_area_struct *vma)
 }
 
 /* mmap(2) of a lease; the errors are in the ABI header. */
-int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
+int hf_map(struct hf_lease *lease, struct file *target,
+	   struct vm_area_struct *vma)
 {
 	pgoff_t asked = lease->asked_last - lease->range.start + 1;
 
@@ -108,7 +150,7 @@ int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
 		return -ENXIO;
 
 	if (lease->backing != HF_DAX)
-		return hf_map_dram(lease, vma);
+		return hf_map_dram(lease, target, vma);
 
 	/* From here on an offset in the file, as a change names its range. */
 	vma->vm_pgoff += lease->range.start;
@@ -119,7 +161,7 @@ int hf_map(struct hf_lease *lease, struct vm_area_struct *vma)
 	 * nobody knows. It can map the lease again.
 	 */
 	hf_vm_flags_mod(vma,
-			VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY,
+			HF_VM_FLAGS | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY,
 			VM_MAYEXEC);
 	return 0;
 }

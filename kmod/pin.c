@@ -198,6 +198,20 @@ static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
 	return i + 1 < runs->nr ? runs->run[i + 1].index : runs->end;
 }
 
+/* The page number of @index, where @nr pages from there are in one piece; or 0. */
+unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
+			   unsigned long nr)
+{
+	unsigned int i;
+
+	if (!runs->nr || index < runs->run[0].index)
+		return 0;
+	i = hf_runs_find(runs, index);
+	if (index + nr > hf_run_end(runs, i))
+		return 0;
+	return runs->run[i].pfn + (index - runs->run[i].index);
+}
+
 /*
  * The first page from @first to @last that is held: by anything but page tables,
  * or (@pinned) for DMA, which is what consumers do.

@@ -102,29 +102,22 @@ static int hf_lease_wait_released(struct hf_lease *lease)
  */
 static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 {
-	struct address_space *mapping = lease->target->f_mapping;
+	struct file *target = hf_lease_target(lease);
 	struct hf_file *file = lease->file;
-	bool stopped = true;
 
-	filemap_invalidate_lock(mapping);
+	if (!target)
+		return;
+	filemap_invalidate_lock(target->f_mapping);
 	spin_lock(&file->lock);
-	switch (lease->state) {
-	case HOLDFAST_RELEASED:
-		stopped = false;
-		break;
-	case HOLDFAST_ZOMBIE:
-		break;
-	default:
+	if (lease->state != HOLDFAST_ZOMBIE && lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
-		break;
-	}
-	if (stopped && grace_ms)
+	if (grace_ms && lease->target)
 		hf_break_by_revoke(lease, grace_ms);
 	spin_unlock(&file->lock);
-	if (stopped)
-		hf_unmap(lease, lease->range.start, lease->range.last);
-	filemap_invalidate_unlock(mapping);
+	hf_unmap(lease, lease->range.start, lease->range.last);
+	filemap_invalidate_unlock(target->f_mapping);
 	wake_up_all(&file->wait);
+	fput(target);
 }
 
 /* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
@@ -151,47 +144,52 @@ static bool hf_may_hurry(const struct hf_lease *lease)
 	       capable(CAP_SYS_ADMIN);
 }
 
-static bool hf_may_revoke(const struct hf_lease *lease)
+static bool hf_may_revoke(const struct hf_lease *lease, struct file *target)
 {
-	struct file *target = lease->target;
-
 	return hf_may_hurry(lease) ||
 	       inode_owner_or_capable(hf_file_idmap(target),
 				      file_inode(target));
+}
+
+static int hf_lease_do_revoke(struct hf_lease *lease,
+			      const struct holdfast_revoke *args)
+{
+	unsigned int grace_ms = lease->break_ms;
+	bool done;
+
+	if (args->grace_ms && hf_may_hurry(lease))
+		grace_ms = min(args->grace_ms, grace_ms);
+	hf_lease_stop(lease, max(grace_ms, 1U));
+	if (mutex_lock_killable(&lease->mutex))
+		return -EINTR;
+	done = hf_lease_finish(lease);
+	mutex_unlock(&lease->mutex);
+	if (done)
+		return 0;
+	return args->flags & HOLDFAST_REVOKE_NOWAIT
+		       ? -EINPROGRESS
+		       : hf_lease_wait_released(lease);
 }
 
 /* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */
 int hf_lease_revoke(const struct holdfast_revoke *args)
 {
 	struct hf_lease *lease;
-	unsigned int grace_ms;
-	bool done;
-	int err = 0;
+	struct file *target;
+	int err = -ENOENT;
+	bool may;
 
 	if (args->flags & ~HOLDFAST_REVOKE_NOWAIT || args->__reserved)
 		return -EINVAL;
 	lease = hf_lease_find(args->id);
 	if (!lease)
 		return -ENOENT;
-	if (!hf_may_revoke(lease)) {
-		err = -EPERM;
-		goto put;
+	target = hf_lease_target(lease);
+	if (target) {
+		may = hf_may_revoke(lease, target);
+		fput(target);
+		err = may ? hf_lease_do_revoke(lease, args) : -EPERM;
 	}
-	grace_ms = lease->break_ms;
-	if (args->grace_ms && hf_may_hurry(lease))
-		grace_ms = min(args->grace_ms, grace_ms);
-	hf_lease_stop(lease, max(grace_ms, 1U));
-	if (mutex_lock_killable(&lease->mutex)) {
-		err = -EINTR;
-		goto put;
-	}
-	done = hf_lease_finish(lease);
-	mutex_unlock(&lease->mutex);
-	if (!done)
-		err = args->flags & HOLDFAST_REVOKE_NOWAIT
-			      ? -EINPROGRESS
-			      : hf_lease_wait_released(lease);
-put:
 	hf_lease_put(lease);
 	return err;
 }
@@ -203,7 +201,7 @@ void hf_lease_close(struct hf_lease *lease)
 		goto put;
 
 	spin_lock(&lease->file->lock);
-	if (lease->state != HOLDFAST_RELEASED)
+	if (lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
 	spin_unlock(&lease->file->lock);
 	wake_up_all(&lease->file->wait);
@@ -262,7 +260,5 @@ void hf_reap_work(struct work_struct *work)
 	hf_lease_unbind(lease);
 	mutex_unlock(&lease->mutex);
 	hf_lease_put(lease);
-	/* The holder may be waiting to unmount: do not leave it to a timer. */
-	flush_delayed_fput();
 	module_put(THIS_MODULE);
 }

@@ -3,6 +3,7 @@
  * What the administrator sees: /proc/fs/holdfast/leases and fdinfo. The format
  * of the report is in the ABI header.
  */
+#include <linux/file.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/string_helpers.h>
@@ -10,20 +11,31 @@
 
 #define HF_PROC_DIR "fs/holdfast"
 
+/* clang-format off */
 static const char *const hf_op_names[] = {
-	[HOLDFAST_OP_UNKNOWN] = "unknown", [HOLDFAST_OP_TRUNCATE] = "truncate",
-	[HOLDFAST_OP_PUNCH] = "punch",	   [HOLDFAST_OP_COLLAPSE] = "collapse",
-	[HOLDFAST_OP_INSERT] = "insert",   [HOLDFAST_OP_ZERO] = "zero",
-	[HOLDFAST_OP_UNSHARE] = "unshare", [HOLDFAST_OP_REFLINK] = "reflink",
-	[HOLDFAST_OP_DEDUPE] = "dedupe",   [HOLDFAST_OP_REVOKE] = "revoke",
+	[HOLDFAST_OP_UNKNOWN]	= "unknown",
+	[HOLDFAST_OP_TRUNCATE]	= "truncate",
+	[HOLDFAST_OP_PUNCH]	= "punch",
+	[HOLDFAST_OP_COLLAPSE]	= "collapse",
+	[HOLDFAST_OP_INSERT]	= "insert",
+	[HOLDFAST_OP_ZERO]	= "zero",
+	[HOLDFAST_OP_UNSHARE]	= "unshare",
+	[HOLDFAST_OP_REFLINK]	= "reflink",
+	[HOLDFAST_OP_DEDUPE]	= "dedupe",
+	[HOLDFAST_OP_REVOKE]	= "revoke",
 };
 
 static const char *const hf_state_names[] = {
-	[HOLDFAST_UNBOUND] = "unbound", [HOLDFAST_ACQUIRING] = "acquiring",
-	[HOLDFAST_ACTIVE] = "active",	[HOLDFAST_BREAKING] = "breaking",
-	[HOLDFAST_BROKEN] = "broken",	[HOLDFAST_RELEASING] = "releasing",
-	[HOLDFAST_ZOMBIE] = "zombie",	[HOLDFAST_RELEASED] = "released",
+	[HOLDFAST_UNBOUND]	= "unbound",
+	[HOLDFAST_ACQUIRING]	= "acquiring",
+	[HOLDFAST_ACTIVE]	= "active",
+	[HOLDFAST_BREAKING]	= "breaking",
+	[HOLDFAST_BROKEN]	= "broken",
+	[HOLDFAST_RELEASING]	= "releasing",
+	[HOLDFAST_ZOMBIE]	= "zombie",
+	[HOLDFAST_RELEASED]	= "released",
 };
+/* clang-format on */
 
 const char *hf_op_name(enum holdfast_op op)
 {
@@ -108,10 +120,11 @@ static void hf_show_mappers(struct seq_file *m, struct hf_lease *lease,
 		seq_puts(m, " -");
 }
 
-static void hf_report_lease(struct seq_file *m, struct hf_lease *lease)
+static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
+			    struct file *target)
 {
 	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
-	struct inode *inode = file_inode(lease->target);
+	struct inode *inode = file_inode(target);
 	struct hf_snapshot snap;
 
 	hf_snapshot_take(&snap, lease);
@@ -128,31 +141,27 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease)
 	hf_show_change(m, &snap, ns);
 	hf_show_mappers(m, lease, ns);
 	seq_putc(m, ' ');
-	seq_file_path(m, lease->target, " \t\n\\");
+	seq_file_path(m, target, " \t\n\\");
 	seq_putc(m, '\n');
 	hf_snapshot_put(&snap);
 }
 
 /* *pos is 0 for the head line, then the number of the lease to begin with. */
-static void *hf_report_at(struct seq_file *m, loff_t *pos)
+static void *hf_report_at(loff_t *pos)
 {
 	unsigned long id = *pos;
 	struct hf_lease *lease;
 
 	if (!*pos)
 		return SEQ_START_TOKEN;
-	while ((lease = hf_lease_next(&id)) &&
-	       !hf_lease_visible(lease, m->file)) {
-		hf_lease_put(lease);
-		id++;
-	}
+	lease = hf_lease_next(&id);
 	*pos = id;
 	return lease;
 }
 
 static void *hf_report_start(struct seq_file *m, loff_t *pos)
 {
-	return hf_report_at(m, pos);
+	return hf_report_at(pos);
 }
 
 static void hf_report_stop(struct seq_file *m, void *v)
@@ -165,17 +174,25 @@ static void *hf_report_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	hf_report_stop(m, v);
 	++*pos;
-	return hf_report_at(m, pos);
+	return hf_report_at(pos);
 }
 
 static int hf_report_show(struct seq_file *m, void *v)
 {
-	if (v == SEQ_START_TOKEN)
+	struct file *target;
+
+	if (v == SEQ_START_TOKEN) {
 		seq_puts(
 			m,
 			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers path\n");
-	else
-		hf_report_lease(m, v);
+		return 0;
+	}
+	target = hf_lease_target(v);
+	if (!target)
+		return SEQ_SKIP;
+	if (hf_lease_visible(v, target, m->file))
+		hf_report_lease(m, v, target);
+	fput(target);
 	return 0;
 }
 
@@ -186,23 +203,33 @@ static const struct seq_operations hf_report_ops = {
 	.show = hf_report_show,
 };
 
+static void hf_show_file(struct seq_file *m, struct file *target)
+{
+	struct inode *inode = file_inode(target);
+
+	seq_puts(m, "holdfast-file:\t");
+	seq_file_path(m, target, " \t\n\\");
+	seq_printf(m, "\nholdfast-inode:\t%u:%u %llu\n",
+		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
+		   (u64)inode->i_ino);
+}
+
 void hf_report_fdinfo(struct seq_file *m, struct hf_lease *lease)
 {
-	struct inode *inode;
 	struct hf_snapshot snap;
+	struct file *target;
 
 	if (!hf_lease_bound(lease)) {
 		seq_puts(m, "holdfast-state:\tunbound\n");
 		return;
 	}
-	inode = file_inode(lease->target);
-	hf_snapshot_take(&snap, lease);
 	seq_printf(m, "holdfast-lease:\t%llu\n", lease->id);
-	seq_puts(m, "holdfast-file:\t");
-	seq_file_path(m, lease->target, " \t\n\\");
-	seq_printf(m, "\nholdfast-inode:\t%u:%u %llu\n",
-		   MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
-		   (u64)inode->i_ino);
+	target = hf_lease_target(lease);
+	if (target) {
+		hf_show_file(m, target);
+		fput(target);
+	}
+	hf_snapshot_take(&snap, lease);
 	seq_printf(m, "holdfast-range:\t%llu %llu\n", hf_lease_offset(lease),
 		   hf_lease_pages(lease) << PAGE_SHIFT);
 	seq_printf(m, "holdfast-kind:\t%s\n", hf_kind_name(lease->kind));

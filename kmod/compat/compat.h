@@ -90,6 +90,15 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 }
 #endif
 
+/* How a ->huge_fault() is told the size, and whether it is a PMD's. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+typedef enum page_entry_size hf_fault_size;
+#define HF_FAULT_PMD PE_SIZE_PMD
+#else
+typedef unsigned int hf_fault_size;
+#define HF_FAULT_PMD (PMD_SHIFT - PAGE_SHIFT)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 {
@@ -151,6 +160,22 @@ static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
 	folio_put(folio);
 	return ret;
 }
+/* The same for a whole PMD; falls back where the filesystem has no such folio. */
+static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
+{
+	struct folio *folio = page_folio(pfn_to_page(pfn));
+	vm_fault_t ret;
+
+	if (folio_order(folio) != PMD_ORDER || folio_pfn(folio) != pfn)
+		return VM_FAULT_FALLBACK;
+	folio_ref_inc(folio);
+	ret = vmf_insert_folio_pmd(vmf, folio, vmf->flags & FAULT_FLAG_WRITE);
+	folio_put(folio);
+	return ret;
+}
+
+/* Page tables hold references: what splits or zaps a PMD must see a folio. */
+#define HF_VM_FLAGS 0
 #else
 static inline bool hf_page_busy(struct page *page)
 {
@@ -167,6 +192,14 @@ static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
 	return vmf_insert_mixed(vmf->vma, vmf->address,
 				__pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP));
 }
+
+static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
+{
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP),
+				  vmf->flags & FAULT_FLAG_WRITE);
+}
+
+#define HF_VM_FLAGS VM_MIXEDMAP
 #endif
 
 /*

@@ -51,6 +51,7 @@ int main(void)
 	char *file =
 		mmap(NULL, FILE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	char *map, *part, *ro;
+	uint64_t pinned;
 	struct holdfast_event event;
 	struct change change;
 	struct ibv_mr *mr;
@@ -71,7 +72,9 @@ int main(void)
 	tap_ok(ro != MAP_FAILED && ro[0] == map[0], "read-only works as well");
 	mr = ibv_reg_mr(rdma.pd, part, 4096, RDMA_ACCESS);
 	tap_ok(mr, "a part can be registered");
-	tap_is(lease_query(lease).pinned, 4096, "and only that is pinned");
+	/* From 6.15 on pins of a large page are counted for all of it. */
+	pinned = lease_query(lease).pinned;
+	tap_ok(pinned == 4096 || pinned == 2 * MIB, "and only that is pinned");
 	if (mr)
 		ibv_dereg_mr(mr);
 	mr = ibv_reg_mr(rdma.pd, map + 3, LENGTH - 7, RDMA_ACCESS);

@@ -117,8 +117,10 @@ enum holdfast_op {
  * EBUSY	this open file is a lease already, or another tool (livepatch)
  *		occupies one of the functions Holdfast must watch
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * ENOSPC	a hole in the range cannot be allocated (also EDQUOT, EIO from
- *		the filesystem)
+ * EDQUOT	the administrator's limit for the filesystem would be exceeded
+ *		(module parameter fs_limit_mib), or a disk quota
+ * ENOSPC	a hole in the range cannot be allocated (also EIO from the
+ *		filesystem)
  * EINTR	a signal came while a change was waited for
  */
 struct holdfast_acquire {
@@ -170,7 +172,8 @@ struct holdfast_release {
  * @deadline_ns: out: CLOCK_MONOTONIC time in ns at which the holder is fenced,
  *	0 when no change waits
  * @pinned: out: bytes of the range that something other than a page table
- *	holds; 0 for files in memory, whose changes do not wait for that
+ *	holds, from 6.15 on in what the filesystem keeps in one piece (up to
+ *	2 MiB); 0 for files in memory, whose changes do not wait for that
  *
  * Return 0, or EINVAL, E2BIG as for HOLDFAST_IOC_ACQUIRE.
  */
@@ -322,7 +325,8 @@ struct holdfast_event {
 
 /*
  * HOLDFAST_REPORT: a line that names the columns, then a line for each lease
- * that the reader may see (his own; all with CAP_SYS_ADMIN). Columns are
+ * that the reader may see (his own, and those on files he owns; all with
+ * CAP_SYS_ADMIN). Columns are
  * separated by one space and found by name: new ones may come anywhere. "-" is
  * "none". Text columns escape space, tab, newline and backslash as \ooo.
  *
@@ -331,8 +335,7 @@ struct holdfast_event {
  *   change_length mappers path
  *
  * kind		breakable, exclusive
- * state	active, breaking, broken, acquiring (again), releasing, zombie; released
- *		only if that happens while the line is written
+ * state	active, breaking, broken, acquiring (again), releasing, zombie
  * backing	dax, tmpfs, hugetlbfs
  * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
  * major minor ino	the file
