@@ -99,7 +99,7 @@ static vm_fault_t hf_insert_aligned(struct vm_fault *vmf,
 }
 
 /* All but the plain case is left to hf_vm_fault(). */
-static vm_fault_t hf_vm_huge_fault(struct vm_fault *vmf, hf_fault_size size)
+static vm_fault_t hf_vm_huge_fault(struct vm_fault *vmf, HF_FAULT_SIZE size)
 {
 	struct hf_lease *lease = vmf->vma->vm_private_data;
 	struct file *target = hf_lease_target(lease);

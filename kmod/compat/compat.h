@@ -90,13 +90,13 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 }
 #endif
 
-/* How a ->huge_fault() is told the size, and whether it is a PMD's. */
+/* How a ->huge_fault() is told the size, and what says that it is a PMD's. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-typedef enum page_entry_size hf_fault_size;
-#define HF_FAULT_PMD PE_SIZE_PMD
+#define HF_FAULT_SIZE enum page_entry_size
+#define HF_FAULT_PMD  PE_SIZE_PMD
 #else
-typedef unsigned int hf_fault_size;
-#define HF_FAULT_PMD (PMD_SHIFT - PAGE_SHIFT)
+#define HF_FAULT_SIZE unsigned int
+#define HF_FAULT_PMD  (PMD_SHIFT - PAGE_SHIFT)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
