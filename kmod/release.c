@@ -120,21 +120,27 @@ static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 	fput(target);
 }
 
-/* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
-int hf_lease_release(struct hf_lease *lease, bool nonblock)
+/* Ends a stopped lease, or waits for that; @unfinished: or returns that. */
+static int hf_lease_end(struct hf_lease *lease, int unfinished)
 {
 	bool done;
 
-	if (!hf_lease_bound(lease))
-		return -EBADFD;
-	hf_lease_stop(lease, 0);
 	if (mutex_lock_killable(&lease->mutex))
 		return -EINTR;
 	done = hf_lease_finish(lease);
 	mutex_unlock(&lease->mutex);
 	if (done)
 		return 0;
-	return nonblock ? -EAGAIN : hf_lease_wait_released(lease);
+	return unfinished ?: hf_lease_wait_released(lease);
+}
+
+/* HOLDFAST_IOC_RELEASE; the errors are in the ABI header. */
+int hf_lease_release(struct hf_lease *lease, bool nonblock)
+{
+	if (!hf_lease_bound(lease))
+		return -EBADFD;
+	hf_lease_stop(lease, 0);
+	return hf_lease_end(lease, nonblock ? -EAGAIN : 0);
 }
 
 /* Whose lease it is, or an administrator: may also hurry its holder. */
@@ -155,20 +161,12 @@ static int hf_lease_do_revoke(struct hf_lease *lease,
 			      const struct holdfast_revoke *args)
 {
 	unsigned int grace_ms = lease->break_ms;
-	bool done;
 
 	if (args->grace_ms && hf_may_hurry(lease))
 		grace_ms = min(args->grace_ms, grace_ms);
 	hf_lease_stop(lease, max(grace_ms, 1U));
-	if (mutex_lock_killable(&lease->mutex))
-		return -EINTR;
-	done = hf_lease_finish(lease);
-	mutex_unlock(&lease->mutex);
-	if (done)
-		return 0;
-	return args->flags & HOLDFAST_REVOKE_NOWAIT
-		       ? -EINPROGRESS
-		       : hf_lease_wait_released(lease);
+	return hf_lease_end(
+		lease, args->flags & HOLDFAST_REVOKE_NOWAIT ? -EINPROGRESS : 0);
 }
 
 /* HOLDFAST_IOC_REVOKE; the errors are in the ABI header. */

@@ -2,30 +2,14 @@
 /* What a lease's mapping shows: the file, in part or whole, until a break. */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <setjmp.h>
 
 #include "rdma.h"
+#include "sigbus.h"
 
 #define PATH	 PMEM "mapping"
 #define FILE_LEN (8 * MIB)
 #define OFFSET	 (2 * MIB)
 #define LENGTH	 (4 * MIB)
-
-static __thread sigjmp_buf fault;
-
-static void on_sigbus(int signal)
-{
-	(void)signal;
-	siglongjmp(fault, 1);
-}
-
-static bool gives_sigbus(volatile char *addr)
-{
-	if (sigsetjmp(fault, 1))
-		return true;
-	(void)*addr;
-	return false;
-}
 
 struct toucher {
 	pthread_t thread;
@@ -55,10 +39,9 @@ int main(void)
 	struct holdfast_event event;
 	struct change change;
 	struct ibv_mr *mr;
-	struct sigaction action = { .sa_handler = on_sigbus };
 	char c;
 
-	sigaction(SIGBUS, &action, NULL);
+	sigbus_catch();
 	lease = lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	part = lease_map(lease, MIB + 4096, 4096);
 	tap_ok(!memcmp(part, file + OFFSET + MIB + 4096, 4096),

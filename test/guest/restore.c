@@ -5,30 +5,14 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <setjmp.h>
 
 #include "rdma.h"
+#include "sigbus.h"
 
 #define PATH	 PMEM "restore"
 #define FILE_LEN (12 * MIB)
 #define OFFSET	 (2 * MIB)
 #define LENGTH	 (8 * MIB)
-
-static sigjmp_buf fault;
-
-static void on_sigbus(int signal)
-{
-	(void)signal;
-	siglongjmp(fault, 1);
-}
-
-static bool gives_sigbus(volatile char *addr)
-{
-	if (sigsetjmp(fault, 1))
-		return true;
-	(void)*addr;
-	return false;
-}
 
 /* The length that is leased again, or -errno. */
 static int64_t restore(int lease)
@@ -147,12 +131,11 @@ static void test_given_up(struct rdma *rdma, int fd)
 
 int main(void)
 {
-	struct sigaction action = { .sa_handler = on_sigbus };
 	int fd = file_make(PATH, FILE_LEN), lease;
 	struct rdma rdma = rdma_open();
 	char *map;
 
-	sigaction(SIGBUS, &action, NULL);
+	sigbus_catch();
 	lease = lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	map = lease_map(lease, 0, LENGTH);
 	cycle(&rdma, lease, map, "punch", 3 * MIB, MIB, LENGTH);
