@@ -6,10 +6,14 @@
  */
 #define pr_fmt(fmt) "holdfast: " fmt
 
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/module.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include "trace.h"
 
@@ -95,24 +99,117 @@ static bool hf_process_uses(struct task_struct *process,
 	return false;
 }
 
-/* Kills every process that runs in an address space. */
+/*
+ * Open files of a mapper that can hold its pins: who else has one of them, by
+ * fork or passed over a socket, keeps the pins alive.
+ */
+#define HF_PINNERS 32
+
+struct hf_pinners {
+	struct file *file[HF_PINNERS];
+	unsigned int nr;
+};
+
+/* Files of RDMA, VFIO and io_uring. */
+static bool hf_file_pins(const struct file *file)
+{
+	static const unsigned int uverbs_major = 231;
+	const struct inode *inode = file_inode(file);
+	const struct module *owner = file->f_op->owner;
+
+	if (owner)
+		return !strcmp(owner->name, "ib_uverbs") ||
+		       !strncmp(owner->name, "vfio", 4);
+	if (S_ISCHR(inode->i_mode))
+		return imajor(inode) == uverbs_major;
+	return !strcmp(file->f_path.dentry->d_name.name, "[io_uring]");
+}
+
+/* For iterate_fd(), which gives back what is not 0. */
+static int hf_pinner_collect(const void *arg, struct file *file,
+			     unsigned int fd)
+{
+	struct hf_pinners *pinners = (void *)arg;
+
+	if (pinners->nr < HF_PINNERS && hf_file_pins(file))
+		pinners->file[pinners->nr++] = get_file(file);
+	return 0;
+}
+
+static int hf_pinner_match(const void *arg, struct file *file, unsigned int fd)
+{
+	const struct hf_pinners *pinners = arg;
+	unsigned int i;
+
+	for (i = 0; i < pinners->nr; i++) {
+		if (pinners->file[i] == file)
+			return 1;
+	}
+	return 0;
+}
+
+static int hf_process_files(struct task_struct *process,
+			    int (*look)(const void *, struct file *,
+					unsigned int),
+			    const struct hf_pinners *pinners)
+{
+	struct task_struct *thread;
+	int found = 0;
+
+	if (process->flags & PF_KTHREAD)
+		return 0;
+	for_each_thread(process, thread) {
+		task_lock(thread);
+		if (!found && thread->files)
+			found = iterate_fd(thread->files, 0, look, pinners);
+		task_unlock(thread);
+	}
+	return found;
+}
+
+/* Others' processes are not killed for what they were passed. */
+static bool hf_may_fence(const struct hf_lease *lease,
+			 struct task_struct *process)
+{
+	return lease->may_kill || uid_eq(task_uid(process), lease->cred->uid);
+}
+
+static void hf_fence_process(struct hf_lease *lease,
+			     struct task_struct *process, bool report)
+{
+	kill_pid(task_tgid(process), SIGKILL, 1);
+	if (report)
+		pr_notice_ratelimited(
+			"lease %llu: killing process %d (%s): its consumers still hold up a %s after %u ms\n",
+			lease->id, task_tgid_nr(process), process->comm,
+			hf_op_name(lease->change.op), lease->break_ms);
+}
+
+/*
+ * Kills every process that runs in an address space, and those that share what
+ * holds its pins.
+ */
 static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			bool report)
 {
+	struct hf_pinners pinners = { .nr = 0 };
 	struct task_struct *process;
+	unsigned int i;
 
 	rcu_read_lock();
 	for_each_process(process) {
-		if (!hf_process_uses(process, mm))
-			continue;
-		kill_pid(task_tgid(process), SIGKILL, 1);
-		if (report)
-			pr_notice_ratelimited(
-				"lease %llu: killing process %d (%s): its consumers still hold up a %s after %u ms\n",
-				lease->id, task_tgid_nr(process), process->comm,
-				hf_op_name(lease->change.op), lease->break_ms);
+		if (hf_process_uses(process, mm))
+			hf_process_files(process, hf_pinner_collect, &pinners);
+	}
+	for_each_process(process) {
+		if (hf_process_uses(process, mm) ||
+		    (pinners.nr && hf_may_fence(lease, process) &&
+		     hf_process_files(process, hf_pinner_match, &pinners)))
+			hf_fence_process(lease, process, report);
 	}
 	rcu_read_unlock();
+	for (i = 0; i < pinners.nr; i++)
+		fput(pinners.file[i]);
 }
 
 static void hf_fence(struct hf_lease *lease)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The events of a lease: numbers, poll, read, and who else has the lease open. */
 #define _GNU_SOURCE
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "pass-fd.h"
 #include "rdma.h"
 
 #define PATH	 PMEM "events"
@@ -76,43 +76,6 @@ static void test_fork(void)
 	close(ready[1]);
 }
 
-static int send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(fd))] = { 0 };
-	struct iovec iov = { .iov_base = "", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -1;
-}
-
-static int receive_fd(int sock)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
 /* The lease lives in whoever has it, not in who acquired it. */
 static void test_passed(void)
 {
@@ -129,9 +92,10 @@ static void test_passed(void)
 	if (!pid) {
 		lease = lease_make(fd, 0, FILE_LEN, HOLDFAST_BREAKABLE,
 				   LONG_BREAK);
-		_exit(send_fd(pair[1], lease) ? 1 : 0);
+		fd_send(pair[1], lease);
+		_exit(0);
 	}
-	lease = receive_fd(pair[0]);
+	lease = fd_receive(pair[0]);
 	status = child_wait(pid, SOON);
 	tap_ok(lease >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0,
 	       "a lease comes over a socket, its maker is gone");

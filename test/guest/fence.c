@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A holder that does not answer a break is killed at the deadline, and the
- * change completes: one that ignores it, and one that is stopped and could not
- * answer.
+ * change completes: one that ignores it, one that is stopped and could not
+ * answer, and one whose region another process keeps alive.
  */
 #define _GNU_SOURCE
+#include "pass-fd.h"
 #include "rdma.h"
 
 #define PATH	 PMEM "fence"
@@ -24,7 +25,43 @@ static void ignore(int lease, int ready)
 		pause();
 }
 
-static void try_fence(int signal, const char *what)
+/*
+ * Maps and registers the lease, and leaves a child with the RDMA device, which
+ * keeps the region alive; @passed: the child gets it over a socket.
+ */
+static void ignore_with_child(int lease, int ready, bool passed)
+{
+	int sock[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sock))
+		_exit(1);
+	pid = passed ? fork() : 1;
+	if (pid) {
+		struct rdma rdma = rdma_open();
+
+		rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+		if (passed)
+			fd_send(sock[0], rdma.context->cmd_fd);
+		else
+			pid = fork();
+	} else {
+		fd_receive(sock[1]);
+	}
+	if (pid && write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+enum holder {
+	IGNORES,
+	STOPPED,
+	HAS_CHILD,
+	PASSES_ON
+};
+
+static void try_fence(enum holder holder, const char *what)
 {
 	int fd = file_make(PATH, LENGTH), ready[2], status;
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
@@ -36,12 +73,14 @@ static void try_fence(int signal, const char *what)
 	if (pipe(ready))
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
+	if (!pid && (holder == HAS_CHILD || holder == PASSES_ON))
+		ignore_with_child(lease, ready[1], holder == PASSES_ON);
 	if (!pid)
 		ignore(lease, ready[1]);
 	if (!readable(ready[0], SOON))
 		tap_bail("no holder");
-	if (signal)
-		kill(pid, signal);
+	if (holder == STOPPED)
+		kill(pid, SIGSTOP);
 
 	change = change_start("truncate", PATH, 0, 0, NULL);
 	tap_ok(event_next(lease, &event, SOON) &&
@@ -75,7 +114,9 @@ static void try_fence(int signal, const char *what)
 /* The test itself has the lease open but never mapped it: it lives on. */
 int main(void)
 {
-	try_fence(0, "ignored");
-	try_fence(SIGSTOP, "stopped");
+	try_fence(IGNORES, "ignored");
+	try_fence(STOPPED, "stopped");
+	try_fence(HAS_CHILD, "a child has the device");
+	try_fence(PASSES_ON, "the device was passed on");
 	return tap_done();
 }

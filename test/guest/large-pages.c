@@ -84,6 +84,7 @@ static void test_use(struct rdma *rdma, int fd, uint64_t offset, char *map,
 int main(void)
 {
 	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644), lease;
+	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
 	struct rdma rdma = rdma_open();
 	uint64_t offset;
 	bool aligned;
@@ -104,7 +105,10 @@ int main(void)
 	tap_diag("%ld faults for %lu MiB at %llu", count, LENGTH / MIB,
 		 (unsigned long long)offset);
 	tap_ok(count <= (long)(LENGTH / 4096) + 16, "no page faults twice");
-	if (aligned)
+	if (kernel && !strcmp(kernel, "6.1"))
+		tap_skip(
+			"6.1 lets only DAX files' own mappings have large pages");
+	else if (aligned)
 		tap_ok(count < 64, "large ones are used");
 	test_use(&rdma, fd, offset, map, lease);
 	close(lease);

@@ -4,49 +4,10 @@
  * there before it: who has the descriptor has the lease.
  */
 #define _GNU_SOURCE
-#include <sys/socket.h>
-
-#include "common.h"
+#include "pass-fd.h"
 
 #define PATH   PMEM "passed-fd"
 #define LENGTH (4 * MIB)
-
-static void send_fd(int socket, int fd)
-{
-	char byte = 'l', control[CMSG_SPACE(sizeof(fd))] = { 0 };
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (sendmsg(socket, &message, 0) != 1)
-		tap_bail("sendmsg: %s", strerror(errno));
-}
-
-static int receive_fd(int socket)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header;
-	int fd = -1;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1) {
-		header = CMSG_FIRSTHDR(&message);
-		if (header)
-			memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	}
-	return fd;
-}
 
 /* What it has found out, to the other end of the socket. */
 struct answer {
@@ -67,7 +28,7 @@ static void receiver(int socket)
 
 	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
 		_exit(2);
-	lease = receive_fd(socket);
+	lease = fd_receive(socket);
 	if (hf_query(lease, &answer.query) || hf_map(lease, 0, 4096, &map))
 		_exit(3);
 	answer.seen = *(char *)map;
@@ -120,7 +81,7 @@ int main(void)
 	lease = lease_make(fd, MIB, LENGTH - MIB, HOLDFAST_BREAKABLE,
 			   LONG_BREAK);
 	id = lease_query(lease).id;
-	send_fd(sockets[0], lease);
+	fd_send(sockets[0], lease);
 	close(lease);
 	tap_is(recv(sockets[0], &byte, 1, 0), 1, "it got the lease");
 	tap_ok(listed(id, pid), "and is listed as one who mapped it");
