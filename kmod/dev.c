@@ -88,7 +88,8 @@ static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
 		return -EBADFD;
 	err = hf_map(lease, target, vma);
 	if (!err && lease->backing == HF_DAX)
-		err = hf_mapper_add(lease, vma->vm_mm, GFP_KERNEL_ACCOUNT);
+		err = hf_mapper_add(lease, vma->vm_mm, task_tgid(current),
+				    GFP_KERNEL_ACCOUNT);
 	fput(target);
 	return err;
 }

@@ -32,13 +32,16 @@ static void hf_mapper_free(struct hf_mapper *mapper)
  * @lease: bound
  * @mm: the address space: not the process, which may share it or leave it by
  *	execve()
+ * @tgid: the process, for the report
  * @gfp: may be __GFP_NOFAIL
  *
  * Return: 0 or -ENOMEM.
  */
-int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm, gfp_t gfp)
+int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
+		  struct pid *tgid, gfp_t gfp)
 {
 	struct hf_mapper *mapper, *next, *new;
+	bool known = false;
 	LIST_HEAD(gone);
 
 	new = kmalloc(sizeof(*new), gfp);
@@ -46,13 +49,17 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm, gfp_t gfp)
 		return -ENOMEM;
 	mmgrab(mm);
 	new->mm = mm;
-	new->tgid = get_pid(task_tgid(current));
+	new->tgid = get_pid(tgid);
 	spin_lock(&lease->file->lock);
+	/* One that comes during a round of the fence is for the next one. */
+	new->round = lease->fence_round;
 	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
-		if (mapper->mm == mm || !atomic_read(&mapper->mm->mm_users))
+		if (mapper->mm == mm)
+			known = true;
+		else if (!atomic_read(&mapper->mm->mm_users))
 			list_move(&mapper->node, &gone);
 	}
-	list_add_tail(&new->node, &lease->mappers);
+	list_add_tail(&new->node, known ? &gone : &lease->mappers);
 	spin_unlock(&lease->file->lock);
 	list_for_each_entry_safe(mapper, next, &gone, node)
 		hf_mapper_free(mapper);
@@ -67,15 +74,16 @@ void hf_mappers_free(struct hf_lease *lease)
 		hf_mapper_free(mapper);
 }
 
-/* Mapper number @nr's address space, with a reference, or NULL. */
-static struct mm_struct *hf_mapper_mm(struct hf_lease *lease, unsigned int nr)
+/* A mapper's address space that is not in this round yet, with a reference. */
+static struct mm_struct *hf_fence_next(struct hf_lease *lease)
 {
 	struct mm_struct *mm = NULL;
 	struct hf_mapper *mapper;
 
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (!nr--) {
+		if (mapper->round != lease->fence_round) {
+			mapper->round = lease->fence_round;
 			mm = mapper->mm;
 			mmgrab(mm);
 			break;
@@ -174,23 +182,37 @@ static bool hf_may_fence(const struct hf_lease *lease,
 	return lease->may_kill || uid_eq(task_uid(process), lease->cred->uid);
 }
 
-static void hf_fence_process(struct hf_lease *lease,
-			     struct task_struct *process, bool report)
+/*
+ * A process that shares what may hold a mapper's pins is for the next round, if
+ * pins are left then: most often it only has the same device open.
+ */
+static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 {
-	kill_pid(task_tgid(process), SIGKILL, 1);
-	if (report)
-		pr_notice_ratelimited(
-			"lease %llu: killing process %d (%s): its consumers still hold up a %s after %u ms\n",
-			lease->id, task_tgid_nr(process), process->comm,
-			hf_op_name(lease->change.op), lease->break_ms);
+	struct mm_struct *mm;
+
+	task_lock(process);
+	mm = process->mm;
+	if (mm)
+		mmgrab(mm);
+	task_unlock(process);
+	if (!mm)
+		return;
+	hf_mapper_add(lease, mm, task_tgid(process), GFP_ATOMIC);
+	mmdrop(mm);
 }
 
-/*
- * Kills every process that runs in an address space, and those that share what
- * holds its pins.
- */
-static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
-			bool report)
+static void hf_fence_process(struct hf_lease *lease,
+			     struct task_struct *process)
+{
+	kill_pid(task_tgid(process), SIGKILL, 1);
+	pr_notice_ratelimited(
+		"lease %llu: killing process %d (%s): consumers still hold up a %s after %u ms\n",
+		lease->id, task_tgid_nr(process), process->comm,
+		hf_op_name(lease->change.op), lease->break_ms);
+}
+
+/* Kills every process that runs in an address space. */
+static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm)
 {
 	struct hf_pinners pinners = { .nr = 0 };
 	struct task_struct *process;
@@ -202,10 +224,11 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			hf_process_files(process, hf_pinner_collect, &pinners);
 	}
 	for_each_process(process) {
-		if (hf_process_uses(process, mm) ||
-		    (pinners.nr && hf_may_fence(lease, process) &&
-		     hf_process_files(process, hf_pinner_match, &pinners)))
-			hf_fence_process(lease, process, report);
+		if (hf_process_uses(process, mm))
+			hf_fence_process(lease, process);
+		else if (pinners.nr && hf_may_fence(lease, process) &&
+			 hf_process_files(process, hf_pinner_match, &pinners))
+			hf_fence_later(lease, process);
 	}
 	rcu_read_unlock();
 	for (i = 0; i < pinners.nr; i++)
@@ -215,20 +238,18 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 static void hf_fence(struct hf_lease *lease)
 {
 	struct mm_struct *mm;
-	unsigned int nr;
-	bool first;
 
 	spin_lock(&lease->file->lock);
-	first = !lease->fenced;
-	if (first) {
+	if (!lease->fenced) {
 		lease->fenced = true;
 		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
 		trace_holdfast_fence(lease);
 	}
+	lease->fence_round++;
 	spin_unlock(&lease->file->lock);
 
-	for (nr = 0; (mm = hf_mapper_mm(lease, nr)); nr++) {
-		hf_fence_mm(lease, mm, first);
+	while ((mm = hf_fence_next(lease))) {
+		hf_fence_mm(lease, mm);
 		mmdrop(mm);
 	}
 }

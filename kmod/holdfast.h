@@ -114,6 +114,7 @@ struct hf_mapper {
 	struct list_head node;
 	struct mm_struct *mm; /* grabbed, not used */
 	struct pid *tgid;
+	unsigned int round; /* of the fence that killed it */
 };
 
 struct hf_lease {
@@ -144,6 +145,7 @@ struct hf_lease {
 	bool settled;			 /* a change took the pages */
 	bool restore_failed;		 /* since the last break */
 	bool fenced;
+	unsigned int fence_round; /* how often mappers were killed */
 	ktime_t deadline;
 	ktime_t fence_at;	   /* when to look whether to fence */
 	struct hf_change *breaker; /* in file->changes, or NULL */
@@ -308,7 +310,8 @@ ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 void hf_events_free(struct hf_lease *lease);
 
 /* fence.c */
-int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm, gfp_t gfp);
+int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
+		  struct pid *tgid, gfp_t gfp);
 void hf_mappers_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
