@@ -103,14 +103,22 @@ gives "watch of no report" 1 "holdfast: $scratch/none: No such file*" \
 	"$holdfast" watch --report "$scratch/none"
 gives "watch: a wrong interval" 2 'holdfast: often: not a time*' "$holdfast" watch -i often
 
-# on_terminal KEYS COMMAND... - what COMMAND does to a terminal, typed KEYS at after a second
+# on_terminal KEYS COMMAND... - what COMMAND does to a terminal, typed KEYS at once it has drawn. The
+# trap: the shell is in the foreground, too, and would die of what is typed for COMMAND.
 on_terminal()
 {
-	local keys=$1
+	local keys=$1 screen=$scratch/screen
 
 	shift
-	(sleep 1; printf %b "$keys"; sleep 1) |
-		TERM=xterm timeout 20 script -qec "$*; stty -a | grep -o -e '-*icanon'" /dev/null
+	: >"$screen"
+	(
+		for ((tries = 0; tries < 200; tries++)); do
+			grep -q leases "$screen" && break
+			sleep 0.1
+		done
+		printf %b "$keys"
+		sleep 1
+	) | TERM=xterm timeout 30 script -qefc "trap : INT; $*; stty -a | grep -o -e '-*icanon'" "$screen"
 }
 for key in q '\003'; do
 	gives "watch in a terminal: the screen comes and goes with '$key'" 0 \
