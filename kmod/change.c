@@ -178,6 +178,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	ktime_t now = ktime_get();
 
 	lease->breaker = change;
+	lease->lost = false;
 	lease->fenced = false;
 	lease->restore_failed = false;
 	lease->deadline = ktime_add_ms(now, lease->break_ms);
@@ -238,14 +239,15 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
 
 /*
  * The change that broke the lease is over. Where it never got past the busy
- * pages (it was interrupted, or refused) the range is as it was, and the lease
- * as good as before, unless another change waits: that one inherits the break
- * with its deadline. Consumers that are left although the change went on keep
- * the lease in the tree, for later changes to wait for. Called with file->lock
- * held.
+ * pages (it was interrupted), nor any other change did, the range is as it was,
+ * and the lease as good as before, unless another change waits: that one
+ * inherits the break with its deadline. Consumers that are left although the
+ * change went on keep the lease in the tree, for later changes to wait for.
+ * Called with file->lock held.
  */
 static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 {
+	passed |= lease->settled || lease->lost;
 	lease->breaker = passed ? NULL : hf_break_heir(lease);
 	if (lease->breaker) {
 		hf_change_info_put(&lease->change);
@@ -390,24 +392,46 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change,
 	return err;
 }
 
+/* The lease is between two states of the file. Called with file->lock held. */
+static bool hf_lease_broken(const struct hf_lease *lease)
+{
+	return lease->state != HOLDFAST_ACTIVE &&
+	       lease->state != HOLDFAST_ACQUIRING;
+}
+
 /**
  * hf_change_passed - the filesystem found no busy page
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: what it goes on to do, still with the lock
  *
- * The leases lose the range now; whoever leases it again faults, and so waits
- * for the lock.
+ * The leases lose the range now, also those that another change broke, or a
+ * revoke: they are as idle as its own. Whoever leases it again faults, and so
+ * waits for the lock.
  */
 void hf_change_passed(struct hf_file *file, struct hf_change *change)
 {
 	struct hf_lease *lease;
 
 	spin_lock(&file->lock);
-	list_for_each_entry(lease, &file->breaking, break_node) {
-		if (lease->breaker == change)
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (hf_lease_broken(lease))
 			WRITE_ONCE(lease->settled, true);
 	}
 	spin_unlock(&file->lock);
+}
+
+/*
+ * A change that entered the filesystem may have gone on without having asked
+ * once more. Called with file->lock held.
+ */
+static void hf_change_lose(struct hf_file *file, struct hf_change *change)
+{
+	struct hf_lease *lease;
+
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (hf_lease_broken(lease))
+			lease->lost = true;
+	}
 }
 
 /*
@@ -455,15 +479,19 @@ static struct hf_lease *hf_change_broke(struct hf_file *file,
  * @ret: what it returned; not known: 0
  *
  * A filesystem that was entered may have gone on without asking once more (XFS,
- * with two files): only a signal tells for certain that it has not.
+ * with two files): only -ERESTARTSYS, from the wait for busy pages, tells for
+ * certain that it has not. -EINTR does not: XFS looks for a fatal signal after
+ * each extent that it has remapped.
  */
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 {
-	bool passed = ret != -ERESTARTSYS && ret != -EINTR;
+	bool passed = ret != -ERESTARTSYS;
 	struct hf_lease *lease;
 
 	spin_lock(&file->lock);
 	list_del(&change->node);
+	if (change->entered && passed)
+		hf_change_lose(file, change);
 	while ((lease = hf_change_broke(file, change))) {
 		bool busy;
 

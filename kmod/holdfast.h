@@ -142,7 +142,8 @@ struct hf_lease {
 	struct file *target; /* NULL: released. Constant under the mutex. */
 	struct interval_tree_node range; /* in pages, last included */
 	enum holdfast_state state;	 /* also: see map.c */
-	bool settled;			 /* a change took the pages */
+	bool settled;			 /* a change took the pages, all idle */
+	bool lost; /* a change may have taken them, busy or not */
 	bool restore_failed;		 /* since the last break */
 	bool fenced;
 	unsigned int fence_round; /* how often mappers were killed */
