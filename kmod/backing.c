@@ -14,7 +14,10 @@
 #include <linux/hugetlb.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <linux/module.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
 #include "holdfast.h"
 
 /* What XFS allocates in one piece for a copy on write, where no hint is set. */
@@ -112,6 +115,53 @@ static bool hf_sealed(struct file *target, enum hf_backing backing)
 	return seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 }
 
+struct hf_unseal {
+	struct callback_head work;
+	struct file *target;
+};
+
+static void hf_unseal_work(struct callback_head *work)
+{
+	struct hf_unseal *unseal = container_of(work, struct hf_unseal, work);
+
+	mapping_unmap_writable(unseal->target->f_mapping);
+	fput(unseal->target);
+	kfree(unseal);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Keeps the file from being sealed against writers until the task is back in
+ * user space: mmap(2) counts the new mapping as a writable one of the lease up
+ * to the moment when it is in place as one of the file.
+ */
+static int hf_keep_unsealed(struct file *target)
+{
+	struct hf_unseal *unseal = kmalloc(sizeof(*unseal), GFP_KERNEL);
+	int err;
+
+	if (!unseal)
+		return -ENOMEM;
+	err = mapping_map_writable(target->f_mapping);
+	if (err)
+		goto free;
+	unseal->target = get_file(target);
+	init_task_work(&unseal->work, hf_unseal_work);
+	__module_get(THIS_MODULE);
+	err = task_work_add(current, &unseal->work, TWA_RESUME);
+	if (err)
+		goto unmap;
+	return 0;
+
+unmap:
+	module_put(THIS_MODULE);
+	fput(target);
+	mapping_unmap_writable(target->f_mapping);
+free:
+	kfree(unseal);
+	return err;
+}
+
 /* The VMA becomes an ordinary one of the file, from range.start on. */
 int hf_map_dram(struct hf_lease *lease, struct file *target,
 		struct vm_area_struct *vma)
@@ -119,7 +169,10 @@ int hf_map_dram(struct hf_lease *lease, struct file *target,
 	unsigned long unit = lease->backing == HF_HUGETLBFS
 				     ? i_blocksize(file_inode(target))
 				     : PAGE_SIZE;
+	int err = hf_keep_unsealed(target);
 
+	if (err)
+		return err;
 	if (hf_sealed(target, lease->backing))
 		return -EPERM;
 	vma->vm_pgoff += lease->range.start;
@@ -127,6 +180,7 @@ int hf_map_dram(struct hf_lease *lease, struct file *target,
 				vma->vm_pgoff << PAGE_SHIFT,
 			unit))
 		return -EINVAL;
+	hf_vm_flags_mod(vma, 0, VM_MAYEXEC);
 	vma_set_file(vma, target);
 	return hf_mmap_file(target, vma);
 }
