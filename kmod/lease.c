@@ -211,14 +211,16 @@ static bool hf_lease_enter(struct hf_lease *lease)
 }
 
 /*
- * Leaves the tree; the pages are anybody's from now on. A lease that is being
- * acquired goes back to @from; one that was revoked meanwhile does not.
+ * Leaves the tree: no change tells it any more what becomes of its pages, so it
+ * has none. A lease that is being acquired goes back to @from; one that was
+ * revoked meanwhile does not.
  */
 static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
 {
 	struct hf_file *file = lease->file;
 
 	spin_lock(&file->lock);
+	WRITE_ONCE(lease->settled, true);
 	hf_lease_out(lease);
 	if (lease->state != HOLDFAST_RELEASING)
 		WRITE_ONCE(lease->state, from);
