@@ -505,10 +505,11 @@ void hf_lease_unbind(struct hf_lease *lease)
 	spin_unlock(&file->lock);
 
 	hf_file_unbind(file);
-	fput(target);
 	/* A task does it before it is back in user space; a worker, some time. */
 	if (current->flags & PF_KTHREAD)
-		flush_delayed_fput();
+		__fput_sync(target);
+	else
+		fput(target);
 	xa_erase(&hf_leases, lease->id);
 	hf_probes_disarm();
 	WRITE_ONCE(lease->state, HOLDFAST_RELEASED);
