@@ -48,10 +48,13 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 	ret = hf_change_begin(file, &change);
 	if (ret)
 		return ret;
-	/* The caller has just taken the lock, and looked at nothing yet. */
-	inode_unlock(inode);
-	ret = hf_change_prepare(file, &change);
-	inode_lock(inode);
+	/* With the lock dropped what is an extension could become none. */
+	if (!change.nothing) {
+		/* The caller has just taken it, and looked at nothing yet. */
+		inode_unlock(inode);
+		ret = hf_change_prepare(file, &change);
+		inode_lock(inode);
+	}
 	if (!ret)
 		ret = HF_PASS(HF_PROBE_NOTIFY_CHANGE,
 			      notify_change(idmap, dentry, attr, delegated));
