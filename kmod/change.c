@@ -308,11 +308,13 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	change->entered = true;
+	change->deadline = 0;
 	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (hf_break_lease(lease, change)) {
 			kref_get(&lease->kref);
 			list_add_tail(&lease->zap_node, &zap);
 		}
+		change->deadline = max(change->deadline, lease->deadline);
 	}
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
@@ -322,6 +324,28 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
 	}
+}
+
+/*
+ * What the fence does not end, references that are not for DMA, can be waited
+ * for without end only by who can be interrupted.
+ */
+static bool hf_change_waits(const struct hf_change *change, struct page *page)
+{
+	if (change->unstoppable && ktime_after(ktime_get(), change->deadline))
+		return hf_page_pinned(page);
+	return hf_page_busy(page);
+}
+
+static struct page *hf_lease_waits(struct hf_lease *lease,
+				   const struct hf_change *change)
+{
+	struct page *page;
+
+	page = hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL);
+	if (page && !hf_change_waits(change, page))
+		page = hf_runs_pinned_page(&lease->runs);
+	return page;
 }
 
 /**
@@ -353,8 +377,7 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	list_for_each_entry_safe(lease, next, &look, zap_node) {
 		down_read(&lease->runs_sem);
 		if (!page && hf_lease_has_pages(lease))
-			page = hf_runs_busy_page(&lease->runs, 0, ULONG_MAX,
-						 NULL);
+			page = hf_lease_waits(lease, change);
 		up_read(&lease->runs_sem);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
@@ -366,17 +389,19 @@ struct page *hf_change_busy_page(struct hf_file *file,
  * hf_change_settle - break the leases of the range, and wait for consumers
  * @file: the file; the caller does not hold its inode's invalidate_lock
  * @change: begun
- * @task_state: TASK_INTERRUPTIBLE or TASK_UNINTERRUPTIBLE
  *
- * Return: 0, or -ERESTARTSYS when a signal came.
+ * Return: 0, or -ERESTARTSYS when a signal came, unless it is unstoppable.
  */
-int hf_change_settle(struct hf_file *file, struct hf_change *change,
-		     unsigned int task_state)
+int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
 	struct address_space *mapping = file->inode->i_mapping;
+	unsigned int task_state = change->unstoppable ? TASK_UNINTERRUPTIBLE
+						      : TASK_INTERRUPTIBLE;
 	struct page *page;
 	int err = 0;
 
+	if (change->nothing)
+		return 0;
 	while (!err) {
 		filemap_invalidate_lock(mapping);
 		hf_change_break(file, change);
@@ -386,8 +411,8 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change,
 			break;
 		/* Not every page wakes: see hf_reap_work(). */
 		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_page_busy(page), task_state, 0, 0,
-					schedule_timeout(HZ));
+					!hf_change_waits(change, page),
+					task_state, 0, 0, schedule_timeout(HZ));
 	}
 	return err;
 }

@@ -55,6 +55,8 @@ struct hf_change {
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool until_passed;   /* a stray one; see wrap.c */
 	bool asked;	     /* for a busy page, and told of one */
+	bool unstoppable;    /* can not be interrupted, nor fail */
+	ktime_t deadline;    /* the last of the leases it meets */
 };
 
 enum hf_backing {
@@ -143,8 +145,8 @@ struct hf_lease {
 	struct interval_tree_node range; /* in pages, last included */
 	enum holdfast_state state;	 /* also: see map.c */
 	bool settled;			 /* a change took the pages, all idle */
-	bool lost; /* a change may have taken them, busy or not */
-	bool restore_failed;		 /* since the last break */
+	bool lost;	     /* a change may have taken them, busy or not */
+	bool restore_failed; /* since the last break */
 	bool fenced;
 	unsigned int fence_round; /* how often mappers were killed */
 	ktime_t deadline;
@@ -167,6 +169,12 @@ struct hf_lease {
 	pgoff_t busy_index; /* nothing below it is busy */
 	struct rcu_head rcu;
 };
+
+/* As far as a page can tell: see pin_user_pages(). */
+static inline bool hf_page_pinned(struct page *page)
+{
+	return folio_maybe_dma_pinned(page_folio(page));
+}
 
 static inline u64 hf_lease_offset(const struct hf_lease *lease)
 {
@@ -269,8 +277,7 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
-int hf_change_settle(struct hf_file *file, struct hf_change *change,
-		     unsigned int task_state);
+int hf_change_settle(struct hf_file *file, struct hf_change *change);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 struct page *hf_change_busy_page(struct hf_file *file,
@@ -294,7 +301,7 @@ unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 			   unsigned long nr);
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
-bool hf_runs_pinned(const struct hf_runs *runs);
+struct page *hf_runs_pinned_page(const struct hf_runs *runs);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 
 /* map.c */

@@ -234,7 +234,7 @@ static struct page *hf_runs_held_page(const struct hf_runs *runs, pgoff_t first,
 			if (first > last)
 				return NULL;
 			page = pfn_to_page(run->pfn + (first - run->index));
-			if (pinned ? folio_maybe_dma_pinned(page_folio(page))
+			if (pinned ? hf_page_pinned(page)
 				   : hf_page_busy(page)) {
 				if (index)
 					*index = first;
@@ -262,8 +262,8 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 	return hf_runs_held_page(runs, first, last, index, false);
 }
 
-/* Whether any page is pinned for DMA. May sleep. */
-bool hf_runs_pinned(const struct hf_runs *runs)
+/* The first page that is pinned for DMA. May sleep. */
+struct page *hf_runs_pinned_page(const struct hf_runs *runs)
 {
 	return hf_runs_held_page(runs, 0, ULONG_MAX, NULL, true);
 }

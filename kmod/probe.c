@@ -46,7 +46,7 @@ static bool hf_wants_files(struct pt_regs *regs)
 	return hf_wants_file(regs) || hf_inode_leased(file_inode(out));
 }
 
-/* For two DAX files nothing but XFS_IOC_SWAPEXT takes these locks. */
+/* Leased files in XFS are DAX: see the wrapper for who takes these locks. */
 static bool hf_wants_mappings(struct pt_regs *regs)
 {
 	struct address_space *mapping1 =
@@ -54,8 +54,7 @@ static bool hf_wants_mappings(struct pt_regs *regs)
 	struct address_space *mapping2 =
 		(void *)regs_get_kernel_argument(regs, 1);
 
-	if (!mapping1 || !mapping2 || !IS_DAX(mapping1->host) ||
-	    !IS_DAX(mapping2->host))
+	if (!mapping1 || !mapping2)
 		return false;
 	return hf_inode_leased(mapping1->host) ||
 	       hf_inode_leased(mapping2->host);

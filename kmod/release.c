@@ -47,7 +47,7 @@ bool hf_lease_is_pinned(struct hf_lease *lease)
 	bool pinned;
 
 	down_read(&lease->runs_sem);
-	pinned = hf_lease_has_pages(lease) && hf_runs_pinned(&lease->runs);
+	pinned = hf_lease_has_pages(lease) && hf_runs_pinned_page(&lease->runs);
 	up_read(&lease->runs_sem);
 	return pinned;
 }

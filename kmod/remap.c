@@ -35,11 +35,9 @@ static int hf_remap_settle(struct hf_remap *remap)
 	int err = 0;
 
 	if (remap->in)
-		err = hf_change_settle(remap->in, &remap->in_change,
-				       TASK_INTERRUPTIBLE);
+		err = hf_change_settle(remap->in, &remap->in_change);
 	if (!err && remap->out)
-		err = hf_change_settle(remap->out, &remap->out_change,
-				       TASK_INTERRUPTIBLE);
+		err = hf_change_settle(remap->out, &remap->out_change);
 	return err;
 }
 
@@ -84,6 +82,16 @@ static bool hf_remap_plausible(enum holdfast_op op, struct file *in,
 	       pos_in < i_size_read(inode);
 }
 
+/*
+ * Extents of a DAX file are never shared with one that is not, whatever else is
+ * asked for. But XFS finds out with its locks held: see
+ * hf_wrap_filemap_invalidate_lock_two().
+ */
+static bool hf_remap_mixed(struct file *in, struct file *out)
+{
+	return IS_DAX(file_inode(in)) != IS_DAX(file_inode(out));
+}
+
 /* Returns 0, -ETXTBSY, or -ERESTARTSYS; ended only in the first case. */
 static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 			  struct file *in, loff_t pos_in, struct file *out,
@@ -95,8 +103,10 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 
 	remap->in = NULL;
 	remap->out = NULL;
-	if (!hf_remap_plausible(op, in, pos_in, out, pos_out) || len < 0 ||
-	    (!len && op == HOLDFAST_OP_DEDUPE))
+	if (hf_remap_mixed(in, out))
+		length = 0;
+	else if (!hf_remap_plausible(op, in, pos_in, out, pos_out) || len < 0 ||
+		 (!len && op == HOLDFAST_OP_DEDUPE))
 		return 0;
 
 	remap->out = hf_file_find(file_inode(out));

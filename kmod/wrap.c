@@ -30,10 +30,9 @@ static void hf_change_truncate(struct hf_change *change,
  */
 static int hf_change_prepare(struct hf_file *file, struct hf_change *change)
 {
-	if (file->dram || change->nothing ||
-	    change->info.op == HOLDFAST_OP_UNKNOWN)
+	if (file->dram || change->info.op == HOLDFAST_OP_UNKNOWN)
 		return 0;
-	return hf_change_settle(file, change, TASK_INTERRUPTIBLE);
+	return hf_change_settle(file, change);
 }
 
 static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
@@ -229,36 +228,76 @@ static void hf_forget_pages(struct inode *inode)
 }
 #endif
 
-static void hf_settle_stray(struct address_space *mapping)
+static void hf_exchange_settle(struct inode *inode)
 {
-	struct hf_file *file = hf_file_find(mapping->host);
+	struct hf_file *file = hf_file_find(inode);
+	struct hf_change *change;
 
 	if (!file)
 		return;
-	hf_change_settle(file, hf_change_here(file), TASK_UNINTERRUPTIBLE);
+	change = hf_change_here(file);
+	change->unstoppable = true;
+	hf_change_settle(file, change);
 	hf_file_put(file);
+}
+
+/* Whether the file got its first lease after hf_exchange_settle(). */
+static bool hf_exchange_is_late(struct inode *inode)
+{
+	struct hf_file *file = hf_file_find(inode);
+	bool late;
+
+	if (!file)
+		return false;
+	late = !hf_change_current(file);
+	hf_file_put(file);
+	return late;
+}
+
+/*
+ * The extents may go now. A lease whose acquire has just begun waits for
+ * i_rwsem, and has no pages.
+ */
+static void hf_exchange_pass(struct inode *inode)
+{
+	struct hf_file *file = hf_file_find(inode);
+	struct hf_change *change = file ? hf_change_current(file) : NULL;
+
+	if (!change || !change->nothing)
+		hf_forget_pages(inode);
+	if (change && !change->nothing) {
+		hf_change_passed(file, change);
+		hf_stray_over(change);
+	}
+	if (file)
+		hf_file_put(file);
 }
 
 /*
  * XFS_IOC_SWAPEXT exchanges the extents of two files without a look at busy
- * pages, between these locks. It can not be refused here, nor interrupted: the
- * deadline ends the wait. The caller has just taken both i_rwsem, in which a
- * holder may be waiting, and looked at nothing yet.
+ * pages, between these locks; so does XFS_IOC_EXCHANGE_RANGE where only one
+ * file is DAX. It can not be refused here, nor interrupted: the deadline ends
+ * the wait. The caller has just taken both i_rwsem, in which a holder may be
+ * waiting, and looked at nothing yet. A reflink between a DAX file and another
+ * comes here, too, and is then refused: its change is of nothing.
  */
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2)
 {
+	struct inode *inode1 = mapping1->host, *inode2 = mapping2->host;
 	struct hf_pass pass;
 
-	unlock_two_nondirectories(mapping1->host, mapping2->host);
-	hf_settle_stray(mapping1);
-	hf_settle_stray(mapping2);
-	lock_two_nondirectories(mapping1->host, mapping2->host);
+	do {
+		unlock_two_nondirectories(inode1, inode2);
+		hf_exchange_settle(inode1);
+		hf_exchange_settle(inode2);
+		lock_two_nondirectories(inode1, inode2);
+	} while (hf_exchange_is_late(inode1) || hf_exchange_is_late(inode2));
 	hf_pass_begin(&pass, HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO);
 	filemap_invalidate_lock_two(mapping1, mapping2);
 	hf_pass_end(&pass);
-	hf_forget_pages(mapping1->host);
-	hf_forget_pages(mapping2->host);
+	hf_exchange_pass(inode1);
+	hf_exchange_pass(inode2);
 	hf_probes_leave();
 }
 
