@@ -415,6 +415,11 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = hf_file_quiesce(lease->file);
 	if (err)
 		goto put_file;
+	/* Its attributes do not change from here on; until here they could. */
+	if (hf_backing_of(target) != lease->backing) {
+		err = -EOPNOTSUPP;
+		goto put_file;
+	}
 	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
 	if (err)
 		goto put_file;

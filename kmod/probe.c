@@ -32,6 +32,13 @@ static bool hf_wants_notify_change(struct pt_regs *regs)
 	return attr->ia_valid & ATTR_SIZE && hf_inode_leased(d_inode(dentry));
 }
 
+static bool hf_wants_dentry(struct pt_regs *regs)
+{
+	struct dentry *dentry = (void *)regs_get_kernel_argument(regs, 1);
+
+	return hf_inode_leased(d_inode(dentry));
+}
+
 static bool hf_wants_file(struct pt_regs *regs)
 {
 	struct file *filp = (void *)regs_get_kernel_argument(regs, 0);
@@ -130,8 +137,16 @@ static struct hf_probe hf_probes[] = {
 	[HF_PROBE_VFS_COPY_FILE_RANGE] =
 		HF_PROBE(vfs_copy_file_range, hf_wants_files),
 	/*
-	 * XFS_IOC_SWAPEXT of a leased file: wait for the consumers first.
-	 * In tree: xfs_break_layouts() in xfs_swap_extents().
+	 * FS_IOC_FSSETXATTR of a leased file: the units of allocation and of
+	 * copy on write stay. In tree: a test for leases in this function.
+	 */
+	[HF_PROBE_VFS_FILEATTR_SET] =
+		HF_PROBE(vfs_fileattr_set, hf_wants_dentry),
+	/*
+	 * XFS_IOC_SWAPEXT of a leased file, and XFS_IOC_EXCHANGE_RANGE of it
+	 * with one that is not DAX: wait for the consumers first.
+	 * In tree: xfs_break_layouts() in xfs_swap_extents(), and for either
+	 * file in xfs_ilock2_io_mmap().
 	 */
 	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
 		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),

@@ -7,6 +7,7 @@
  * stands before, and calls that function through HF_PASS().
  */
 #include <linux/dax.h>
+#include <linux/fileattr.h>
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/slab.h>
@@ -152,6 +153,41 @@ int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
 		ret = HF_PASS(HF_PROBE_VFS_FALLOCATE,
 			      vfs_fallocate(filp, mode, offset, length));
 	}
+	hf_probes_leave();
+	return ret;
+}
+
+/*
+ * hf_cow_unit() holds for as long as the lease: other units would copy leased
+ * blocks on write, together with shared ones. Who may not set them hears so
+ * from the VFS.
+ */
+static bool hf_sets_units(HF_IDMAP *idmap, struct dentry *dentry,
+			  const HF_FILEATTR *attr)
+{
+	HF_FILEATTR old = {};
+
+	if (!attr->fsx_valid ||
+	    !inode_owner_or_capable(idmap, d_inode(dentry)) ||
+	    vfs_fileattr_get(dentry, &old))
+		return false;
+	return attr->fsx_extsize != old.fsx_extsize ||
+	       attr->fsx_cowextsize != old.fsx_cowextsize ||
+	       (attr->fsx_xflags ^ old.fsx_xflags) &
+		       (FS_XFLAG_REALTIME | FS_XFLAG_EXTSIZE |
+			FS_XFLAG_COWEXTSIZE);
+}
+
+int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
+			     HF_FILEATTR *attr)
+{
+	int ret;
+
+	if (hf_sets_units(idmap, dentry, attr))
+		ret = -EBUSY;
+	else
+		ret = HF_PASS(HF_PROBE_VFS_FILEATTR_SET,
+			      vfs_fileattr_set(idmap, dentry, attr));
 	hf_probes_leave();
 	return ret;
 }

@@ -11,6 +11,7 @@ enum hf_probe_nr {
 	HF_PROBE_VFS_CLONE_FILE_RANGE,
 	HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
 	HF_PROBE_VFS_COPY_FILE_RANGE,
+	HF_PROBE_VFS_FILEATTR_SET,
 	HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO,
 #ifdef HF_DAX_BREAK_LAYOUT
 	HF_PROBE_DAX_BREAK_LAYOUT,
@@ -35,6 +36,8 @@ loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
 				    struct file *out, loff_t pos_out,
 				    size_t len, unsigned int flags);
+int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
+			     HF_FILEATTR *attr);
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2);
 
