@@ -5,32 +5,12 @@
  * blocks that are copied on write.
  */
 #define _GNU_SOURCE
-#include <linux/fiemap.h>
-#include <linux/fs.h>
-
+#include "extents.h"
 #include "rdma.h"
 
 #define PATH   PMEM "blocks"
 #define OTHER  PMEM "blocks.other"
 #define LENGTH (4 * MIB)
-
-/* Where on the device the block at @offset is. */
-static uint64_t block_of(int fd, uint64_t offset)
-{
-	struct {
-		struct fiemap head;
-		struct fiemap_extent extent;
-	} map = { .head = { .fm_start = offset,
-			    .fm_length = 4096,
-			    .fm_flags = FIEMAP_FLAG_SYNC,
-			    .fm_extent_count = 1 } };
-
-	if (ioctl(fd, FS_IOC_FIEMAP, &map))
-		tap_bail("fiemap: %s", strerror(errno));
-	if (!map.head.fm_mapped_extents)
-		return 0;
-	return map.extent.fe_physical + offset - map.extent.fe_logical;
-}
 
 /*
  * One consumer pins the first half, another the second. The change is of the
@@ -174,13 +154,12 @@ static void test_cow_beside(struct rdma *rdma)
 
 int main(void)
 {
-	const char *fs = getenv("HOLDFAST_LAB_FS");
 	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
 	struct rdma rdma = rdma_open();
 
 	test_two_consumers(&rdma);
 	test_holder_goes_on(&rdma);
-	if (fs && !strcmp(fs, "xfs")) {
+	if (fs_is_xfs()) {
 		test_swapext(&rdma);
 		if (kernel && !strcmp(kernel, "6.1"))
 			tap_skip(

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A change that is interrupted leaves the lease on the file's blocks: also
+ * where another change of the lease has been made meanwhile, and where the
+ * interrupted one had done a part of its work.
+ */
+#define _GNU_SOURCE
+#include "extents.h"
+#include "rdma.h"
+#include "sigbus.h"
+
+#define PATH   PMEM "interrupted"
+#define OTHER  PMEM "interrupted.other"
+#define LENGTH (4 * MIB)
+#define PIECES 4096UL
+
+/* The first event of @type that comes. */
+static bool told(int lease, uint32_t type)
+{
+	struct holdfast_event event;
+
+	while (event_next(lease, &event, SOON))
+		if (event.type == type)
+			return true;
+	return false;
+}
+
+/* True when the task is gone, with its change. */
+static bool interrupt(struct change *change, int signal)
+{
+	kill(change->pid, signal);
+	close(change->out);
+	return child_wait(change->pid, SOON) != -1;
+}
+
+/*
+ * The first change waits for the consumers of a second lease. The first lease
+ * has none, so that another change of its range need not wait.
+ */
+static void test_punched_meanwhile(struct rdma *rdma)
+{
+	int fd = file_make(PATH, LENGTH);
+	int lease = lease_make(fd, 0, 2 * MIB, HOLDFAST_BREAKABLE, LONG_BREAK);
+	int pinned = lease_make(fd, 2 * MIB, 2 * MIB, HOLDFAST_BREAKABLE,
+				LONG_BREAK);
+	char *map = lease_map(lease, 0, 2 * MIB), c = 0;
+	char *pins = lease_map(pinned, 0, 2 * MIB);
+	struct ibv_mr *mr = rdma_register(rdma, pins, 2 * MIB);
+	struct change change;
+
+	map[0] = 'i';
+	pins[0] = 'p';
+	change = change_start("punch", PATH, 0, LENGTH, NULL);
+	tap_ok(told(lease, HOLDFAST_EVENT_BREAK) &&
+		       told(pinned, HOLDFAST_EVENT_BREAK),
+	       "punched: two leases are broken");
+	tap_is(change_make("punch", PATH, 0, MIB, NULL, AT_ONCE), 0,
+	       "punched: another change of the first");
+	tap_ok(interrupt(&change, SIGTERM), "punched: the change is killed");
+	tap_ok(lease_query(lease).state != HOLDFAST_ACTIVE,
+	       "punched: the first lease is broken");
+	tap_is(lease_query(pinned).state, HOLDFAST_ACTIVE,
+	       "punched: the second is as it was");
+	tap_is(map[0], 0, "punched: the first shows the hole");
+	map[0] = 'w';
+	tap_ok(pread(fd, &c, 1, 0) == 1 && c == 'w',
+	       "punched: and writes to the file");
+	tap_is(pins[0], 'p', "punched: the second has its content");
+	ibv_dereg_mr(mr);
+	munmap(map, 2 * MIB);
+	munmap(pins, 2 * MIB);
+	close(lease);
+	close(pinned);
+	close(fd);
+	unlink(PATH);
+}
+
+/* The same with two files: the first is free, and the second has consumers. */
+static void test_truncated_meanwhile(struct rdma *rdma)
+{
+	int fd = file_make(PATH, LENGTH), other = file_make(OTHER, LENGTH);
+	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	int pinned =
+		lease_make(other, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	char *map = lease_map(lease, 0, LENGTH);
+	char *pins = lease_map(pinned, 0, LENGTH);
+	struct ibv_mr *mr = rdma_register(rdma, pins, LENGTH);
+	struct change change;
+
+	map[0] = 'i';
+	change = change_start("reflink", OTHER, 0, LENGTH, PATH);
+	tap_ok(told(lease, HOLDFAST_EVENT_BREAK) &&
+		       told(pinned, HOLDFAST_EVENT_BREAK),
+	       "truncated: a reflink breaks both files' leases");
+	tap_is(change_make("truncate", PATH, 0, 0, NULL, AT_ONCE), 0,
+	       "truncated: the first file");
+	tap_ok(interrupt(&change, SIGTERM), "truncated: the reflink is killed");
+	tap_ok(lease_query(lease).state != HOLDFAST_ACTIVE,
+	       "truncated: the first lease is broken");
+	tap_ok(gives_sigbus(map), "truncated: nothing of it is left");
+	tap_is(lease_query(pinned).state, HOLDFAST_ACTIVE,
+	       "truncated: the second is as it was");
+	ibv_dereg_mr(mr);
+	munmap(map, LENGTH);
+	munmap(pins, LENGTH);
+	close(lease);
+	close(pinned);
+	close(fd);
+	close(other);
+	unlink(PATH);
+	unlink(OTHER);
+}
+
+/* A file of many extents: every second block of the length is a hole. */
+static int file_make_pieces(const char *path, unsigned long pieces)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char block[4096];
+
+	memset(block, 'o', sizeof(block));
+	if (fd < 0 || ftruncate(fd, pieces * 8192))
+		tap_bail("%s: %s", path, strerror(errno));
+	for (unsigned long i = 0; i < pieces; i++)
+		if (pwrite(fd, block, 4096, i * 8192) != 4096)
+			tap_bail("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/*
+ * A reflink replaces extent by extent, and looks for a fatal signal behind
+ * each. What it has replaced by then is gone.
+ */
+static void test_half_done(void)
+{
+	const unsigned long length = PIECES * 8192;
+	int other = file_make_pieces(OTHER, PIECES);
+	int fd = file_make(PATH, length);
+	uint64_t before = bytes_of(PATH), after;
+	int lease = lease_make(fd, 0, length, HOLDFAST_BREAKABLE, LONG_BREAK);
+	char *map = lease_map(lease, 0, length), block[4096];
+	uint64_t limit = now_ns() + SOON * 1000000ULL;
+	struct change change;
+
+	memset(map, 'i', 8192);
+	change = change_start("reflink", PATH, 0, length, OTHER);
+	while (bytes_of(PATH) > before - MIB && now_ns() < limit)
+		sched_yield();
+	tap_ok(interrupt(&change, SIGKILL), "half done: a reflink is killed");
+	after = bytes_of(PATH);
+	tap_diag("half done: %llu of %llu KiB were replaced",
+		 (unsigned long long)(before - after) / 512,
+		 (unsigned long long)length / 1024);
+	tap_ok(after <= before - MIB && after >= length / 2 + MIB,
+	       "half done: in the middle of its work");
+	tap_ok(lease_query(lease).state != HOLDFAST_ACTIVE,
+	       "half done: the lease is broken");
+	/* The blocks are this file's alone again: touching copies nothing. */
+	if (ftruncate(other, 0) || pread(fd, block, 4096, 0) != 4096)
+		tap_bail("%s: %s", OTHER, strerror(errno));
+	tap_is(block[0], 'o', "half done: the file has the other's bytes");
+	tap_is(map[0], 'o', "half done: and so has the lease");
+	tap_is(map[4096], 0, "half done: and its holes");
+	map[0] = 'w';
+	tap_ok(pread(fd, block, 1, 0) == 1 && block[0] == 'w',
+	       "half done: the lease writes to the file");
+	munmap(map, length);
+	close(lease);
+	close(fd);
+	close(other);
+	unlink(PATH);
+	unlink(OTHER);
+}
+
+int main(void)
+{
+	struct rdma rdma = rdma_open();
+
+	sigbus_catch();
+	test_punched_meanwhile(&rdma);
+	if (fs_is_xfs()) {
+		test_truncated_meanwhile(&rdma);
+		test_half_done();
+	} else {
+		tap_skip("extents are shared on XFS only");
+	}
+	rdma_close(&rdma);
+	return tap_done();
+}
