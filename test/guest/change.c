@@ -169,7 +169,7 @@ static int xfs_io(const char *command, const struct job *job)
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "xfs_io -c '%s %s' %s 2>&1 | grep .",
+	snprintf(line, sizeof(line), "xfs_io -c '%s %s' %s 2>&1 | grep -q .",
 		 command, job->other, job->path);
 	begin_ns = now_ns();
 	/* It says nothing when all is well, and grep finds nothing. */
