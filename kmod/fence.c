@@ -2,13 +2,11 @@
 /*
  * The last resort. A holder that has not let go at the deadline of a break is
  * killed: that ends its mappings and closes its files, and so its consumers.
- * It needs nobody's help, and works on a stopped process.
+ * It needs nobody's help, and works on a stopped process. Where pins are left
+ * after that, it goes on to those that inherited them: see heir.c.
  */
 #define pr_fmt(fmt) "holdfast: " fmt
 
-#include <linux/fdtable.h>
-#include <linux/file.h>
-#include <linux/module.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
@@ -33,12 +31,13 @@ static void hf_mapper_free(struct hf_mapper *mapper)
  * @mm: the address space: not the process, which may share it or leave it by
  *	execve()
  * @tgid: the process, for the report
+ * @sharer: it does not map the lease, but shares files of one who does
  * @gfp: may be __GFP_NOFAIL
  *
  * Return: 0 or -ENOMEM.
  */
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, gfp_t gfp)
+		  struct pid *tgid, bool sharer, gfp_t gfp)
 {
 	struct hf_mapper *mapper, *next, *new;
 	bool known = false;
@@ -50,14 +49,17 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	mmgrab(mm);
 	new->mm = mm;
 	new->tgid = get_pid(tgid);
+	new->sharer = sharer;
 	spin_lock(&lease->file->lock);
 	/* One that comes during a round of the fence is for the next one. */
 	new->round = lease->fence_round;
 	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
-		if (mapper->mm == mm)
+		if (mapper->mm == mm) {
 			known = true;
-		else if (!atomic_read(&mapper->mm->mm_users))
+			mapper->sharer &= sharer;
+		} else if (!atomic_read(&mapper->mm->mm_users)) {
 			list_move(&mapper->node, &gone);
+		}
 	}
 	list_add_tail(&new->node, known ? &gone : &lease->mappers);
 	spin_unlock(&lease->file->lock);
@@ -75,7 +77,7 @@ void hf_mappers_free(struct hf_lease *lease)
 }
 
 /* A mapper's address space that is not in this round yet, with a reference. */
-static struct mm_struct *hf_fence_next(struct hf_lease *lease)
+static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 {
 	struct mm_struct *mm = NULL;
 	struct hf_mapper *mapper;
@@ -84,6 +86,7 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease)
 	list_for_each_entry(mapper, &lease->mappers, node) {
 		if (mapper->round != lease->fence_round) {
 			mapper->round = lease->fence_round;
+			*sharer = mapper->sharer;
 			mm = mapper->mm;
 			mmgrab(mm);
 			break;
@@ -107,79 +110,18 @@ static bool hf_process_uses(struct task_struct *process,
 	return false;
 }
 
-/*
- * Open files of a mapper that can hold its pins: who else has one of them, by
- * fork or passed over a socket, keeps the pins alive.
- */
-#define HF_PINNERS 32
-
-struct hf_pinners {
-	struct file *file[HF_PINNERS];
-	unsigned int nr;
-};
-
-/* Files of RDMA, VFIO and io_uring. */
-static bool hf_file_pins(const struct file *file)
+static void hf_fence_process(struct hf_lease *lease,
+			     struct task_struct *process)
 {
-	static const unsigned int uverbs_major = 231;
-	const struct inode *inode = file_inode(file);
-	const struct module *owner = file->f_op->owner;
+	bool dying = process->signal->flags & SIGNAL_GROUP_EXIT;
 
-	if (owner)
-		return !strcmp(owner->name, "ib_uverbs") ||
-		       !strncmp(owner->name, "vfio", 4);
-	if (S_ISCHR(inode->i_mode))
-		return imajor(inode) == uverbs_major;
-	return !strcmp(file->f_path.dentry->d_name.name, "[io_uring]");
-}
-
-/* For iterate_fd(), which gives back what is not 0. */
-static int hf_pinner_collect(const void *arg, struct file *file,
-			     unsigned int fd)
-{
-	struct hf_pinners *pinners = (void *)arg;
-
-	if (pinners->nr < HF_PINNERS && hf_file_pins(file))
-		pinners->file[pinners->nr++] = get_file(file);
-	return 0;
-}
-
-static int hf_pinner_match(const void *arg, struct file *file, unsigned int fd)
-{
-	const struct hf_pinners *pinners = arg;
-	unsigned int i;
-
-	for (i = 0; i < pinners->nr; i++) {
-		if (pinners->file[i] == file)
-			return 1;
-	}
-	return 0;
-}
-
-static int hf_process_files(struct task_struct *process,
-			    int (*look)(const void *, struct file *,
-					unsigned int),
-			    const struct hf_pinners *pinners)
-{
-	struct task_struct *thread;
-	int found = 0;
-
-	if (process->flags & PF_KTHREAD)
-		return 0;
-	for_each_thread(process, thread) {
-		task_lock(thread);
-		if (!found && thread->files)
-			found = iterate_fd(thread->files, 0, look, pinners);
-		task_unlock(thread);
-	}
-	return found;
-}
-
-/* Others' processes are not killed for what they were passed. */
-static bool hf_may_fence(const struct hf_lease *lease,
-			 struct task_struct *process)
-{
-	return lease->may_kill || uid_eq(task_uid(process), lease->cred->uid);
+	kill_pid(task_tgid(process), SIGKILL, 1);
+	if (dying)
+		return;
+	pr_notice_ratelimited(
+		"lease %llu: killing process %d (%s): consumers still hold up a %s after %u ms\n",
+		lease->id, task_tgid_nr(process), process->comm,
+		hf_op_name(lease->change.op), lease->break_ms);
 }
 
 /*
@@ -197,61 +139,73 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 	task_unlock(process);
 	if (!mm)
 		return;
-	hf_mapper_add(lease, mm, task_tgid(process), GFP_ATOMIC);
+	hf_mapper_add(lease, mm, task_tgid(process), true, GFP_ATOMIC);
 	mmdrop(mm);
 }
 
-static void hf_fence_process(struct hf_lease *lease,
-			     struct task_struct *process)
+/*
+ * Kills every process that runs in an address space. One that is there because
+ * it shares a mapper's files has others of its own: those are not followed.
+ */
+static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
+			bool sharer)
 {
-	kill_pid(task_tgid(process), SIGKILL, 1);
-	pr_notice_ratelimited(
-		"lease %llu: killing process %d (%s): consumers still hold up a %s after %u ms\n",
-		lease->id, task_tgid_nr(process), process->comm,
-		hf_op_name(lease->change.op), lease->break_ms);
-}
-
-/* Kills every process that runs in an address space. */
-static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm)
-{
-	struct hf_pinners pinners = { .nr = 0 };
+	struct hf_pinners pinners = { .lease = lease };
 	struct task_struct *process;
-	unsigned int i;
 
 	rcu_read_lock();
 	for_each_process(process) {
-		if (hf_process_uses(process, mm))
-			hf_process_files(process, hf_pinner_collect, &pinners);
+		if (!sharer && hf_process_uses(process, mm))
+			hf_pinners_collect(&pinners, process);
 	}
 	for_each_process(process) {
 		if (hf_process_uses(process, mm))
 			hf_fence_process(lease, process);
-		else if (pinners.nr && hf_may_fence(lease, process) &&
-			 hf_process_files(process, hf_pinner_match, &pinners))
+		else if (pinners.nr && hf_pinners_shared(&pinners, process))
 			hf_fence_later(lease, process);
 	}
 	rcu_read_unlock();
-	for (i = 0; i < pinners.nr; i++)
-		fput(pinners.file[i]);
+	hf_pinners_put(&pinners);
+}
+
+/* Kills who holds pins although the mappers are gone. */
+static void hf_fence_heirs(struct hf_lease *lease, enum hf_heirs heirs)
+{
+	struct task_struct *process;
+
+	rcu_read_lock();
+	for_each_process(process) {
+		if (hf_process_inherits(lease, process, heirs))
+			hf_fence_process(lease, process);
+	}
+	rcu_read_unlock();
 }
 
 static void hf_fence(struct hf_lease *lease)
 {
 	struct mm_struct *mm;
+	unsigned int round;
+	bool sharer;
 
 	spin_lock(&lease->file->lock);
 	if (!lease->fenced) {
 		lease->fenced = true;
+		lease->first_round = lease->fence_round + 1;
 		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
 		trace_holdfast_fence(lease);
 	}
-	lease->fence_round++;
+	round = ++lease->fence_round - lease->first_round;
 	spin_unlock(&lease->file->lock);
 
-	while ((mm = hf_fence_next(lease))) {
-		hf_fence_mm(lease, mm);
+	while ((mm = hf_fence_next(lease, &sharer))) {
+		hf_fence_mm(lease, mm, sharer);
 		mmdrop(mm);
 	}
+	/* A second each for what was killed to be gone. */
+	if (round)
+		hf_fence_heirs(lease, HF_HEIRS_OF_LEASE);
+	if (round > 1 && hf_user_is_plain(lease))
+		hf_fence_heirs(lease, HF_HEIRS_OF_USER);
 }
 
 /* Called with file->lock held. */

@@ -12,6 +12,7 @@
  *   map.c	mappings of a lease
  *   event.c	what the holder is told
  *   fence.c	what happens at the deadline
+ *   heir.c	who holds consumers without having mapped the lease
  *   probe.c	how calls into the kernel reach wrap.c, remap.c and gup.c
  *   report.c	what the administrator sees
  *
@@ -117,6 +118,7 @@ struct hf_mapper {
 	struct mm_struct *mm; /* grabbed, not used */
 	struct pid *tgid;
 	unsigned int round; /* of the fence that killed it */
+	bool sharer;	    /* of a mapper's files, no mapper */
 };
 
 struct hf_lease {
@@ -149,6 +151,7 @@ struct hf_lease {
 	bool restore_failed; /* since the last break */
 	bool fenced;
 	unsigned int fence_round; /* how often mappers were killed */
+	unsigned int first_round; /* of this break */
 	ktime_t deadline;
 	ktime_t fence_at;	   /* when to look whether to fence */
 	struct hf_change *breaker; /* in file->changes, or NULL */
@@ -319,10 +322,34 @@ void hf_events_free(struct hf_lease *lease);
 
 /* fence.c */
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, gfp_t gfp);
+		  struct pid *tgid, bool sharer, gfp_t gfp);
 void hf_mappers_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
+
+/* Open files of a mapper that can hold its pins. */
+#define HF_PINNERS 32
+
+struct hf_pinners {
+	const struct hf_lease *lease;
+	struct file *file[HF_PINNERS];
+	unsigned int nr;
+};
+
+enum hf_heirs {
+	HF_HEIRS_OF_LEASE, /* have files of the process that took it */
+	HF_HEIRS_OF_USER,  /* have any file that can hold pins, or hide them */
+};
+
+/* heir.c */
+void hf_pinners_collect(struct hf_pinners *pinners,
+			struct task_struct *process);
+bool hf_pinners_shared(const struct hf_pinners *pinners,
+		       struct task_struct *process);
+void hf_pinners_put(struct hf_pinners *pinners);
+bool hf_user_is_plain(const struct hf_lease *lease);
+bool hf_process_inherits(const struct hf_lease *lease,
+			 struct task_struct *process, enum hf_heirs heirs);
 
 /* probe.c */
 int hf_probes_init(void);

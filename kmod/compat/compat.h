@@ -13,6 +13,7 @@
 #define HF_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/io_uring_types.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -97,6 +98,20 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 #else
 #define HF_FAULT_SIZE unsigned int
 #define HF_FAULT_PMD  (PMD_SHIFT - PAGE_SHIFT)
+#endif
+
+/* Whether an io_uring has buffers or files of its own. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
+{
+	return READ_ONCE(ring->nr_user_bufs) || READ_ONCE(ring->nr_user_files);
+}
+#else
+static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
+{
+	return READ_ONCE(ring->buf_table.nr) ||
+	       READ_ONCE(ring->file_table.data.nr);
+}
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who holds consumers without having mapped the lease.
+ *
+ * A consumer lives as long as some open file: a device of RDMA or VFIO, or an
+ * io_uring. By fork, or passed over a socket, others have that file as well, and
+ * may outlive who mapped the lease. Nothing says which file holds which pins, so
+ * the fence asks from the narrow to the wide, and stops when no pin is left.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/user_namespace.h>
+#include <net/sock.h>
+#include "holdfast.h"
+
+static bool hf_file_is_ring(const struct file *file)
+{
+	return !file->f_op->owner &&
+	       !strcmp(file->f_path.dentry->d_name.name, "[io_uring]");
+}
+
+/* A device of RDMA: of the module, or of a kernel that has it built in. */
+static bool hf_file_is_verbs(const struct file *file)
+{
+	static const unsigned int uverbs_major = 231;
+	const struct inode *inode = file_inode(file);
+	const struct module *owner = file->f_op->owner;
+
+	if (owner)
+		return !strcmp(owner->name, "ib_uverbs");
+	return S_ISCHR(inode->i_mode) && imajor(inode) == uverbs_major;
+}
+
+static bool hf_file_is_vfio(const struct file *file)
+{
+	const struct module *owner = file->f_op->owner;
+
+	return owner && !strncmp(owner->name, "vfio", 4);
+}
+
+static bool hf_file_pins(const struct file *file)
+{
+	return hf_file_is_ring(file) || hf_file_is_verbs(file) ||
+	       hf_file_is_vfio(file);
+}
+
+/*
+ * The user behind credentials: in a user namespace, whoever made it. Those that
+ * root made are for other people.
+ */
+static kuid_t hf_user_of(const struct cred *cred)
+{
+	const struct user_namespace *ns;
+	kuid_t uid = cred->uid;
+
+	for (ns = cred->user_ns; ns != &init_user_ns; ns = ns->parent) {
+		if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+			uid = ns->owner;
+	}
+	return uid;
+}
+
+static bool hf_same_user(const struct hf_lease *lease,
+			 struct task_struct *process)
+{
+	const struct cred *cred = get_task_cred(process);
+	bool same = uid_eq(hf_user_of(cred), hf_user_of(lease->cred));
+
+	put_cred(cred);
+	return same;
+}
+
+/* Others' processes are not killed for what they were passed. */
+static bool hf_may_fence(const struct hf_lease *lease,
+			 struct task_struct *process)
+{
+	return lease->may_kill || hf_same_user(lease, process);
+}
+
+/* Not one whose other processes may be anybody's. */
+bool hf_user_is_plain(const struct hf_lease *lease)
+{
+	return !lease->may_kill &&
+	       !uid_eq(hf_user_of(lease->cred), GLOBAL_ROOT_UID);
+}
+
+static bool hf_mm_files(struct mm_struct *mm,
+			int (*look)(const void *, struct file *, unsigned int),
+			const void *arg)
+{
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	/* There is a next time. */
+	if (!mmap_read_trylock(mm))
+		return false;
+	for_each_vma(vmi, vma)
+	{
+		if (vma->vm_file && look(arg, vma->vm_file, 0)) {
+			found = true;
+			break;
+		}
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/*
+ * Looks at the open files of a process, and at those it has mapped, until @look
+ * gives something else than 0. Threads share them, most often.
+ */
+static bool hf_process_files(struct task_struct *process,
+			     int (*look)(const void *, struct file *,
+					 unsigned int),
+			     const void *arg)
+{
+	struct files_struct *files = NULL;
+	struct mm_struct *mm = NULL;
+	struct task_struct *thread;
+	bool found = false;
+
+	if (process->flags & PF_KTHREAD)
+		return false;
+	for_each_thread(process, thread) {
+		task_lock(thread);
+		if (!found && thread->files && thread->files != files) {
+			files = thread->files;
+			found = iterate_fd(files, 0, look, arg);
+		}
+		if (!found && thread->mm && thread->mm != mm) {
+			mm = thread->mm;
+			found = hf_mm_files(mm, look, arg);
+		}
+		task_unlock(thread);
+	}
+	return found;
+}
+
+static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
+{
+	struct hf_pinners *pinners = (void *)arg;
+
+	if (pinners->nr < HF_PINNERS && hf_file_pins(file))
+		pinners->file[pinners->nr++] = get_file(file);
+	return 0;
+}
+
+static int hf_pinner_match(const void *arg, struct file *file, unsigned int fd)
+{
+	const struct hf_pinners *pinners = arg;
+	unsigned int i;
+
+	for (i = 0; i < pinners->nr; i++) {
+		if (pinners->file[i] == file)
+			return 1;
+	}
+	return 0;
+}
+
+/* Called in RCU; hf_pinners_put() afterwards, outside. */
+void hf_pinners_collect(struct hf_pinners *pinners, struct task_struct *process)
+{
+	hf_process_files(process, hf_pinner_add, pinners);
+}
+
+/* Whether a process has one of the files, and may be fenced. In RCU. */
+bool hf_pinners_shared(const struct hf_pinners *pinners,
+		       struct task_struct *process)
+{
+	return hf_may_fence(pinners->lease, process) &&
+	       hf_process_files(process, hf_pinner_match, pinners);
+}
+
+void hf_pinners_put(struct hf_pinners *pinners)
+{
+	while (pinners->nr)
+		fput(pinners->file[--pinners->nr]);
+}
+
+/* Opened by the process that took the lease, before it became another program. */
+static int hf_heir_of_lease(const void *arg, struct file *file, unsigned int fd)
+{
+	const struct hf_lease *lease = arg;
+
+	return file->f_cred == lease->cred && hf_file_pins(file);
+}
+
+/*
+ * Whatever can hold a consumer, or hide what does: a ring can have files of its
+ * own, and a socket files on their way. VFIO is left out: what its type1 does
+ * not unpin (see doc/semantics.md) no kill brings back.
+ */
+static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
+{
+	struct socket *sock;
+
+	if (hf_file_is_verbs(file))
+		return 1;
+	if (hf_file_is_ring(file))
+		return hf_ring_has_resources(file->private_data);
+	sock = sock_from_file(file);
+	return sock && sock->sk && sock->sk->sk_family == AF_UNIX &&
+	       !skb_queue_empty_lockless(&sock->sk->sk_receive_queue);
+}
+
+/**
+ * hf_process_inherits - whether a process may hold consumers of a lease
+ * @lease: fenced
+ * @process: any; in RCU
+ * @heirs: how far to go
+ */
+bool hf_process_inherits(const struct hf_lease *lease,
+			 struct task_struct *process, enum hf_heirs heirs)
+{
+	return hf_may_fence(lease, process) &&
+	       hf_process_files(process,
+				heirs == HF_HEIRS_OF_LEASE ? hf_heir_of_lease
+							   : hf_heir_of_user,
+				lease);
+}
