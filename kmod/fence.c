@@ -110,10 +110,14 @@ static bool hf_process_uses(struct task_struct *process,
 	return false;
 }
 
-static void hf_fence_process(struct hf_lease *lease,
-			     struct task_struct *process)
+static bool hf_is_dying(const struct task_struct *process)
 {
-	bool dying = process->signal->flags & SIGNAL_GROUP_EXIT;
+	return process->signal->flags & SIGNAL_GROUP_EXIT;
+}
+
+static void hf_fence_one(struct hf_lease *lease, struct task_struct *process)
+{
+	bool dying = hf_is_dying(process);
 
 	kill_pid(task_tgid(process), SIGKILL, 1);
 	if (dying)
@@ -122,6 +126,38 @@ static void hf_fence_process(struct hf_lease *lease,
 		"lease %llu: killing process %d (%s): consumers still hold up a %s after %u ms\n",
 		lease->id, task_tgid_nr(process), process->comm,
 		hf_op_name(lease->change.op), lease->break_ms);
+}
+
+/*
+ * A tracer can keep who is killed from dying (PTRACE_O_TRACEEXIT), until it dies
+ * itself, which its tracer can keep it from. In RCU.
+ */
+static struct task_struct *hf_held_by(struct task_struct *process)
+{
+	struct task_struct *thread;
+
+	if (!hf_is_dying(process))
+		return NULL;
+	for_each_thread(process, thread) {
+		if (READ_ONCE(thread->ptrace))
+			return rcu_dereference(thread->parent);
+	}
+	return NULL;
+}
+
+/* Called in RCU. */
+static void hf_fence_process(struct hf_lease *lease,
+			     struct task_struct *process)
+{
+	unsigned int depth;
+
+	/* Two can trace each other. */
+	for (depth = 0; depth < 8 && process; depth++) {
+		struct task_struct *tracer = hf_held_by(process);
+
+		hf_fence_one(lease, process);
+		process = tracer && hf_may_fence(lease, tracer) ? tracer : NULL;
+	}
 }
 
 /*
@@ -202,8 +238,10 @@ static void hf_fence(struct hf_lease *lease)
 		mmdrop(mm);
 	}
 	/* A second each for what was killed to be gone. */
-	if (round)
+	if (round) {
+		hf_heirs_collect_cycles();
 		hf_fence_heirs(lease, HF_HEIRS_OF_LEASE);
+	}
 	if (round > 1 && hf_user_is_plain(lease))
 		hf_fence_heirs(lease, HF_HEIRS_OF_USER);
 }

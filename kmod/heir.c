@@ -9,6 +9,7 @@
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net.h>
@@ -16,6 +17,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/user_namespace.h>
+#include <net/net_namespace.h>
 #include <net/sock.h>
 #include "holdfast.h"
 
@@ -42,6 +44,15 @@ static bool hf_file_is_vfio(const struct file *file)
 	const struct module *owner = file->f_op->owner;
 
 	return owner && !strncmp(owner->name, "vfio", 4);
+}
+
+/* The server's end of a filesystem in user space. */
+static bool hf_file_is_fuse(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && imajor(inode) == MISC_MAJOR &&
+	       iminor(inode) == FUSE_MINOR;
 }
 
 static bool hf_file_pins(const struct file *file)
@@ -77,8 +88,7 @@ static bool hf_same_user(const struct hf_lease *lease,
 }
 
 /* Others' processes are not killed for what they were passed. */
-static bool hf_may_fence(const struct hf_lease *lease,
-			 struct task_struct *process)
+bool hf_may_fence(const struct hf_lease *lease, struct task_struct *process)
 {
 	return lease->may_kill || hf_same_user(lease, process);
 }
@@ -101,8 +111,7 @@ static bool hf_mm_files(struct mm_struct *mm,
 	/* There is a next time. */
 	if (!mmap_read_trylock(mm))
 		return false;
-	for_each_vma(vmi, vma)
-	{
+	for_each_vma(vmi, vma) {
 		if (vma->vm_file && look(arg, vma->vm_file, 0)) {
 			found = true;
 			break;
@@ -194,14 +203,15 @@ static int hf_heir_of_lease(const void *arg, struct file *file, unsigned int fd)
 
 /*
  * Whatever can hold a consumer, or hide what does: a ring can have files of its
- * own, and a socket files on their way. VFIO is left out: what its type1 does
- * not unpin (see doc/semantics.md) no kill brings back.
+ * own, and a socket files on their way. Who serves a filesystem can keep who is
+ * killed in a request to it. VFIO is left out: what its type1 does not unpin
+ * (see doc/semantics.md) no kill brings back.
  */
 static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {
 	struct socket *sock;
 
-	if (hf_file_is_verbs(file))
+	if (hf_file_is_verbs(file) || hf_file_is_fuse(file))
 		return 1;
 	if (hf_file_is_ring(file))
 		return hf_ring_has_resources(file->private_data);
@@ -224,4 +234,16 @@ bool hf_process_inherits(const struct hf_lease *lease,
 				heirs == HF_HEIRS_OF_LEASE ? hf_heir_of_lease
 							   : hf_heir_of_user,
 				lease);
+}
+
+/*
+ * Files in flight in each other are found when some socket of the family is
+ * closed, which may be never.
+ */
+void hf_heirs_collect_cycles(void)
+{
+	struct socket *sock;
+
+	if (!sock_create_kern(&init_net, AF_UNIX, SOCK_DGRAM, 0, &sock))
+		sock_release(sock);
 }

@@ -347,7 +347,9 @@ void hf_pinners_collect(struct hf_pinners *pinners,
 bool hf_pinners_shared(const struct hf_pinners *pinners,
 		       struct task_struct *process);
 void hf_pinners_put(struct hf_pinners *pinners);
+bool hf_may_fence(const struct hf_lease *lease, struct task_struct *process);
 bool hf_user_is_plain(const struct hf_lease *lease);
+void hf_heirs_collect_cycles(void);
 bool hf_process_inherits(const struct hf_lease *lease,
 			 struct task_struct *process, enum hf_heirs heirs);
 
