@@ -308,13 +308,11 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	change->entered = true;
-	change->deadline = 0;
 	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (hf_break_lease(lease, change)) {
 			kref_get(&lease->kref);
 			list_add_tail(&lease->zap_node, &zap);
 		}
-		change->deadline = max(change->deadline, lease->deadline);
 	}
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
@@ -327,14 +325,19 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 }
 
 /*
- * What the fence does not end, references that are not for DMA, can be waited
- * for without end only by who can be interrupted.
+ * References that are not for DMA are waited for, too, but the fence does not
+ * end those: a kill does. Then a change that can not fail goes on as it would
+ * have without leases.
  */
+static bool hf_change_is_hurried(const struct hf_change *change)
+{
+	return change->unstoppable && fatal_signal_pending(current);
+}
+
 static bool hf_change_waits(const struct hf_change *change, struct page *page)
 {
-	if (change->unstoppable && ktime_after(ktime_get(), change->deadline))
-		return hf_page_pinned(page);
-	return hf_page_busy(page);
+	return hf_change_is_hurried(change) ? hf_page_pinned(page)
+					    : hf_page_busy(page);
 }
 
 static struct page *hf_lease_waits(struct hf_lease *lease,
@@ -385,34 +388,40 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	return page;
 }
 
+static unsigned int hf_change_task_state(const struct hf_change *change)
+{
+	if (hf_change_is_hurried(change))
+		return TASK_UNINTERRUPTIBLE;
+	return change->unstoppable ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
+}
+
 /**
  * hf_change_settle - break the leases of the range, and wait for consumers
  * @file: the file; the caller does not hold its inode's invalidate_lock
  * @change: begun
  *
- * Return: 0, or -ERESTARTSYS when a signal came, unless it is unstoppable.
+ * Return: 0, or -ERESTARTSYS when a signal came, unless it can not fail.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
 	struct address_space *mapping = file->inode->i_mapping;
-	unsigned int task_state = change->unstoppable ? TASK_UNINTERRUPTIBLE
-						      : TASK_INTERRUPTIBLE;
 	struct page *page;
 	int err = 0;
 
 	if (change->nothing)
 		return 0;
-	while (!err) {
+	while (!err || change->unstoppable) {
 		filemap_invalidate_lock(mapping);
 		hf_change_break(file, change);
 		page = hf_change_busy_page(file, change);
 		filemap_invalidate_unlock(mapping);
 		if (!page)
-			break;
+			return 0;
 		/* Not every page wakes: see hf_reap_work(). */
 		err = ___wait_var_event(hf_page_idle_var(page),
 					!hf_change_waits(change, page),
-					task_state, 0, 0, schedule_timeout(HZ));
+					hf_change_task_state(change), 0, 0,
+					schedule_timeout(HZ));
 	}
 	return err;
 }

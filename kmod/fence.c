@@ -18,11 +18,28 @@
 /* How soon to look again after a kill: there may be new mappers. */
 #define HF_FENCE_AGAIN_MS 1000
 
+/* Mappers to remember when they are gone: their heirs may not be. */
+#define HF_GONE_MAPPERS 8
+
 static void hf_mapper_free(struct hf_mapper *mapper)
 {
 	mmdrop(mapper->mm);
+	put_cred(mapper->cred);
 	put_pid(mapper->tgid);
 	kfree(mapper);
+}
+
+/* Moves to @gone whom nobody needs any more. Called with file->lock held. */
+static void hf_mappers_forget(struct hf_lease *lease, struct list_head *gone)
+{
+	struct hf_mapper *mapper, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry_safe_reverse(mapper, next, &lease->mappers, node) {
+		if (!atomic_read(&mapper->mm->mm_users) &&
+		    ++nr > HF_GONE_MAPPERS)
+			list_move(&mapper->node, gone);
+	}
 }
 
 /**
@@ -50,15 +67,15 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	new->mm = mm;
 	new->tgid = get_pid(tgid);
 	new->sharer = sharer;
+	new->cred = get_current_cred();
 	spin_lock(&lease->file->lock);
 	/* One that comes during a round of the fence is for the next one. */
 	new->round = lease->fence_round;
-	list_for_each_entry_safe(mapper, next, &lease->mappers, node) {
+	hf_mappers_forget(lease, &gone);
+	list_for_each_entry(mapper, &lease->mappers, node) {
 		if (mapper->mm == mm) {
 			known = true;
 			mapper->sharer &= sharer;
-		} else if (!atomic_read(&mapper->mm->mm_users)) {
-			list_move(&mapper->node, &gone);
 		}
 	}
 	list_add_tail(&new->node, known ? &gone : &lease->mappers);
@@ -205,16 +222,28 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 }
 
 /* Kills who holds pins although the mappers are gone. */
-static void hf_fence_heirs(struct hf_lease *lease, enum hf_heirs heirs)
+static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
+	struct hf_heirs heirs = { .lease = lease, .wide = wide };
 	struct task_struct *process;
+	struct hf_mapper *mapper;
+
+	heirs.cred[heirs.nr++] = get_cred(lease->cred);
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(mapper, &lease->mappers, node) {
+		if (!mapper->sharer && heirs.nr < ARRAY_SIZE(heirs.cred))
+			heirs.cred[heirs.nr++] = get_cred(mapper->cred);
+	}
+	spin_unlock(&lease->file->lock);
 
 	rcu_read_lock();
 	for_each_process(process) {
-		if (hf_process_inherits(lease, process, heirs))
+		if (hf_process_inherits(&heirs, process))
 			hf_fence_process(lease, process);
 	}
 	rcu_read_unlock();
+	while (heirs.nr)
+		put_cred(heirs.cred[--heirs.nr]);
 }
 
 static void hf_fence(struct hf_lease *lease)
@@ -240,10 +269,10 @@ static void hf_fence(struct hf_lease *lease)
 	/* A second each for what was killed to be gone. */
 	if (round) {
 		hf_heirs_collect_cycles();
-		hf_fence_heirs(lease, HF_HEIRS_OF_LEASE);
+		hf_fence_heirs(lease, false);
 	}
 	if (round > 1 && hf_user_is_plain(lease))
-		hf_fence_heirs(lease, HF_HEIRS_OF_USER);
+		hf_fence_heirs(lease, true);
 }
 
 /* Called with file->lock held. */

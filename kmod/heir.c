@@ -193,12 +193,21 @@ void hf_pinners_put(struct hf_pinners *pinners)
 		fput(pinners->file[--pinners->nr]);
 }
 
-/* Opened by the process that took the lease, before it became another program. */
-static int hf_heir_of_lease(const void *arg, struct file *file, unsigned int fd)
+/*
+ * Opened by a process that took or mapped the lease, before it changed its
+ * credentials or became another program.
+ */
+static int hf_heir_of_mapper(const void *arg, struct file *file,
+			     unsigned int fd)
 {
-	const struct hf_lease *lease = arg;
+	const struct hf_heirs *heirs = arg;
+	unsigned int i;
 
-	return file->f_cred == lease->cred && hf_file_pins(file);
+	for (i = 0; i < heirs->nr; i++) {
+		if (file->f_cred == heirs->cred[i])
+			return hf_file_pins(file);
+	}
+	return 0;
 }
 
 /*
@@ -220,20 +229,15 @@ static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 	       !skb_queue_empty_lockless(&sock->sk->sk_receive_queue);
 }
 
-/**
- * hf_process_inherits - whether a process may hold consumers of a lease
- * @lease: fenced
- * @process: any; in RCU
- * @heirs: how far to go
- */
-bool hf_process_inherits(const struct hf_lease *lease,
-			 struct task_struct *process, enum hf_heirs heirs)
+/* Whether a process may hold consumers, and may be fenced. In RCU. */
+bool hf_process_inherits(const struct hf_heirs *heirs,
+			 struct task_struct *process)
 {
-	return hf_may_fence(lease, process) &&
+	return hf_may_fence(heirs->lease, process) &&
 	       hf_process_files(process,
-				heirs == HF_HEIRS_OF_LEASE ? hf_heir_of_lease
-							   : hf_heir_of_user,
-				lease);
+				heirs->wide ? hf_heir_of_user
+					    : hf_heir_of_mapper,
+				heirs);
 }
 
 /*

@@ -56,8 +56,7 @@ struct hf_change {
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool until_passed;   /* a stray one; see wrap.c */
 	bool asked;	     /* for a busy page, and told of one */
-	bool unstoppable;    /* can not be interrupted, nor fail */
-	ktime_t deadline;    /* the last of the leases it meets */
+	bool unstoppable;    /* can not fail: a kill ends its patience only */
 };
 
 enum hf_backing {
@@ -115,7 +114,8 @@ struct hf_events {
 /* Who mapped the lease. */
 struct hf_mapper {
 	struct list_head node;
-	struct mm_struct *mm; /* grabbed, not used */
+	struct mm_struct *mm;	 /* grabbed, not used */
+	const struct cred *cred; /* of whoever mapped it */
 	struct pid *tgid;
 	unsigned int round; /* of the fence that killed it */
 	bool sharer;	    /* of a mapper's files, no mapper */
@@ -336,9 +336,12 @@ struct hf_pinners {
 	unsigned int nr;
 };
 
-enum hf_heirs {
-	HF_HEIRS_OF_LEASE, /* have files of the process that took it */
-	HF_HEIRS_OF_USER,  /* have any file that can hold pins, or hide them */
+/* Who may hold consumers of a lease without having mapped it. */
+struct hf_heirs {
+	const struct hf_lease *lease;
+	const struct cred *cred[32]; /* of who took or mapped it */
+	unsigned int nr;
+	bool wide; /* all of the user's processes that can hold one */
 };
 
 /* heir.c */
@@ -350,8 +353,8 @@ void hf_pinners_put(struct hf_pinners *pinners);
 bool hf_may_fence(const struct hf_lease *lease, struct task_struct *process);
 bool hf_user_is_plain(const struct hf_lease *lease);
 void hf_heirs_collect_cycles(void);
-bool hf_process_inherits(const struct hf_lease *lease,
-			 struct task_struct *process, enum hf_heirs heirs);
+bool hf_process_inherits(const struct hf_heirs *heirs,
+			 struct task_struct *process);
 
 /* probe.c */
 int hf_probes_init(void);
