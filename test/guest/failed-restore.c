@@ -13,6 +13,13 @@
 #define LENGTH (8 * MIB)
 #define OTHERS (2 * MIB)
 
+/* XFS frees the blocks of an unlinked file some time later. */
+static void file_drop(const char *path)
+{
+	if ((truncate(path, 0) || unlink(path)) && errno != ENOENT)
+		tap_bail("%s: %s", path, strerror(errno));
+}
+
 /* Blocks that ext4 gives to nobody but itself: the old value. */
 static unsigned long ext4_reserve(unsigned long blocks)
 {
@@ -76,21 +83,10 @@ static bool gone(uint64_t id, int timeout_ms)
 	return !found;
 }
 
-/* A lease whose restore fails for lack of space, after half of the range. */
-static int lease_make_failed(int fd)
-{
-	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-
-	if (change_make("punch", PATH, LENGTH / 2, LENGTH / 2, NULL, SOON))
-		tap_bail("punch: %s", strerror(errno));
-	close(fill());
-	tap_is(restore(lease), -ENOSPC, "a restore without space: ENOSPC");
-	tap_is(lease_query(lease).state, HOLDFAST_BROKEN,
-	       "the lease is broken");
-	return lease;
-}
-
-/* The pages that the restore had found become another file's. */
+/*
+ * The pages that the restore had found become another file's, which ended just
+ * before them and now grows.
+ */
 static void give_away(int fd, int other)
 {
 	uint64_t block[LENGTH / 2 / 4096], given;
@@ -101,9 +97,9 @@ static void give_away(int fd, int other)
 	if (ftruncate(fd, 0))
 		tap_bail("truncate: %s", strerror(errno));
 	syncfs(fd);
-	if (fallocate(other, 0, 0, OTHERS))
+	if (fallocate(other, 0, OTHERS, OTHERS))
 		tap_bail("%s: %s", OTHER, strerror(errno));
-	given = block_of(other, 0);
+	given = block_of(other, OTHERS);
 	for (size_t i = 0; i < LENGTH / 2 / 4096; i++)
 		shared += block[i] == given;
 	if (!shared)
@@ -113,39 +109,48 @@ static void give_away(int fd, int other)
 int main(void)
 {
 	unsigned long reserved = fs_is_xfs() ? 0 : ext4_reserve(0);
+	int other = file_make(OTHER, OTHERS), fd = file_make(PATH, LENGTH);
+	int lease[2], theirs;
 	struct rdma rdma = rdma_open();
+	struct ibv_mr *mr;
+	uint64_t id[2];
+	void *map;
 
-	for (int closed = 0; closed < 2; closed++) {
-		int fd = file_make(PATH, LENGTH), other = file_make(OTHER, 0);
-		int lease = lease_make_failed(fd), theirs;
-		uint64_t id = lease_query(lease).id;
-		struct ibv_mr *mr;
-		void *map;
-
-		give_away(fd, other);
-		theirs = lease_make(other, 0, OTHERS, HOLDFAST_BREAKABLE,
-				    LONG_BREAK);
-		map = lease_map(theirs, 0, OTHERS);
-		mr = rdma_register(&rdma, map, OTHERS);
-		tap_is(lease_query(lease).pinned, 0,
-		       "another's pins of them are not the lease's");
-		if (!closed) {
-			unlink(FILL);
-			tap_is(ftruncate(fd, LENGTH), 0, "space is there");
-			tap_is(restore(lease), LENGTH, "it is restored");
-		}
-		close(lease);
-		tap_ok(gone(id, AT_ONCE), "%s: the lease ends with its close",
-		       closed ? "broken" : "restored");
-		ibv_dereg_mr(mr);
-		munmap(map, OTHERS);
-		close(theirs);
-		close(other);
-		close(fd);
-		unlink(OTHER);
-		unlink(PATH);
-		unlink(FILL);
+	for (int i = 0; i < 2; i++) {
+		lease[i] = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
+				      LONG_BREAK);
+		id[i] = lease_query(lease[i]).id;
 	}
+	if (change_make("punch", PATH, LENGTH / 2, LENGTH / 2, NULL, SOON))
+		tap_bail("punch: %s", strerror(errno));
+	close(fill());
+	for (int i = 0; i < 2; i++) {
+		tap_is(restore(lease[i]), -ENOSPC,
+		       "a restore without space: ENOSPC");
+		tap_is(lease_query(lease[i]).state, HOLDFAST_BROKEN,
+		       "the lease is broken");
+	}
+	give_away(fd, other);
+	theirs = lease_make(other, OTHERS, OTHERS, HOLDFAST_BREAKABLE,
+			    LONG_BREAK);
+	map = lease_map(theirs, 0, OTHERS);
+	mr = rdma_register(&rdma, map, OTHERS);
+	tap_is(lease_query(lease[0]).pinned, 0,
+	       "another's pins of what it had are not the lease's");
+	close(lease[0]);
+	tap_ok(gone(id[0], AT_ONCE), "broken: it ends with its close");
+	file_drop(FILL);
+	tap_is(ftruncate(fd, LENGTH), 0, "space is there");
+	tap_is(restore(lease[1]), LENGTH, "it is restored");
+	close(lease[1]);
+	tap_ok(gone(id[1], AT_ONCE), "restored: it ends with its close");
+	ibv_dereg_mr(mr);
+	munmap(map, OTHERS);
+	close(theirs);
+	close(other);
+	close(fd);
+	file_drop(OTHER);
+	file_drop(PATH);
 	if (!fs_is_xfs())
 		ext4_reserve(reserved);
 	rdma_close(&rdma);
