@@ -145,6 +145,9 @@ static inline int truncate_start(void)
 	return out[0];
 }
 
+/* Another user's process that is in on it, or 0. */
+static pid_t attack_partner;
+
 /*
  * Ends every process of the attacker, and what they left in flight: the kernel
  * looks for that when some socket is closed.
@@ -161,6 +164,9 @@ static inline void attackers_kill(void)
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
+	if (attack_partner)
+		kill(attack_partner, SIGKILL);
+	attack_partner = 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets))
 		tap_bail("socketpair: %s", strerror(errno));
 	close(sockets[0]);
