@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tricks to hold up another user's truncate: what holds the pins is with nobody
+ * who maps the lease or has the same device open, or who is killed for it does
+ * not die.
+ */
+#define _GNU_SOURCE
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+
+#include "attacker.h"
+
+#define MOUNT "/tmp/attacker"
+
+/* --- who could be found is gone */
+
+/* A child that never mapped the lease has the device, and nobody else. */
+static void exits_first(struct attacker *me)
+{
+	pid_t pid = getpid();
+
+	attacker_hold(me);
+	if (fork())
+		_exit(0);
+	close(me->lease);
+	close(me->fd);
+	munmap(me->map, LENGTH);
+	while (getppid() == pid)
+		sched_yield();
+	attacker_ready(me);
+}
+
+/* The mapping ends with execve(), the device stays open. */
+static void executes(struct attacker *me)
+{
+	attacker_hold(me);
+	fcntl(me->rdma.context->cmd_fd, F_SETFD, 0);
+	fcntl(me->ready, F_SETFD, 0);
+	must(dup2(me->ready, STDOUT_FILENO) == STDOUT_FILENO, "dup");
+	execl("/bin/sh", "sh", "-c", "echo; sleep 1000", NULL);
+	must(false, "exec");
+}
+
+/* --- nobody has it in his table of files */
+
+/* A process that does not read its socket. */
+static int deaf_process(void)
+{
+	int sockets[2];
+
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), "socketpair");
+	if (!fork()) {
+		close(sockets[0]);
+		sit();
+	}
+	close(sockets[1]);
+	return sockets[0];
+}
+
+static void in_flight(struct attacker *me)
+{
+	int socket = deaf_process();
+
+	attacker_hold(me);
+	fd_send(socket, me->rdma.context->cmd_fd);
+	attacker_ready(me);
+}
+
+static void in_flight_and_exits(struct attacker *me)
+{
+	int socket = deaf_process();
+
+	attacker_hold(me);
+	fd_send(socket, me->rdma.context->cmd_fd);
+	attacker_ready(me);
+	_exit(0);
+}
+
+/* Descriptors that are in flight in each other: only the kernel finds them. */
+static void passes_in_a_circle(struct attacker *me)
+{
+	int one[2], two[2];
+
+	attacker_hold(me);
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, one) &&
+		     !socketpair(AF_UNIX, SOCK_STREAM, 0, two),
+	     "socketpair");
+	fd_send(one[0], me->rdma.context->cmd_fd);
+	fd_send(one[0], me->lease);
+	fd_send(one[0], two[0]);
+	fd_send(one[0], two[1]);
+	fd_send(two[0], me->rdma.context->cmd_fd);
+	fd_send(two[0], one[0]);
+	fd_send(two[0], one[1]);
+	close(one[0]);
+	close(one[1]);
+	close(two[0]);
+	close(two[1]);
+	attacker_ready(me);
+}
+
+/* A queue's memory is a mapping of the device, which keeps it open. */
+static void maps_the_device(struct attacker *me)
+{
+	attacker_hold(me);
+	must(ibv_create_cq(me->rdma.context, 16, NULL, NULL, 0), "queue");
+	if (fork())
+		sit();
+	close(me->lease);
+	close(me->fd);
+	munmap(me->map, LENGTH);
+	close(me->rdma.context->cmd_fd);
+	close(me->rdma.context->async_fd);
+	attacker_ready(me);
+}
+
+/* --- who is killed does not die */
+
+/* A tracer may have his tracee stop at its end, also when it is killed. */
+static void is_traced_to_the_end(struct attacker *me)
+{
+	int held[2];
+	char byte;
+	pid_t pid;
+
+	must(!pipe(held), "pipe");
+	pid = fork();
+	if (!pid) {
+		attacker_hold(me);
+		must(write(held[1], "h", 1) == 1, "held");
+		sit();
+	}
+	must(read(held[0], &byte, 1) == 1, "held");
+	must(!ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT), "seize");
+	attacker_ready(me);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text),
+	     path);
+	close(fd);
+}
+
+/* A filesystem that takes requests and does not answer. */
+static void deaf_filesystem(int device, int ready)
+{
+	static char buf[FUSE_MIN_READ_BUFFER + MIB];
+	struct fuse_in_header *in = (void *)buf;
+	struct {
+		struct fuse_out_header head;
+		struct fuse_init_out init;
+	} out = { .head.len = sizeof(out),
+		  .init = { .major = FUSE_KERNEL_VERSION,
+			    .minor = 31,
+			    .max_write = 4096 } };
+
+	must(read(device, buf, sizeof(buf)) > 0 && in->opcode == FUSE_INIT,
+	     "fuse");
+	out.head.unique = in->unique;
+	must(write(device, &out, sizeof(out)) == sizeof(out), "fuse");
+	must(read(device, buf, sizeof(buf)) > 0, "fuse");
+	must(write(ready, "r", 1) == 1, "ready");
+	sit();
+}
+
+static void *look_up(void *arg)
+{
+	open(MOUNT "/file", O_RDONLY);
+	return arg;
+}
+
+/* A thread is in a request to a filesystem of his own, which ends it. */
+static void waits_for_fuse(struct attacker *me)
+{
+	char options[80];
+	pthread_t thread;
+	int device;
+
+	must(!unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
+	write_file("/proc/self/setgroups", "deny");
+	write_file("/proc/self/uid_map", "0 65534 1");
+	write_file("/proc/self/gid_map", "0 65534 1");
+	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	must(device >= 0, "/dev/fuse");
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
+	must(!mount("attacker", MOUNT, "fuse", 0, options), "mount");
+	if (!fork())
+		deaf_filesystem(device, me->ready);
+	close(device);
+	attacker_hold(me);
+	must(!pthread_create(&thread, NULL, look_up, NULL), "thread");
+}
+
+static void test_fuse(void)
+{
+	/* As Debian's udev has it. */
+	if (system("modprobe fuse") || chmod("/dev/fuse", 0666)) {
+		tap_skip("no FUSE");
+		return;
+	}
+	mkdir(MOUNT, 0777);
+	chmod(MOUNT, 0777);
+	attack("a filesystem of his own does not answer", waits_for_fuse);
+	rmdir(MOUNT);
+}
+
+int main(void)
+{
+	unsigned int before = attack_init();
+
+	attack("a child has it, he exits", exits_first);
+	attack("he executes another program", executes);
+	attack("in flight", in_flight);
+	attack("in flight, he exits", in_flight_and_exits);
+	attack("in flight in a circle", passes_in_a_circle);
+	attack("a child maps the device", maps_the_device);
+	attack("traced to the end", is_traced_to_the_end);
+	test_fuse();
+	parameter_set(CAP, before);
+	return tap_done();
+}
