@@ -33,8 +33,8 @@ static int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn)
 		return 0;
 	if (runs->nr == runs->max) {
 		unsigned int max = runs->max ? runs->max * 2 : 4;
-		struct hf_run *run =
-			kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
+		struct hf_run *run = kvmalloc_array(
+			max, sizeof(*run), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 		if (!run)
 			return -ENOMEM;
