@@ -131,6 +131,21 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 	return 0;
 }
 
+/* A change of the current task is also of another range, and all in between. */
+int hf_change_widen(struct hf_file *file, struct hf_change *change,
+		    const struct hf_change *by)
+{
+	int err = 0;
+
+	spin_lock(&file->lock);
+	change->first = min(change->first, by->first);
+	change->last = max(change->last, by->last);
+	if (hf_excluded(file, change))
+		err = -ETXTBSY;
+	spin_unlock(&file->lock);
+	return err;
+}
+
 /* Whether an exclusive lease is in the way of a change without a name. */
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change)
 {

@@ -13,7 +13,9 @@
  *   event.c	what the holder is told
  *   fence.c	what happens at the deadline
  *   heir.c	who holds consumers without having mapped the lease
- *   probe.c	how calls into the kernel reach wrap.c, remap.c and gup.c
+ *   probe.c	how calls into the kernel reach wrap.c, remap.c, exchange.c and
+ *		gup.c
+ *   stray.c	changes whose end no wrapper sees
  *   report.c	what the administrator sees
  *
  * doc/locking.md has the locks and their order.
@@ -54,7 +56,7 @@ struct hf_change {
 	pgoff_t first, last; /* what can break: rounded out to PMDs */
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
-	bool until_passed;   /* a stray one; see wrap.c */
+	bool stray;	     /* see stray.c */
 	bool asked;	     /* for a busy page, and told of one */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
 };
@@ -280,6 +282,8 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
+int hf_change_widen(struct hf_file *file, struct hf_change *change,
+		    const struct hf_change *by);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);

@@ -53,6 +53,14 @@ static bool hf_wants_files(struct pt_regs *regs)
 	return hf_wants_file(regs) || hf_inode_leased(file_inode(out));
 }
 
+#ifdef HF_PROBE_VERIFY_AREA
+/* The other files of a remap are only read. */
+static bool hf_wants_written_file(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 3) & 1 && hf_wants_file(regs);
+}
+#endif
+
 /* Leased files in XFS are DAX: see the wrapper for who takes these locks. */
 static bool hf_wants_mappings(struct pt_regs *regs)
 {
@@ -150,6 +158,15 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
 		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),
+#ifdef HF_PROBE_VERIFY_AREA
+	/*
+	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse
+	 * with ETXTBSY under an exclusive lease, wait with no lock held.
+	 * In tree: a break_layout() call with a range in xfs_exchange_range().
+	 */
+	[HF_PROBE_REMAP_VERIFY_AREA] =
+		HF_PROBE(remap_verify_area, hf_wants_written_file),
+#endif
 #ifdef HF_DAX_BREAK_LAYOUT
 	/*
 	 * A filesystem waits for DMA to a leased file: break the leases,

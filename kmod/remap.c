@@ -146,6 +146,14 @@ put_out:
 	return err;
 }
 
+/* The VFS verifies the area to write, too: this is no exchange of ranges. */
+#ifdef HF_PROBE_VERIFY_AREA
+#define HF_PASS_REMAP(probe, call) \
+	HF_PASS(HF_PROBE_REMAP_VERIFY_AREA, HF_PASS(probe, call))
+#else
+#define HF_PASS_REMAP(probe, call) HF_PASS(probe, call)
+#endif
+
 loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 				    struct file *out, loff_t pos_out,
 				    loff_t len, unsigned int flags)
@@ -156,9 +164,9 @@ loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 	ret = hf_remap_begin(&remap, HOLDFAST_OP_REFLINK, in, pos_in, out,
 			     pos_out, len);
 	if (!ret) {
-		ret = HF_PASS(HF_PROBE_VFS_CLONE_FILE_RANGE,
-			      vfs_clone_file_range(in, pos_in, out, pos_out,
-						   len, flags));
+		ret = HF_PASS_REMAP(HF_PROBE_VFS_CLONE_FILE_RANGE,
+				    vfs_clone_file_range(in, pos_in, out,
+							 pos_out, len, flags));
 		hf_remap_end(&remap, ret);
 	}
 	hf_probes_leave();
@@ -175,9 +183,10 @@ loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 	ret = hf_remap_begin(&remap, HOLDFAST_OP_DEDUPE, in, pos_in, out,
 			     pos_out, len);
 	if (!ret) {
-		ret = HF_PASS(HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
-			      vfs_dedupe_file_range_one(in, pos_in, out,
-							pos_out, len, flags));
+		ret = HF_PASS_REMAP(HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
+				    vfs_dedupe_file_range_one(in, pos_in, out,
+							      pos_out, len,
+							      flags));
 		hf_remap_end(&remap, ret);
 	}
 	hf_probes_leave();

@@ -23,6 +23,7 @@ static const char *const hf_op_names[] = {
 	[HOLDFAST_OP_REFLINK]	= "reflink",
 	[HOLDFAST_OP_DEDUPE]	= "dedupe",
 	[HOLDFAST_OP_REVOKE]	= "revoke",
+	[HOLDFAST_OP_EXCHANGE]	= "exchange",
 };
 
 static const char *const hf_state_names[] = {

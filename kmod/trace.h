@@ -24,7 +24,8 @@
 	{ HOLDFAST_OP_UNSHARE, "unshare" },		\
 	{ HOLDFAST_OP_REFLINK, "reflink" },		\
 	{ HOLDFAST_OP_DEDUPE, "dedupe" },		\
-	{ HOLDFAST_OP_REVOKE, "revoke" }
+	{ HOLDFAST_OP_REVOKE, "revoke" },		\
+	{ HOLDFAST_OP_EXCHANGE, "exchange" }
 #endif
 
 DECLARE_EVENT_CLASS(hf_lease,

@@ -10,9 +10,7 @@
 #include <linux/fileattr.h>
 #include <linux/fs.h>
 #include <linux/falloc.h>
-#include <linux/slab.h>
 #include <linux/pagemap.h>
-#include <linux/task_work.h>
 #include "wrap.h"
 
 /* A truncation takes away all behind the new end; an extension nothing. */
@@ -192,152 +190,6 @@ int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
 	return ret;
 }
 
-/* A change that came by an entry without a wrapper. */
-struct hf_stray {
-	struct callback_head work;
-	struct hf_file *file;
-	struct hf_change change;
-};
-
-static void hf_stray_end(struct hf_stray *stray)
-{
-	hf_change_end(stray->file, &stray->change, 0);
-	hf_file_put(stray->file);
-	kfree(stray);
-	hf_probes_leave();
-}
-
-static void hf_stray_work(struct callback_head *work)
-{
-	hf_stray_end(container_of(work, struct hf_stray, work));
-}
-
-/*
- * The change of this task: begun at its entry, or a stray one. A stray change
- * is taken to be of the whole file, and to last until its task is back in user
- * space. A task that never will be (a kernel thread, one that exits) ends it
- * when the filesystem goes on: from there the filesystem's lock is enough. The
- * filesystem has its locks, so this must not fail.
- */
-static struct hf_change *hf_change_here(struct hf_file *file)
-{
-	struct hf_change *change = hf_change_current(file);
-	struct hf_stray *stray;
-
-	if (change)
-		return change;
-
-	stray = kmalloc(sizeof(*stray), GFP_NOFS | __GFP_NOFAIL);
-	hf_change_init(&stray->change, HOLDFAST_OP_UNKNOWN, 0, ~0ULL);
-	refcount_inc(&file->ref);
-	stray->file = file;
-	hf_change_begin(file, &stray->change);
-	hf_probes_stay();
-	init_task_work(&stray->work, hf_stray_work);
-	if ((current->flags & PF_KTHREAD) ||
-	    task_work_add(current, &stray->work, TWA_RESUME))
-		stray->change.until_passed = true;
-	return &stray->change;
-}
-
-/* A stray change that has no other end ends here. */
-static void hf_stray_over(struct hf_change *change)
-{
-	if (change->until_passed)
-		hf_stray_end(container_of(change, struct hf_stray, change));
-}
-
-#ifdef HF_DAX_BREAK_LAYOUT
-/* Where idle pages stay known to the mapping, truncating the latter warns. */
-static void hf_forget_pages(struct inode *inode)
-{
-	int busy = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
-			   dax_break_layout(inode, 0, LLONG_MAX, NULL));
-
-	if (busy)
-		pr_warn_once(
-			"holdfast: extents are exchanged under pages that somebody without a lease holds\n");
-}
-#else
-static void hf_forget_pages(struct inode *inode)
-{
-}
-#endif
-
-static void hf_exchange_settle(struct inode *inode)
-{
-	struct hf_file *file = hf_file_find(inode);
-	struct hf_change *change;
-
-	if (!file)
-		return;
-	change = hf_change_here(file);
-	change->unstoppable = true;
-	hf_change_settle(file, change);
-	hf_file_put(file);
-}
-
-/* Whether the file got its first lease after hf_exchange_settle(). */
-static bool hf_exchange_is_late(struct inode *inode)
-{
-	struct hf_file *file = hf_file_find(inode);
-	bool late;
-
-	if (!file)
-		return false;
-	late = !hf_change_current(file);
-	hf_file_put(file);
-	return late;
-}
-
-/*
- * The extents may go now. A lease whose acquire has just begun waits for
- * i_rwsem, and has no pages.
- */
-static void hf_exchange_pass(struct inode *inode)
-{
-	struct hf_file *file = hf_file_find(inode);
-	struct hf_change *change = file ? hf_change_current(file) : NULL;
-
-	if (!change || !change->nothing)
-		hf_forget_pages(inode);
-	if (change && !change->nothing) {
-		hf_change_passed(file, change);
-		hf_stray_over(change);
-	}
-	if (file)
-		hf_file_put(file);
-}
-
-/*
- * XFS_IOC_SWAPEXT exchanges the extents of two files without a look at busy
- * pages, between these locks; so does XFS_IOC_EXCHANGE_RANGE where only one
- * file is DAX. It can not be refused here, nor interrupted: the deadline ends
- * the wait for consumers, and a kill that for other references. The caller has
- * just taken both i_rwsem, in which a holder may be waiting, and looked at
- * nothing yet. A reflink between a DAX file and another comes here, too, and is
- * then refused: its change is of nothing.
- */
-void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
-					 struct address_space *mapping2)
-{
-	struct inode *inode1 = mapping1->host, *inode2 = mapping2->host;
-	struct hf_pass pass;
-
-	do {
-		unlock_two_nondirectories(inode1, inode2);
-		hf_exchange_settle(inode1);
-		hf_exchange_settle(inode2);
-		lock_two_nondirectories(inode1, inode2);
-	} while (hf_exchange_is_late(inode1) || hf_exchange_is_late(inode2));
-	hf_pass_begin(&pass, HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO);
-	filemap_invalidate_lock_two(mapping1, mapping2);
-	hf_pass_end(&pass);
-	hf_exchange_pass(inode1);
-	hf_exchange_pass(inode2);
-	hf_probes_leave();
-}
-
 #ifdef HF_DAX_BREAK_LAYOUT
 
 /*
@@ -372,7 +224,7 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 static int hf_break_layout(struct hf_file *file, struct inode *inode,
 			   loff_t start, loff_t end, void(cb)(struct inode *))
 {
-	struct hf_change *change = hf_change_here(file);
+	struct hf_change *change = hf_stray_here(file);
 	int err;
 
 	if (change->nothing)
@@ -380,7 +232,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	/* Without a callback the caller comes back on any error: break then. */
 	if (change->info.op == HOLDFAST_OP_UNKNOWN && cb &&
 	    hf_change_excluded(file, change)) {
-		hf_stray_over(change);
+		hf_stray_passed(change);
 		return -ETXTBSY;
 	}
 	hf_change_break(file, change);
@@ -395,7 +247,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	if (!err)
 		hf_change_passed(file, change);
 	if (!err || cb)
-		hf_stray_over(change);
+		hf_stray_passed(change);
 	else
 		/* It comes back at once: let somebody else run. */
 		schedule_timeout_uninterruptible(HZ / 100);
@@ -428,7 +280,7 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 static struct page *hf_busy_page(struct hf_file *file,
 				 struct address_space *mapping)
 {
-	struct hf_change *change = hf_change_here(file);
+	struct hf_change *change = hf_stray_here(file);
 	struct page *page;
 	loff_t end;
 
@@ -444,7 +296,7 @@ static struct page *hf_busy_page(struct hf_file *file,
 			mapping, (loff_t)change->first << PAGE_SHIFT, end);
 	if (!page) {
 		hf_change_passed(file, change);
-		hf_stray_over(change);
+		hf_stray_passed(change);
 	} else if (change->asked) {
 		schedule_timeout_uninterruptible(1);
 	} else {

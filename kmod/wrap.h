@@ -13,6 +13,9 @@ enum hf_probe_nr {
 	HF_PROBE_VFS_COPY_FILE_RANGE,
 	HF_PROBE_VFS_FILEATTR_SET,
 	HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO,
+#ifdef HF_PROBE_VERIFY_AREA
+	HF_PROBE_REMAP_VERIFY_AREA,
+#endif
 #ifdef HF_DAX_BREAK_LAYOUT
 	HF_PROBE_DAX_BREAK_LAYOUT,
 	HF_PROBE_PIN_USER_PAGES,
@@ -41,6 +44,11 @@ int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2);
 
+#ifdef HF_PROBE_VERIFY_AREA
+int hf_wrap_remap_verify_area(struct file *filp, loff_t pos, loff_t len,
+			      bool write);
+#endif
+
 #ifdef HF_DAX_BREAK_LAYOUT
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 			     void(cb)(struct inode *));
@@ -54,5 +62,12 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 #else
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif
+
+/* stray.c */
+struct hf_change *hf_stray_begin(struct hf_file *file,
+				 const struct hf_change *change);
+struct hf_change *hf_stray_here(struct hf_file *file);
+void hf_stray_failed(struct hf_change *change, long ret);
+void hf_stray_passed(struct hf_change *change);
 
 #endif

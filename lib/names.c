@@ -24,11 +24,17 @@ static const char *const states[] = {
 };
 
 static const char *const ops[] = {
-	[HOLDFAST_OP_UNKNOWN] = "unknown", [HOLDFAST_OP_TRUNCATE] = "truncate",
-	[HOLDFAST_OP_PUNCH] = "punch",	   [HOLDFAST_OP_COLLAPSE] = "collapse",
-	[HOLDFAST_OP_INSERT] = "insert",   [HOLDFAST_OP_ZERO] = "zero",
-	[HOLDFAST_OP_UNSHARE] = "unshare", [HOLDFAST_OP_REFLINK] = "reflink",
-	[HOLDFAST_OP_DEDUPE] = "dedupe",   [HOLDFAST_OP_REVOKE] = "revoke",
+	[HOLDFAST_OP_UNKNOWN] = "unknown",
+	[HOLDFAST_OP_TRUNCATE] = "truncate",
+	[HOLDFAST_OP_PUNCH] = "punch",
+	[HOLDFAST_OP_COLLAPSE] = "collapse",
+	[HOLDFAST_OP_INSERT] = "insert",
+	[HOLDFAST_OP_ZERO] = "zero",
+	[HOLDFAST_OP_UNSHARE] = "unshare",
+	[HOLDFAST_OP_REFLINK] = "reflink",
+	[HOLDFAST_OP_DEDUPE] = "dedupe",
+	[HOLDFAST_OP_REVOKE] = "revoke",
+	[HOLDFAST_OP_EXCHANGE] = "exchange",
 };
 
 static const char *const events[] = {

@@ -100,6 +100,11 @@ static inline long hf_gup_pin(unsigned long start, unsigned long nr,
 #define HF_FAULT_PMD  (PMD_SHIFT - PAGE_SHIFT)
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+/* XFS exchanges ranges, and remap_verify_area() is exported for it. */
+#define HF_PROBE_VERIFY_AREA 1
+#endif
+
 /* Whether an io_uring has buffers or files of its own. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)

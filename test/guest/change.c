@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/falloc.h>
@@ -188,12 +189,12 @@ struct exchange_range {
 	__u64 flags;
 };
 
-/* FILE and OTHER exchange a range, the same in both. */
-static int do_exchange(const struct job *job)
+/* FILE and OTHER exchange a range, that in OTHER from @other_offset on. */
+static int exchange(const struct job *job, uint64_t other_offset)
 {
 	struct exchange_range range = {
 		.file1_fd = open_or_die(job->other, O_RDWR),
-		.file1_offset = job->offset,
+		.file1_offset = other_offset,
 		.file2_offset = job->offset,
 		.length = job->length,
 	};
@@ -201,6 +202,20 @@ static int do_exchange(const struct job *job)
 
 	begin_ns = now_ns();
 	return ioctl(fd, _IOW('X', 129, struct exchange_range), &range);
+}
+
+static int do_exchange(const struct job *job)
+{
+	return exchange(job, job->offset);
+}
+
+/* With what is at the end of OTHER. */
+static int do_exchange_ends(const struct job *job)
+{
+	struct stat st;
+
+	return stat(job->other, &st) ? -1
+				     : exchange(job, st.st_size - job->length);
 }
 
 static const struct {
@@ -224,6 +239,7 @@ static const struct {
 	{ "copy-from", do_copy_from, 0 },
 	{ "dedupe", do_dedupe, 0 },
 	{ "swapext", do_swapext, 0 },
+	{ "exchange-ends", do_exchange_ends, 0 },
 	{ "exchange", do_exchange, 0 },
 };
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * XFS_IOC_EXCHANGE_RANGE (6.10 and later): two files exchange blocks. To a
- * lease it is a change of the whole file without a name. XFS locks the file
- * with the lower inode number first, and asks otherwise for the second one, so
- * that each is tested on either side.
+ * XFS_IOC_EXCHANGE_RANGE (6.10 and later): two files exchange blocks. XFS locks
+ * the file with the lower inode number first, and asks otherwise for the second
+ * one, so that each is tested on either side.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
@@ -14,7 +13,7 @@
 #define OFFSET	 (8 * MIB) /* of the lease */
 #define LENGTH	 (4 * MIB)
 #define BREAK_MS 1500
-#define SEED	 1
+#define SEED	 100
 #define SEED2	 1000
 
 struct pair {
@@ -97,9 +96,9 @@ static void test_inside(struct rdma *rdma, bool low)
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_BREAK,
 	       "%s: a break", pair.side);
-	tap_ok(event.op == HOLDFAST_OP_UNKNOWN && event.offset == 0 &&
-		       event.length == ~0ULL,
-	       "%s: of the whole file, without a name", pair.side);
+	tap_ok(event.op == HOLDFAST_OP_EXCHANGE && event.offset == OFFSET &&
+		       event.length == LENGTH,
+	       "%s: an exchange, of the range", pair.side);
 	tap_ok(!change_done(&change, STILL), "%s: it waits", pair.side);
 	tap_is(rdma_write(rdma, mr, 0, before, sizeof(before)), 0,
 	       "%s: the device goes on", pair.side);
@@ -136,28 +135,56 @@ static void test_inside(struct rdma *rdma, bool low)
 	pair_end(&pair);
 }
 
-/* Nothing tells the module the range: it is the whole file. */
+/* Neither breaks nor waits. */
 static void test_outside(struct rdma *rdma, bool low)
 {
 	struct pair pair = pair_make(low);
 	int lease = lease_make(pair.fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE,
 			       LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = lease_map(lease, 0, LENGTH), data[] = "to the same block";
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
 	struct change change = exchange_start(&pair, 0, 2 * MIB);
 
-	tap_ok(!change_done(&change, STILL), "%s, outside: it waits, too",
+	tap_ok(change_done(&change, AT_ONCE) && !change.error,
+	       "%s, outside: at once", pair.side);
+	tap_ok(!readable(lease, 0), "%s, outside: the holder hears nothing",
 	       pair.side);
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error,
-	       "%s, outside: then it ends", pair.side);
+	tap_is(rdma_write(rdma, mr, 0, data, sizeof(data)), 0,
+	       "%s, outside: the device goes on", pair.side);
+	tap_ok(!memcmp(map, data, sizeof(data)), "%s, outside: in the file",
+	       pair.side);
 	tap_ok(holds(pair.fd, 0, 2 * MIB, SEED2) &&
-		       holds(pair.fd, 2 * MIB, FILE_LEN - 2 * MIB, SEED) &&
+		       holds(pair.fd, 2 * MIB, OFFSET - 2 * MIB, SEED) &&
 		       holds(pair.other_fd, 0, 2 * MIB, SEED) &&
 		       holds(pair.other_fd, 2 * MIB, FILE_LEN - 2 * MIB, SEED2),
 	       "%s, outside: the range is exchanged", pair.side);
-	tap_is(hf_restore(lease, NULL), 0, "%s, outside: restored", pair.side);
+	ibv_dereg_mr(mr);
 	munmap(map, LENGTH);
+	close(lease);
+	pair_end(&pair);
+}
+
+/* Both ranges in one file: a change of all in between. */
+static void test_within(struct rdma *rdma)
+{
+	struct pair pair = pair_make(true);
+	int lease = lease_make(pair.fd, OFFSET - 4 * MIB, LENGTH,
+			       HOLDFAST_BREAKABLE, LONG_BREAK);
+	struct ibv_mr *mr =
+		rdma_register(rdma, lease_map(lease, 0, LENGTH), LENGTH);
+	struct change change =
+		change_start("exchange-ends", pair.path, 0, 2 * MIB, pair.path);
+
+	tap_ok(!change_done(&change, STILL), "within: it waits");
+	ibv_dereg_mr(mr);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "within: deregistered, it ends");
+	tap_ok(holds(pair.fd, 2 * MIB, FILE_LEN - 4 * MIB, SEED) &&
+		       holds(pair.fd, 0, 2 * MIB,
+			     SEED + (FILE_LEN - 2 * MIB) / MIB) &&
+		       holds(pair.fd, FILE_LEN - 2 * MIB, 2 * MIB,
+			     SEED - (FILE_LEN - 2 * MIB) / MIB),
+	       "within: the ends are exchanged");
 	close(lease);
 	pair_end(&pair);
 }
@@ -243,8 +270,7 @@ static void test_ignored(bool low)
 	pair_end(&pair);
 }
 
-/* It can be refused only where XFS takes an error: see doc/semantics.md. */
-static void test_exclusive(struct rdma *rdma, bool low, bool refuses)
+static void test_exclusive(struct rdma *rdma, bool low)
 {
 	struct pair pair = pair_make(low);
 	int lease =
@@ -252,31 +278,17 @@ static void test_exclusive(struct rdma *rdma, bool low, bool refuses)
 	char *map = lease_map(lease, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
 	struct change change = exchange_start(&pair, 0, LENGTH);
-	struct holdfast_event event;
 
-	if (refuses) {
-		tap_ok(change_done(&change, AT_ONCE), "exclusive, %s: at once",
-		       pair.side);
-		tap_is(change.error, ETXTBSY, "exclusive, %s: refused",
-		       pair.side);
-		tap_ok(!readable(lease, 0),
-		       "exclusive, %s: the holder hears nothing", pair.side);
-		tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
-		       "exclusive, %s: the lease is active", pair.side);
-		ibv_dereg_mr(mr);
-	} else {
-		tap_ok(event_next(lease, &event, SOON) && event.deadline_ns,
-		       "exclusive, %s: a break with a deadline", pair.side);
-		tap_ok(!change_done(&change, STILL), "exclusive, %s: it waits",
-		       pair.side);
-		ibv_dereg_mr(mr);
-		tap_ok(change_done(&change, SOON) && !change.error,
-		       "exclusive, %s: then it ends", pair.side);
-		tap_is(lease_query(lease).state, HOLDFAST_BROKEN,
-		       "exclusive, %s: the lease is broken", pair.side);
-	}
-	tap_ok(holds(pair.fd, 0, LENGTH, refuses ? SEED : SEED2),
-	       "exclusive, %s: the file is as that says", pair.side);
+	tap_ok(change_done(&change, AT_ONCE), "exclusive, %s: at once",
+	       pair.side);
+	tap_is(change.error, ETXTBSY, "exclusive, %s: refused", pair.side);
+	tap_ok(!readable(lease, 0), "exclusive, %s: the holder hears nothing",
+	       pair.side);
+	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
+	       "exclusive, %s: the lease is active", pair.side);
+	tap_ok(holds(pair.fd, 0, LENGTH, SEED),
+	       "exclusive, %s: the file is as it was", pair.side);
+	ibv_dereg_mr(mr);
 	munmap(map, LENGTH);
 	close(lease);
 	pair_end(&pair);
@@ -298,6 +310,8 @@ static void test_interrupted(struct rdma *rdma)
 	close(change.out);
 	tap_ok(holds(pair.fd, 0, LENGTH, SEED),
 	       "interrupted: the file is as it was");
+	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
+	       "interrupted: and so is the lease");
 	change = change_start("truncate", pair.path, 0, 0, NULL);
 	tap_ok(!change_done(&change, STILL),
 	       "interrupted: a truncate then waits for the consumer");
@@ -313,7 +327,6 @@ int main(void)
 {
 	const char *fs = getenv("HOLDFAST_LAB_FS");
 	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
-	bool refuses = kernel && !strcmp(kernel, "7.2");
 	struct rdma rdma;
 
 	if ((fs && strcmp(fs, "xfs")) || (kernel && !strcmp(kernel, "6.1"))) {
@@ -326,8 +339,9 @@ int main(void)
 		test_outside(&rdma, low);
 		test_both(&rdma, low);
 		test_ignored(low);
-		test_exclusive(&rdma, low, refuses && low);
+		test_exclusive(&rdma, low);
 	}
+	test_within(&rdma);
 	test_interrupted(&rdma);
 	rdma_close(&rdma);
 	return tap_done();

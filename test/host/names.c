@@ -24,7 +24,7 @@ int main(void)
 		   hf_kind_value);
 	round_trip("state", HOLDFAST_UNBOUND, HOLDFAST_RELEASED, hf_state_name,
 		   hf_state_value);
-	round_trip("op", HOLDFAST_OP_UNKNOWN, HOLDFAST_OP_REVOKE, hf_op_name,
+	round_trip("op", HOLDFAST_OP_UNKNOWN, HOLDFAST_OP_EXCHANGE, hf_op_name,
 		   hf_op_value);
 	tap_is_str(hf_kind_name(0), "unknown", "kind 0 has no name");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_BREAK), "break", "break");

@@ -79,6 +79,7 @@ enum holdfast_op {
 	HOLDFAST_OP_REFLINK	= 7,
 	HOLDFAST_OP_DEDUPE	= 8,
 	HOLDFAST_OP_REVOKE	= 9,
+	HOLDFAST_OP_EXCHANGE	= 10,
 };
 
 /**

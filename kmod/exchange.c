@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What runs in place of the functions by which XFS exchanges the extents of two
+ * files, when one of them has leases: see probe.c.
+ */
+#include <linux/dax.h>
+#include <linux/pagemap.h>
+#include "wrap.h"
+
+#ifdef HF_DAX_BREAK_LAYOUT
+/* Where idle pages stay known to the mapping, truncating the latter warns. */
+static void hf_forget_pages(struct inode *inode)
+{
+	int busy = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
+			   dax_break_layout(inode, 0, LLONG_MAX, NULL));
+
+	if (busy)
+		pr_warn_once(
+			"holdfast: extents are exchanged under pages that somebody without a lease holds\n");
+}
+#else
+static void hf_forget_pages(struct inode *inode)
+{
+}
+#endif
+
+static void hf_exchange_settle(struct inode *inode)
+{
+	struct hf_file *file = hf_file_find(inode);
+	struct hf_change *change;
+
+	if (!file)
+		return;
+	change = hf_stray_here(file);
+	change->unstoppable = true;
+	hf_change_settle(file, change);
+	hf_file_put(file);
+}
+
+/* Whether the file got its first lease after hf_exchange_settle(). */
+static bool hf_exchange_is_late(struct inode *inode)
+{
+	struct hf_file *file = hf_file_find(inode);
+	bool late;
+
+	if (!file)
+		return false;
+	late = !hf_change_current(file);
+	hf_file_put(file);
+	return late;
+}
+
+/*
+ * The extents may go now. A lease whose acquire has just begun waits for
+ * i_rwsem, and has no pages.
+ */
+static void hf_exchange_pass(struct inode *inode)
+{
+	struct hf_file *file = hf_file_find(inode);
+	struct hf_change *change = file ? hf_change_current(file) : NULL;
+
+	if (!change || !change->nothing)
+		hf_forget_pages(inode);
+	if (change && !change->nothing) {
+		hf_change_passed(file, change);
+		hf_stray_passed(change);
+	}
+	if (file)
+		hf_file_put(file);
+}
+
+/*
+ * XFS_IOC_SWAPEXT exchanges the extents of two files without a look at busy
+ * pages, between these locks; so does XFS_IOC_EXCHANGE_RANGE where only one
+ * file is DAX. It can not be refused here, nor interrupted: the deadline ends
+ * the wait for consumers, and a kill that for other references. The caller has
+ * just taken both i_rwsem, in which a holder may be waiting, and looked at
+ * nothing yet. A reflink between a DAX file and another comes here, too, and is
+ * then refused: its change is of nothing.
+ */
+void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
+					 struct address_space *mapping2)
+{
+	struct inode *inode1 = mapping1->host, *inode2 = mapping2->host;
+	struct hf_pass pass;
+
+	do {
+		unlock_two_nondirectories(inode1, inode2);
+		hf_exchange_settle(inode1);
+		hf_exchange_settle(inode2);
+		lock_two_nondirectories(inode1, inode2);
+	} while (hf_exchange_is_late(inode1) || hf_exchange_is_late(inode2));
+	hf_pass_begin(&pass, HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO);
+	filemap_invalidate_lock_two(mapping1, mapping2);
+	hf_pass_end(&pass);
+	hf_exchange_pass(inode1);
+	hf_exchange_pass(inode2);
+	hf_probes_leave();
+}
+
+#ifdef HF_PROBE_VERIFY_AREA
+
+/* What XFS would refuse anyway breaks no lease. */
+static bool hf_exchange_plausible(struct inode *inode, u64 pos)
+{
+	return IS_ALIGNED(pos, i_blocksize(inode)) && pos <= i_size_read(inode);
+}
+
+/* Two ranges of the same file are one change, of all in between. */
+static int hf_exchange_begin(struct hf_file *file, u64 pos, u64 length)
+{
+	struct hf_change *change = hf_change_current(file), new;
+	int err;
+
+	hf_change_init(&new, HOLDFAST_OP_EXCHANGE, pos, length);
+	if (change) {
+		err = hf_change_widen(file, change, &new);
+		if (err)
+			return err;
+	} else {
+		change = hf_stray_begin(file, &new);
+		if (IS_ERR(change))
+			return PTR_ERR(change);
+	}
+	err = hf_change_settle(file, change);
+	if (err)
+		hf_stray_failed(change, err);
+	return err;
+}
+
+/*
+ * XFS_IOC_EXCHANGE_RANGE asks for both files, before it takes a lock; so do
+ * reflink and dedupe, which do not come here (remap.c). Without a length it is
+ * up to the end.
+ */
+int hf_wrap_remap_verify_area(struct file *filp, loff_t pos, loff_t len,
+			      bool write)
+{
+	struct hf_file *file = NULL;
+	int ret;
+
+	ret = HF_PASS(HF_PROBE_REMAP_VERIFY_AREA,
+		      remap_verify_area(filp, pos, len, write));
+	if (!ret && hf_exchange_plausible(file_inode(filp), pos))
+		file = hf_file_find(file_inode(filp));
+	if (file) {
+		ret = hf_exchange_begin(file, pos, len ?: ~0ULL);
+		hf_file_put(file);
+	}
+	hf_probes_leave();
+	return ret;
+}
+
+#endif

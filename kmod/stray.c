@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes whose end no wrapper sees: of entries that Holdfast stands before only
+ * in part (exchange.c), or not at all. They are taken to last until their task
+ * is back in user space.
+ */
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include "wrap.h"
+
+struct hf_stray {
+	struct callback_head work;
+	struct hf_file *file;
+	struct hf_change change;
+	long ret; /* of what came of it, where that is known */
+	bool until_passed;
+};
+
+static void hf_stray_end(struct hf_stray *stray)
+{
+	hf_change_end(stray->file, &stray->change, stray->ret);
+	hf_file_put(stray->file);
+	kfree(stray);
+	hf_probes_leave();
+}
+
+static void hf_stray_work(struct callback_head *work)
+{
+	hf_stray_end(container_of(work, struct hf_stray, work));
+}
+
+/**
+ * hf_stray_begin - begin a change of the current task that ends by itself
+ * @file: the file it changes
+ * @change: from hf_change_init(), copied; see hf_change_begin()
+ *
+ * A task that is never back in user space (a kernel thread, one that exits) ends
+ * it in hf_stray_passed(): from there the filesystem's lock is enough.
+ *
+ * Return: the change, or ERR_PTR(-ETXTBSY).
+ */
+struct hf_change *hf_stray_begin(struct hf_file *file,
+				 const struct hf_change *change)
+{
+	struct hf_stray *stray =
+		kzalloc(sizeof(*stray), GFP_NOFS | __GFP_NOFAIL);
+	int err;
+
+	stray->change = *change;
+	err = hf_change_begin(file, &stray->change);
+	if (err) {
+		kfree(stray);
+		return ERR_PTR(err);
+	}
+	refcount_inc(&file->ref);
+	stray->file = file;
+	stray->change.stray = true;
+	hf_probes_stay();
+	init_task_work(&stray->work, hf_stray_work);
+	if ((current->flags & PF_KTHREAD) ||
+	    task_work_add(current, &stray->work, TWA_RESUME))
+		stray->until_passed = true;
+	return &stray->change;
+}
+
+/**
+ * hf_stray_here - the change of the current task
+ * @file: the file that is being changed
+ *
+ * Begun at its entry; or an unknown one of the whole file. The filesystem has
+ * its locks by now, so this does not fail.
+ */
+struct hf_change *hf_stray_here(struct hf_file *file)
+{
+	struct hf_change *change = hf_change_current(file), unknown;
+
+	if (change)
+		return change;
+	hf_change_init(&unknown, HOLDFAST_OP_UNKNOWN, 0, ~0ULL);
+	return hf_stray_begin(file, &unknown);
+}
+
+/* It was given up before it changed anything: @ret, as for hf_change_end(). */
+void hf_stray_failed(struct hf_change *change, long ret)
+{
+	if (change->stray)
+		container_of(change, struct hf_stray, change)->ret = ret;
+}
+
+/* The filesystem goes on, or has failed: what has no other end ends here. */
+void hf_stray_passed(struct hf_change *change)
+{
+	struct hf_stray *stray = container_of(change, struct hf_stray, change);
+
+	if (change->stray && stray->until_passed)
+		hf_stray_end(stray);
+}
