@@ -39,6 +39,7 @@ void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 	hf_change_info_get(&event->change, &lease->change);
 
 	wake_up_interruptible_poll(&lease->wait, EPOLLIN | EPOLLRDNORM);
+	hf_report_wake();
 	kill_fasync(&lease->fasync, SIGIO, POLL_IN);
 }
 

@@ -396,6 +396,7 @@ void hf_pass_end(struct hf_pass *pass);
 /* report.c */
 int hf_report_init(void);
 void hf_report_exit(void);
+void hf_report_wake(void);
 void hf_report_fdinfo(struct seq_file *m, struct hf_lease *lease);
 const char *hf_op_name(enum holdfast_op op);
 

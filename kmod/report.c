@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the administrator sees: /proc/fs/holdfast/leases and fdinfo. The format
- * of the report is in the ABI header.
+ * What the administrator sees: /proc/fs/holdfast/leases, mappings and fdinfo.
+ * The formats are in the ABI header.
  */
 #include <linux/file.h>
+#include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/string_helpers.h>
@@ -204,6 +206,121 @@ static const struct seq_operations hf_report_ops = {
 	.show = hf_report_show,
 };
 
+/*
+ * Who polls the report is woken whenever some lease has an event, also one that
+ * he does not see: he reads the report again, and that shows him his own.
+ */
+static DECLARE_WAIT_QUEUE_HEAD(hf_report_wait);
+static atomic_t hf_report_event = ATOMIC_INIT(0);
+
+/* A break has begun or ended. Does not sleep. */
+void hf_report_wake(void)
+{
+	atomic_inc(&hf_report_event);
+	wake_up_interruptible_poll(&hf_report_wait, EPOLLERR | EPOLLPRI);
+}
+
+/* A poller stands in a queue of the module, which has to stay for it. */
+static int hf_report_open(struct inode *inode, struct file *filp)
+{
+	struct seq_file *m;
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENOENT;
+	err = seq_open(filp, &hf_report_ops);
+	if (err) {
+		module_put(THIS_MODULE);
+		return err;
+	}
+	m = filp->private_data;
+	m->poll_event = atomic_read(&hf_report_event);
+	return 0;
+}
+
+static int hf_report_release(struct inode *inode, struct file *filp)
+{
+	int err = seq_release(inode, filp);
+
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/* As /proc/mounts does it: each event is told once to each open file. */
+static __poll_t hf_report_poll(struct file *filp, poll_table *wait)
+{
+	struct seq_file *m = filp->private_data;
+	__poll_t mask = EPOLLIN | EPOLLRDNORM;
+	int event;
+
+	poll_wait(filp, &hf_report_wait, wait);
+	event = atomic_read(&hf_report_event);
+	if (READ_ONCE(m->poll_event) != event) {
+		WRITE_ONCE(m->poll_event, event);
+		mask |= EPOLLERR | EPOLLPRI;
+	}
+	return mask;
+}
+
+static const struct proc_ops hf_report_proc_ops = {
+	.proc_open = hf_report_open,
+	.proc_read_iter = seq_read_iter,
+	.proc_lseek = seq_lseek,
+	.proc_poll = hf_report_poll,
+	.proc_release = hf_report_release,
+};
+
+/* The process that an address space of a lease is known by, 0 if it is gone. */
+static pid_t hf_mapper_pid(struct hf_lease *lease, const struct mm_struct *mm,
+			   struct pid_namespace *ns)
+{
+	struct hf_mapper *mapper;
+	pid_t pid = 0;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(mapper, &lease->mappers, node) {
+		if (mapper->mm == mm &&
+		    pid_has_task(mapper->tgid, PIDTYPE_TGID))
+			pid = pid_nr_ns(mapper->tgid, ns);
+	}
+	spin_unlock(&lease->file->lock);
+	return pid;
+}
+
+/* The lock keeps the mappings, and their edges where they are. */
+static void hf_show_mappings(struct seq_file *m, struct hf_lease *lease)
+{
+	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
+	struct vm_area_struct *vma;
+	struct rb_node *node;
+
+	i_mmap_lock_read(&lease->mapping);
+	for (node = rb_first_cached(&lease->mapping.i_mmap); node;
+	     node = rb_next(node)) {
+		vma = rb_entry(node, struct vm_area_struct, shared.rb);
+		seq_printf(m, "%llu %d %lx %lx\n", lease->id,
+			   hf_mapper_pid(lease, vma->vm_mm, ns), vma->vm_start,
+			   vma->vm_end);
+	}
+	i_mmap_unlock_read(&lease->mapping);
+}
+
+static int hf_mappings_show(struct seq_file *m, void *v)
+{
+	if (v == SEQ_START_TOKEN)
+		seq_puts(m, "id pid start end\n");
+	else
+		hf_show_mappings(m, v);
+	return 0;
+}
+
+static const struct seq_operations hf_mappings_ops = {
+	.start = hf_report_start,
+	.next = hf_report_next,
+	.stop = hf_report_stop,
+	.show = hf_mappings_show,
+};
+
 static void hf_show_file(struct seq_file *m, struct file *target)
 {
 	struct inode *inode = file_inode(target);
@@ -249,8 +366,10 @@ int hf_report_init(void)
 
 	if (!dir)
 		return -ENOMEM;
-	if (!proc_create_seq("leases", 0444, dir, &hf_report_ops)) {
-		remove_proc_entry(HF_PROC_DIR, NULL);
+	/* Addresses are for who may look into any process. */
+	if (!proc_create("leases", 0444, dir, &hf_report_proc_ops) ||
+	    !proc_create_seq("mappings", 0400, dir, &hf_mappings_ops)) {
+		remove_proc_subtree(HF_PROC_DIR, NULL);
 		return -ENOMEM;
 	}
 	return 0;

@@ -20,6 +20,7 @@
 
 #define HOLDFAST_DEVICE		"/dev/holdfast"
 #define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
+#define HOLDFAST_MAPPINGS	"/proc/fs/holdfast/mappings"
 
 #define HOLDFAST_IOC_TYPE	0xBC
 
@@ -348,6 +349,16 @@ struct holdfast_event {
  *		range (change_length is - for a change that reaches to any end
  *		of the file)
  * mappers	pids of the processes that mapped the lease, comma separated
+ *
+ * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
+ * begun or ended, or a holder been fenced, since it was opened or last polled.
+ */
+
+/*
+ * HOLDFAST_MAPPINGS: for the administrator alone, where the leases of DAX files
+ * are mapped: a line that names the columns, "id pid start end", then a line
+ * for each mapping. start and end are hexadecimal addresses, end is behind the
+ * last byte. pid is 0 when the reader does not see the process.
  */
 
 #endif
