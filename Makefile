@@ -3,7 +3,8 @@
 # For packagers and for work on the code; ./run is for everything else.
 #
 #	make			libraries, tools, guest tests and examples, in build/
-#	make install		DESTDIR, PREFIX, BINDIR, LIBDIR, INCLUDEDIR, MANDIR
+#	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
+#				MANDIR, UNITDIR
 #	make check		the tests that need no kernel module, and the style
 #	make kmod KDIR=...	the module for one kernel, in build/kmod-native
 #	make install-kmod	that module, into its kernel's module tree
@@ -18,11 +19,13 @@ SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 BUILD := build
 PREFIX := /usr/local
 BINDIR := $(PREFIX)/bin
+SBINDIR := $(PREFIX)/sbin
 LIBDIR := $(PREFIX)/lib
 INCLUDEDIR := $(PREFIX)/include
 MANDIR := $(PREFIX)/share/man
 # systemd and DKMS look only here, whatever the prefix.
 MODULESLOADDIR := /usr/lib/modules-load.d
+UNITDIR := /usr/lib/systemd/system
 DKMSDIR := /usr/src/holdfast-$(VERSION)
 
 CFLAGS := -O2 -g
@@ -57,6 +60,11 @@ LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
 PC := $(BUILD)/lib/pkgconfig/holdfast.pc
 TOOL := $(BUILD)/bin/holdfast
+# Names of processes, sizes and times are read and written as in the tool.
+DAEMON := $(BUILD)/sbin/holdfastd
+DAEMON_SRC := $(wildcard daemon/*.c)
+DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
+		$(DAEMON_SRC) tool/message.c tool/size.c)
 GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
@@ -69,7 +77,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(GUEST_TESTS) $(EXAMPLES)
+all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(DAEMON) $(GUEST_TESTS) $(EXAMPLES)
 
 # --- library
 
@@ -118,6 +126,18 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
 		-lsmartcols
+
+$(BUILD)/obj/daemon/%.o: daemon/%.c VERSION
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) -Itool $(CFLAGS) -fPIC -fvisibility=hidden \
+		-c -o $@ $<
+
+$(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(DAEMON_OBJ) -L$(BUILD)/lib \
+		-lholdfast
 
 # One source file each. Not all use RDMA: --as-needed drops what they do not.
 # The dependency file goes to obj/, a test folder holds only tests.
@@ -179,12 +199,16 @@ install-dkms:
 
 # --- install
 
-install: $(LIBRARY) $(ARCHIVE) $(TOOL)
+install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON)
 	rm -f $(PC)
 	$(MAKE) $(PC)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
-		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR)
+		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR) \
+		$(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(TOOL) $(DESTDIR)$(BINDIR)
+	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
+		>$(DESTDIR)$(UNITDIR)/holdfastd.service
 	install -m 755 $(LIBRARY).$(VERSION) $(DESTDIR)$(LIBDIR)
 	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(DESTDIR)$(LIBDIR)
 	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)
@@ -204,7 +228,7 @@ install: $(LIBRARY) $(ARCHIVE) $(TOOL)
 	done
 
 clean:
-	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/test \
+	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \
 		$(BUILD)/examples $(KMOD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

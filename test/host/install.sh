@@ -17,12 +17,14 @@ quiet "make install-dkms" make -s DESTDIR="$root" install-dkms
 for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
+	usr/sbin/holdfastd usr/lib/systemd/system/holdfastd.service usr/share/man/man8/holdfastd.8 \
 	"usr/src/holdfast-$version/dkms.conf" "usr/src/holdfast-$version/kmod/Kbuild" \
 	"usr/src/holdfast-$version/include/uapi/linux/holdfast.h"; do
 	quiet "installs $file" test -e "$root/$file"
 done
 quiet "no placeholder is left" bash -c \
-	"! grep '@' $root/usr/lib/x/pkgconfig/holdfast.pc $root/usr/src/*/dkms.conf"
+	"! grep '@[A-Z]' $root/usr/lib/x/pkgconfig/holdfast.pc $root/usr/src/*/dkms.conf \
+	$root/usr/lib/systemd/system/*"
 
 cat >"$scratch/program.c" <<-END
 	#include <holdfast.h>

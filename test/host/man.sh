@@ -44,5 +44,8 @@ for file in tool/cmd-*.c; do
 			"man/holdfast-$name.1"
 	done
 done
+for option in $("$BUILD/sbin/holdfastd" --help | grep -oE -e '--[a-z][a-z-]+'); do
+	quiet "holdfastd.8 explains $option" grep -q -- "Fl -${option#--}\b" man/holdfastd.8
+done
 
 finish

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Taking from a holder what pins a lease, and nothing else. */
+#ifndef HOLDFAST_FENCE_H
+#define HOLDFAST_FENCE_H
+
+#include "holdfast.h"
+
+/**
+ * struct fenced - what came of fence_lease()
+ * @revoked: how many memory regions and fixed buffers are gone
+ * @reasons: what could not be revoked, and why, as words; "" for nothing
+ */
+struct fenced {
+	unsigned int revoked;
+	char reasons[256];
+};
+
+/*
+ * Revokes what registers memory of @lease, in all processes that map it, and
+ * logs each. 0, or a negative errno value: nothing could be looked at.
+ */
+int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* holdfastd(8): the fence agent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "holdfast.h"
+#include "log.h"
+#include "size.h"
+#include "tool.h"
+#include "watch.h"
+
+#define MARGIN_MS 5000
+
+/* The kernel tells by it when a break begins or ends. */
+static int open_report(void)
+{
+	int fd = open(HOLDFAST_REPORT, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		say(LOG_ERR, "%s: %s", HOLDFAST_REPORT,
+		    errno == ENOENT
+			    ? "not there: load the module (modprobe holdfast)"
+			    : strerror(errno));
+	return fd;
+}
+
+/* At once, and not when the first holder is late. */
+static bool may_act(void)
+{
+	if (!access(HOLDFAST_MAPPINGS, R_OK))
+		return true;
+	if (errno == EACCES || errno == EPERM)
+		say(LOG_ERR, "who takes memory regions from other processes "
+			     "has to be root, with CAP_SYS_PTRACE");
+	else
+		say(LOG_ERR, "%s: %s", HOLDFAST_MAPPINGS,
+		    errno == ENOENT ? "not there: the module is older than "
+				      "this program"
+				    : strerror(errno));
+	return false;
+}
+
+static int open_signals(void)
+{
+	sigset_t mask;
+	int fd;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	fd = signalfd(-1, &mask, SFD_CLOEXEC);
+	if (fd < 0)
+		say(LOG_ERR, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+static int serve(struct watches *watches, int report, int signals)
+{
+	struct pollfd fds[] = {
+		{ .fd = report, .events = POLLPRI },
+		{ .fd = signals, .events = POLLIN },
+	};
+	int next_ms;
+
+	do {
+		if (watches_round(watches, &next_ms))
+			return EXIT_FAILED;
+		if (poll(fds, 2, next_ms) < 0) {
+			say(LOG_ERR, "poll: %s", strerror(errno));
+			return EXIT_FAILED;
+		}
+	} while (!fds[1].revents);
+	return 0;
+}
+
+static void usage(void)
+{
+	puts("usage: holdfastd [OPTION...]\n"
+	     "Take from late holders of leases what keeps changes waiting, and "
+	     "leave them their lives.\n\n"
+	     "  -m, --margin S  seconds before its deadline a holder is late "
+	     "(5)\n"
+	     "  -h, --help\n"
+	     "      --version");
+}
+
+static int wrong(const char *fmt, const char *what)
+{
+	fputs("holdfastd: ", stderr);
+	fprintf(stderr, fmt, what);
+	fputs("\nTry 'holdfastd --help'.\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* -1 to go on, or the exit status. */
+static int parse(struct watches *watches, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "margin", required_argument, NULL, 'm' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, ":hm:", options, NULL)) >= 0) {
+		switch (option) {
+		case 'm':
+			if (!seconds_parse(optarg, &watches->margin_ms))
+				return wrong("%s: not a time", optarg);
+			break;
+		case 'h':
+			usage();
+			return 0;
+		case 'v':
+			puts("holdfastd " HOLDFAST_VERSION);
+			return 0;
+		case ':':
+			return wrong("%s: needs a value", argv[optind - 1]);
+		default:
+			return wrong("%s: no such option", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return wrong("%s: what for?", argv[optind]);
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct watches watches = { .margin_ms = MARGIN_MS };
+	int status = parse(&watches, argc, argv);
+	int report, signals;
+
+	if (status >= 0)
+		return status;
+	report = open_report();
+	if (report < 0 || !may_act())
+		return EXIT_FAILED;
+	signals = open_signals();
+	if (signals < 0)
+		return EXIT_FAILED;
+	say(LOG_INFO, "watching; holders are late %.1f s before their deadline",
+	    watches.margin_ms / 1e3);
+	status = serve(&watches, report, signals);
+	watches_free(&watches);
+	return status;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A process and its open files, see process.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "process.h"
+
+int process_open(struct process *process, pid_t pid)
+{
+	/* The C library of Debian 12 has no wrappers. */
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+
+	if (pidfd < 0)
+		return -errno;
+	process->pid = pid;
+	process->pidfd = pidfd;
+	return 0;
+}
+
+void process_close(struct process *process)
+{
+	close(process->pidfd);
+}
+
+int process_borrow(const struct process *process, int fd)
+{
+	int own = syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);
+
+	return own < 0 ? -errno : own;
+}
+
+/* Its name may be any; what the kernel made the device of is in sysfs. */
+static enum file_kind device_kind(dev_t device)
+{
+	char link[PATH_MAX], target[PATH_MAX], *subsystem;
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem",
+		 major(device), minor(device));
+	length = readlink(link, target, sizeof(target) - 1);
+	if (length < 0)
+		return FILE_OTHER;
+	target[length] = '\0';
+	subsystem = strrchr(target, '/');
+	if (!subsystem)
+		return FILE_OTHER;
+	if (!strcmp(subsystem, "/infiniband_verbs"))
+		return FILE_UVERBS;
+	return strcmp(subsystem, "/vfio") ? FILE_OTHER : FILE_VFIO;
+}
+
+static enum file_kind file_kind(int dir, const char *name)
+{
+	static const char vfio[] = "/dev/vfio/";
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return FILE_OTHER;
+	target[length] = '\0';
+	if (!strcmp(target, "anon_inode:[io_uring]"))
+		return FILE_URING;
+	/* The container, /dev/vfio/vfio, is a device like any other. */
+	if (!strncmp(target, vfio, strlen(vfio)))
+		return FILE_VFIO;
+	if (fstatat(dir, name, &st, 0) || !S_ISCHR(st.st_mode))
+		return FILE_OTHER;
+	return device_kind(st.st_rdev);
+}
+
+int process_each_file(const struct process *process,
+		      int (*look)(const struct process *process, int fd,
+				  enum file_kind kind, void *arg),
+		      void *arg)
+{
+	struct dirent *entry;
+	char path[32];
+	int ret = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", process->pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (!ret && (entry = readdir(dir))) {
+		enum file_kind kind;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		kind = file_kind(dirfd(dir), entry->d_name);
+		if (kind != FILE_OTHER)
+			ret = look(process, atoi(entry->d_name), kind, arg);
+	}
+	closedir(dir);
+	return ret;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The ioctl of an open RDMA device, see uverbs.h. That it works for who did not
+ * open the device is the kernel's: only its older write(2) interface compares
+ * credentials (ib_safe_file_access()).
+ */
+#include <errno.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/rdma_user_ioctl_cmds.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "uverbs.h"
+
+#define DRIVERS	  256
+#define ATTRS_MAX 5
+
+/* The kernel's struct ib_uverbs_ioctl_hdr ends with an array of any length. */
+struct command {
+	struct ib_uverbs_ioctl_hdr hdr;
+	struct ib_uverbs_attr attrs[ATTRS_MAX];
+};
+
+static void command_init(struct command *command, int driver, uint16_t object,
+			 uint16_t method)
+{
+	memset(command, 0, sizeof(*command));
+	command->hdr.object_id = object;
+	command->hdr.method_id = method;
+	command->hdr.driver_id = driver;
+}
+
+/* Up to 8 bytes that go in stand in the attribute itself. */
+static void add_value(struct command *command, uint16_t id, uint16_t len,
+		      uint64_t value)
+{
+	command->attrs[command->hdr.num_attrs++] = (struct ib_uverbs_attr){
+		.attr_id = id,
+		.len = len,
+		.flags = UVERBS_ATTR_F_MANDATORY,
+		.data = value,
+	};
+}
+
+static void add_object(struct command *command, uint16_t id, uint32_t handle)
+{
+	add_value(command, id, 0, handle);
+}
+
+static void add_out(struct command *command, uint16_t id, void *to,
+		    uint16_t len)
+{
+	add_value(command, id, len, (uintptr_t)to);
+}
+
+static int run(int fd, struct command *command)
+{
+	command->hdr.length =
+		sizeof(command->hdr) +
+		command->hdr.num_attrs * sizeof(command->attrs[0]);
+	return ioctl(fd, RDMA_VERBS_IOCTL, command) ? -errno : 0;
+}
+
+static int list(int fd, int driver, uint32_t *handles, size_t room)
+{
+	struct command command;
+	uint32_t total = 0;
+	int err;
+
+	command_init(&command, driver, UVERBS_OBJECT_DEVICE,
+		     UVERBS_METHOD_INFO_HANDLES);
+	add_value(&command, UVERBS_ATTR_INFO_OBJECT_ID, sizeof(uint64_t),
+		  UVERBS_OBJECT_MR);
+	add_out(&command, UVERBS_ATTR_INFO_TOTAL_HANDLES, &total,
+		sizeof(total));
+	add_out(&command, UVERBS_ATTR_INFO_HANDLES_LIST, handles,
+		room * sizeof(*handles));
+	err = run(fd, &command);
+	return err ?: (int)total;
+}
+
+/*
+ * The kernel tells which driver it is by netlink only, and there only for
+ * devices of the caller's network namespace; but it refuses all names of
+ * drivers except the right one before it looks any further.
+ */
+int uverbs_driver(int fd)
+{
+	uint32_t handle;
+
+	for (int driver = 0; driver < DRIVERS; driver++) {
+		int ret = list(fd, driver, &handle, 1);
+
+		if (ret >= 0)
+			return driver;
+		if (ret != -EINVAL)
+			return ret;
+	}
+	return -EOPNOTSUPP;
+}
+
+int uverbs_mr_list(int fd, int driver, uint32_t handles[UVERBS_MRS_MAX])
+{
+	return list(fd, driver, handles, UVERBS_MRS_MAX);
+}
+
+int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr)
+{
+	struct uverbs_mr found = { .handle = handle };
+	struct command command;
+	int err;
+
+	command_init(&command, driver, UVERBS_OBJECT_MR,
+		     UVERBS_METHOD_QUERY_MR);
+	add_object(&command, UVERBS_ATTR_QUERY_MR_HANDLE, handle);
+	add_out(&command, UVERBS_ATTR_QUERY_MR_RESP_LKEY, &found.lkey,
+		sizeof(found.lkey));
+	add_out(&command, UVERBS_ATTR_QUERY_MR_RESP_RKEY, &found.rkey,
+		sizeof(found.rkey));
+	add_out(&command, UVERBS_ATTR_QUERY_MR_RESP_LENGTH, &found.length,
+		sizeof(found.length));
+	add_out(&command, UVERBS_ATTR_QUERY_MR_RESP_IOVA, &found.iova,
+		sizeof(found.iova));
+	err = run(fd, &command);
+	if (!err)
+		*mr = found;
+	return err;
+}
+
+int uverbs_mr_destroy(int fd, int driver, uint32_t handle)
+{
+	struct command command;
+
+	command_init(&command, driver, UVERBS_OBJECT_MR,
+		     UVERBS_METHOD_MR_DESTROY);
+	add_object(&command, UVERBS_ATTR_DESTROY_MR_HANDLE, handle);
+	return run(fd, &command);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Memory regions of an open RDMA device, by handle, through the kernel's own
+ * interface: unlike libibverbs it takes any descriptor of the open device, also
+ * one borrowed from another process.
+ *
+ * The functions return 0 or more, or a negative errno value.
+ */
+#ifndef HOLDFAST_UVERBS_H
+#define HOLDFAST_UVERBS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* As many as the kernel lists at once: a length there has 16 bits. */
+#define UVERBS_MRS_MAX 16383
+
+/**
+ * struct uverbs_mr - a memory region
+ * @handle: its number in the open device
+ * @lkey: @rkey: its keys
+ * @iova: the address that its first byte has for the device: the one in the
+ *	process, unless it was registered by ibv_reg_mr_iova(3)
+ * @length: bytes
+ */
+struct uverbs_mr {
+	uint32_t handle;
+	uint32_t lkey;
+	uint32_t rkey;
+	uint64_t iova;
+	uint64_t length;
+};
+
+/* The driver that an ioctl of @fd must name, or -EOPNOTSUPP. */
+int uverbs_driver(int fd);
+
+/* The handles of the memory regions, the latest first; returns how many. */
+int uverbs_mr_list(int fd, int driver, uint32_t handles[UVERBS_MRS_MAX]);
+
+/* -ENOENT: there is none (any more); -ENODATA: the driver does not tell. */
+int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr);
+
+/* Deregister. -EBUSY: a memory window is bound to it. */
+int uverbs_mr_destroy(int fd, int driver, uint32_t handle);
+
+#endif
