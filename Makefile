@@ -52,9 +52,11 @@ LIB_SRC := $(wildcard lib/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
-# What host tests are linked with: everything but main(), sanitized.
+# What host tests are linked with: everything but main(), and what stands before
+# functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
-		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)))
+		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
+		preload/settings.c preload/table.c daemon/mappings.c)
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -65,6 +67,10 @@ DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(DAEMON_SRC) tool/message.c tool/size.c)
+# For programs of others: it brings its own libholdfast, and shows none of it.
+SHIM := $(BUILD)/lib/libholdfast-preload.so
+SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
+		$(wildcard preload/*.c) daemon/uverbs.c)
 GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
@@ -77,7 +83,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(DAEMON) $(GUEST_TESTS) $(EXAMPLES)
+all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(DAEMON) $(SHIM) $(GUEST_TESTS) $(EXAMPLES)
 
 # --- library
 
@@ -139,6 +145,22 @@ $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(DAEMON_OBJ) -L$(BUILD)/lib \
 		-lholdfast
 
+# --- the shim
+
+$(BUILD)/obj/preload/%.o: preload/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) -Idaemon $(CFLAGS) -fPIC -fvisibility=hidden \
+		-c -o $@ $<
+
+# libibverbs is the program's, if it has one.
+$(SHIM): $(SHIM_OBJ) $(ARCHIVE)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL \
+		-Wl,-soname,$(notdir $@) $(LDFLAGS) -o $@ $(SHIM_OBJ) $(ARCHIVE) \
+		-ldl -lpthread
+
 # One source file each. Not all use RDMA: --as-needed drops what they do not.
 # The dependency file goes to obj/, a test folder holds only tests.
 define program
@@ -199,7 +221,7 @@ install-dkms:
 
 # --- install
 
-install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON)
+install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON) $(SHIM)
 	rm -f $(PC)
 	$(MAKE) $(PC)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
@@ -209,7 +231,7 @@ install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON)
 	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
 		>$(DESTDIR)$(UNITDIR)/holdfastd.service
-	install -m 755 $(LIBRARY).$(VERSION) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(LIBRARY).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
 	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(DESTDIR)$(LIBDIR)
 	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)
 	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{ "lease", cmd_lease, "hold a lease while a command runs" },
 	{ "ls", cmd_ls, "list leases" },
 	{ "revoke", cmd_revoke, "end leases of others" },
+	{ "run", cmd_run, "run a program that knows nothing of leases" },
 	{ "trace", cmd_trace, "print what happens to leases" },
 	{ "watch", cmd_watch, "show leases and changes that wait, live" },
 };

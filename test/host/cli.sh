@@ -154,6 +154,19 @@ gives "lease: two who restore" 2 '*--pass-fd leaves the events*' \
 	"$holdfast" lease -p -r "$file" -- true
 gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfast" lease -p "$file"
 
+gives "run: no command" 2 'holdfast: no COMMAND*' "$holdfast" run
+gives "run: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" run -t soon true
+gives "run: a wrong grace" 2 'holdfast: soon: not a time*' "$holdfast" run -g soon true
+gives "run: a wrong option" 2 'holdfast: -q: no such option*' "$holdfast" run -q true
+
+holdfastd=$BUILD/sbin/holdfastd
+gives "holdfastd --version" 0 "holdfastd $(cat VERSION)" "$holdfastd" --version
+gives "holdfastd --help" 0 'usage: holdfastd *--margin*' "$holdfastd" --help
+gives "holdfastd: a wrong time" 2 'holdfastd: soon: not a time*' "$holdfastd" -m soon
+gives "holdfastd: no time" 2 'holdfastd: -m: needs a value*' "$holdfastd" -m
+gives "holdfastd: a wrong option" 2 'holdfastd: --foo: no such option*' "$holdfastd" --foo
+gives "holdfastd: an argument" 2 'holdfastd: 7: what for*' "$holdfastd" 7
+
 if [[ -e /dev/holdfast ]]; then
 	skip "the module is loaded"
 else
@@ -163,6 +176,11 @@ else
 	gives "lease without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
 		"$holdfast" lease "$file" -- true
+	gives "run without a module" 1 \
+		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		"$holdfast" run true
+	gives "holdfastd without a module" 1 '*/leases: not there: load the module (modprobe holdfast)' \
+		"$holdfastd"
 	gives "revoke without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
 		"$holdfast" revoke 1

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/* holdfast-run(1): runs a program that knows nothing of leases, with the shim. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <getopt.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../preload/run.h"
+#include "holdfast.h"
+#include "size.h"
+#include "tool.h"
+
+struct running {
+	struct hf_attr attr;
+	uint32_t grace_ms;
+	bool verbose;
+};
+
+/*
+ * Where the loader will find the shim: it would leave out one that it does not
+ * find, and run the command as if nothing were wrong. Malloced.
+ */
+static char *find_shim(void)
+{
+	void *shim = dlopen(RUN_LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+	struct link_map *map;
+	char *path;
+
+	if (!shim || dlinfo(shim, RTLD_DI_LINKMAP, &map)) {
+		failed("%s", dlerror());
+		return NULL;
+	}
+	path = realpath(map->l_name, NULL);
+	if (!path)
+		failed("%s: %s", map->l_name, strerror(errno));
+	return path;
+}
+
+static int set_environment(const struct running *running)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char *shim = find_shim(), *preload, text[96];
+
+	if (!shim)
+		return EXIT_FAILED;
+	if (asprintf(&preload, "%s%s%s", shim, others ? ":" : "",
+		     others ? others : "") < 0)
+		return failed("%s", strerror(ENOMEM));
+	snprintf(text, sizeof(text), RUN_FORMAT, running->attr.kind,
+		 running->attr.break_ms, running->grace_ms, running->verbose);
+	if (setenv("LD_PRELOAD", preload, 1) || setenv(RUN_VARIABLE, text, 1))
+		return failed("environment: %s", strerror(errno));
+	free(preload);
+	free(shim);
+	return 0;
+}
+
+static void usage(void)
+{
+	puts("usage: holdfast run [OPTION...] [--] COMMAND [ARG...]\n"
+	     "Run COMMAND so that what it maps of DAX files is leased and can "
+	     "be registered.\n\n"
+	     "  -x, --exclusive     changes of the files fail, in place of "
+	     "breaking leases\n"
+	     "  -t, --break-time S  seconds from a break to the fence\n"
+	     "  -g, --grace S       seconds from a break until memory regions "
+	     "are taken from\n"
+	     "                      COMMAND, half of the break time at most "
+	     "(at once)\n"
+	     "  -v, --verbose       tell of each lease\n"
+	     "  -h, --help");
+}
+
+/* -1 to go on, or the exit status. */
+static int parse(struct running *running, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "break-time", required_argument, NULL, 't' },
+		{ "exclusive", no_argument, NULL, 'x' },
+		{ "grace", required_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int option;
+
+	/* "+": options behind COMMAND are its own. */
+	while ((option = getopt_long(argc, argv, "+:g:ht:vx", options, NULL)) >=
+	       0) {
+		switch (option) {
+		case 'x':
+			running->attr.kind = HOLDFAST_EXCLUSIVE;
+			break;
+		case 't':
+			if (!seconds_parse(optarg, &running->attr.break_ms))
+				return bad_usage("run", "%s: not a break time",
+						 optarg);
+			break;
+		case 'g':
+			if (!seconds_parse(optarg, &running->grace_ms))
+				return bad_usage("run", "%s: not a time",
+						 optarg);
+			break;
+		case 'v':
+			running->verbose = true;
+			break;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			return bad_option("run", option, argv);
+		}
+	}
+	return -1;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct running running = { 0 };
+	int status = parse(&running, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (optind == argc)
+		return bad_usage("run", "no COMMAND");
+	if (access(HOLDFAST_DEVICE, F_OK))
+		return failed(
+			"%s: not there: load the module (modprobe holdfast)",
+			HOLDFAST_DEVICE);
+	status = set_environment(&running);
+	if (status)
+		return status;
+	execvp(argv[optind], argv + optind);
+	/* The exit statuses of env(1). */
+	status = errno == ENOENT ? 127 : 126;
+	failed("%s: %s", argv[optind], strerror(errno));
+	return status;
+}
