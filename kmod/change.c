@@ -202,6 +202,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+	hf_dmabuf_notify(lease);
 	trace_holdfast_break(lease);
 }
 

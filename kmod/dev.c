@@ -67,7 +67,7 @@ static int hf_fasync(int fd, struct file *filp, int on)
  * killed, who are handed a lease and map it, only his own processes may; or any,
  * where he could kill any.
  */
-static bool hf_may_map(const struct hf_lease *lease)
+bool hf_may_map(const struct hf_lease *lease)
 {
 	return lease->may_kill || uid_eq(current_euid(), lease->cred->euid);
 }
@@ -171,6 +171,11 @@ static int hf_ioctl_revoke(struct file *filp, void *arg)
 	return hf_lease_revoke(arg);
 }
 
+static int hf_ioctl_export_dmabuf(struct file *filp, void *arg)
+{
+	return hf_dmabuf_export(filp->private_data, arg);
+}
+
 union hf_ioctl_args {
 	u32 size;
 	struct holdfast_acquire acquire;
@@ -178,11 +183,13 @@ union hf_ioctl_args {
 	struct holdfast_query query;
 	struct holdfast_restore restore;
 	struct holdfast_revoke revoke;
+	struct holdfast_export_dmabuf export_dmabuf;
 };
 
 struct hf_ioctl_op {
 	size_t size;	 /* of the structure today */
 	size_t min_size; /* as of the first release */
+	/* What ioctl(2) is to return; 0: after @args are copied back. */
 	int (*run)(struct file *filp, void *args);
 };
 
@@ -202,6 +209,8 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 		 hf_ioctl_restore),
 	HF_IOCTL(HOLDFAST_IOC_REVOKE, holdfast_revoke, __reserved,
 		 hf_ioctl_revoke),
+	HF_IOCTL(HOLDFAST_IOC_EXPORT_DMABUF, holdfast_export_dmabuf, length,
+		 hf_ioctl_export_dmabuf),
 };
 
 static long hf_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)

@@ -2,7 +2,7 @@
 /*
  * Who holds consumers without having mapped the lease.
  *
- * A consumer lives as long as some open file: a device of RDMA or VFIO, or an
+ * A consumer lives as long as some open file: a device of RDMA, VFIO or DRM, or an
  * io_uring. By fork, or passed over a socket, others have that file as well, and
  * may outlive who mapped the lease. Nothing says which file holds which pins, so
  * the fence asks from the narrow to the wide, and stops when no pin is left.
@@ -55,10 +55,20 @@ static bool hf_file_is_fuse(const struct file *file)
 	       iminor(inode) == FUSE_MINOR;
 }
 
-static bool hf_file_pins(const struct file *file)
+/* A GPU, or what looks like one: imports dma-bufs. */
+static bool hf_file_is_drm(const struct file *file)
+{
+	static const unsigned int drm_major = 226;
+	const struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && imajor(inode) == drm_major;
+}
+
+static bool hf_file_pins(const struct hf_lease *lease, const struct file *file)
 {
 	return hf_file_is_ring(file) || hf_file_is_verbs(file) ||
-	       hf_file_is_vfio(file);
+	       hf_file_is_vfio(file) ||
+	       (!list_empty(&lease->dmabufs) && hf_file_is_drm(file));
 }
 
 /*
@@ -156,7 +166,7 @@ static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
 {
 	struct hf_pinners *pinners = (void *)arg;
 
-	if (pinners->nr < HF_PINNERS && hf_file_pins(file))
+	if (pinners->nr < HF_PINNERS && hf_file_pins(pinners->lease, file))
 		pinners->file[pinners->nr++] = get_file(file);
 	return 0;
 }
@@ -205,7 +215,7 @@ static int hf_heir_of_mapper(const void *arg, struct file *file,
 
 	for (i = 0; i < heirs->nr; i++) {
 		if (file->f_cred == heirs->cred[i])
-			return hf_file_pins(file);
+			return hf_file_pins(heirs->lease, file);
 	}
 	return 0;
 }
@@ -214,7 +224,8 @@ static int hf_heir_of_mapper(const void *arg, struct file *file,
  * Whatever can hold a consumer, or hide what does: a ring can have files of its
  * own, and a socket files on their way. Who serves a filesystem can keep who is
  * killed in a request to it. VFIO is left out: what its type1 does not unpin
- * (see doc/semantics.md) no kill brings back.
+ * (see doc/semantics.md) no kill brings back. So is DRM: that is the user's
+ * whole desktop.
  */
 static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {

@@ -10,6 +10,7 @@
  *   limit.c	how much may be leased
  *   pin.c	which pages a lease covers, and whether something holds them
  *   map.c	mappings of a lease
+ *   dmabuf.c	dma-bufs of a lease
  *   event.c	what the holder is told
  *   fence.c	what happens at the deadline
  *   heir.c	who holds consumers without having mapped the lease
@@ -160,6 +161,7 @@ struct hf_lease {
 	struct hf_change_info change;
 	struct list_head break_node; /* file->breaking */
 	struct list_head mappers;
+	struct list_head dmabufs;
 	struct hf_events events;
 
 	struct list_head zap_node; /* the target's invalidate_lock */
@@ -232,6 +234,7 @@ unsigned int hf_break_ms(unsigned int asked);
 
 /* dev.c */
 extern const struct file_operations hf_fops;
+bool hf_may_map(const struct hf_lease *lease);
 
 /* backing.c */
 enum hf_backing hf_backing_of(struct file *target);
@@ -310,12 +313,23 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
 struct page *hf_runs_pinned_page(const struct hf_runs *runs);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
+unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
+int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
+		pgoff_t first, pgoff_t last);
+void hf_runs_unpin(const struct hf_runs *runs);
 
 /* map.c */
 int hf_map(struct hf_lease *lease, struct file *target,
 	   struct vm_area_struct *vma);
 bool hf_vma_is_lease(const struct vm_area_struct *vma);
 void hf_unmap(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+
+/* dmabuf.c */
+int hf_dmabuf_init(void);
+void hf_dmabuf_exit(void);
+int hf_dmabuf_export(struct hf_lease *lease,
+		     const struct holdfast_export_dmabuf *args);
+void hf_dmabuf_notify(struct hf_lease *lease);
 
 /* event.c */
 void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,

@@ -37,6 +37,7 @@ struct hf_lease *hf_lease_new(struct inode *host)
 	RB_CLEAR_NODE(&lease->range.rb);
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->mappers);
+	INIT_LIST_HEAD(&lease->dmabufs);
 	init_waitqueue_head(&lease->wait);
 	INIT_DELAYED_WORK(&lease->reap, hf_reap_work);
 	address_space_init_once(&lease->mapping);
@@ -355,6 +356,8 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 			WRITE_ONCE(lease->restore_failed, true);
 		if (!err)
 			trace_holdfast_restore(lease);
+		/* Who attaches a dma-buf waits for it. */
+		wake_up_all(&file->wait);
 		break;
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_RELEASED:

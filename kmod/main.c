@@ -40,9 +40,12 @@ static int __init hf_init(void)
 	hf_wq = alloc_workqueue("holdfast", WQ_UNBOUND, 0);
 	if (!hf_wq)
 		return -ENOMEM;
-	err = hf_files_init();
+	err = hf_dmabuf_init();
 	if (err)
 		goto destroy_wq;
+	err = hf_files_init();
+	if (err)
+		goto exit_dmabuf;
 	err = hf_probes_init();
 	if (err)
 		goto exit_files;
@@ -60,6 +63,8 @@ exit_probes:
 	hf_probes_exit();
 exit_files:
 	hf_files_exit();
+exit_dmabuf:
+	hf_dmabuf_exit();
 destroy_wq:
 	destroy_workqueue(hf_wq);
 	return err;
@@ -80,6 +85,7 @@ static void __exit hf_exit(void)
 	rcu_barrier();
 	destroy_workqueue(hf_wq);
 	hf_files_exit();
+	hf_dmabuf_exit();
 }
 
 module_init(hf_init);

@@ -198,6 +198,12 @@ static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
 	return i + 1 < runs->nr ? runs->run[i + 1].index : runs->end;
 }
 
+/* How many pages run @i has. */
+unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i)
+{
+	return hf_run_end(runs, i) - runs->run[i].index;
+}
+
 /* The page number of @index, where @nr pages from there are in one piece; or 0. */
 unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 			   unsigned long nr)
@@ -282,4 +288,58 @@ u64 hf_runs_count_busy(const struct hf_runs *runs)
 			break;
 	}
 	return count;
+}
+
+/**
+ * hf_runs_pin - pin some pages as GUP would, without a page table
+ * @pinned: empty, with room for as many runs as @runs has
+ * @runs: pages that are the file's for the time of the call
+ * @first: index of the first page to pin
+ * @last: index of the last page to pin
+ *
+ * Does not sleep for memory, but long.
+ *
+ * Return: 0 and @pinned for hf_runs_unpin(), or with @pinned empty -ENXIO when
+ * @runs do not reach that far, -ENOMEM when a page has too many references.
+ */
+int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
+		pgoff_t first, pgoff_t last)
+{
+	unsigned int i;
+
+	if (!runs->nr || first < runs->run[0].index || last >= runs->end)
+		return -ENXIO;
+	for (i = hf_runs_find(runs, first); first <= last; i++) {
+		pgoff_t end = min(hf_run_end(runs, i), last + 1);
+		unsigned long pfn =
+			runs->run[i].pfn + (first - runs->run[i].index);
+
+		pinned->run[pinned->nr++] = (struct hf_run){ first, pfn };
+		for (; first < end; first++) {
+			if (!hf_page_pin(pfn_to_page(pfn++)))
+				goto unpin;
+			if (!(first % HF_BATCH))
+				cond_resched();
+		}
+	}
+	pinned->end = first;
+	return 0;
+
+unpin:
+	pinned->end = first;
+	hf_runs_unpin(pinned);
+	pinned->nr = 0;
+	return -ENOMEM;
+}
+
+/* Undoes hf_runs_pin(). */
+void hf_runs_unpin(const struct hf_runs *runs)
+{
+	unsigned int i;
+
+	for (i = 0; i < runs->nr; i++) {
+		unpin_user_page_range_dirty_lock(pfn_to_page(runs->run[i].pfn),
+						 hf_run_pages(runs, i), false);
+		cond_resched();
+	}
 }

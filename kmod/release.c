@@ -111,6 +111,7 @@ static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 	spin_lock(&file->lock);
 	if (lease->state != HOLDFAST_ZOMBIE && lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+	hf_dmabuf_notify(lease);
 	if (grace_ms && lease->target)
 		hf_break_by_revoke(lease, grace_ms);
 	spin_unlock(&file->lock);
@@ -201,6 +202,7 @@ void hf_lease_close(struct hf_lease *lease)
 	spin_lock(&lease->file->lock);
 	if (lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
+	hf_dmabuf_notify(lease);
 	spin_unlock(&lease->file->lock);
 	wake_up_all(&lease->file->wait);
 	mutex_lock(&lease->mutex);

@@ -17,12 +17,16 @@
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <linux/vmstat.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "Holdfast needs Linux 6.1 or later"
 #endif
 #ifdef CONFIG_PREEMPT_RT
 #error "Holdfast takes spinlocks in kprobe handlers: no PREEMPT_RT"
+#endif
+#ifndef CONFIG_DMA_SHARED_BUFFER
+#error "Holdfast exports dma-bufs: no kernel without CONFIG_DMA_SHARED_BUFFER"
 #endif
 #ifndef CONFIG_X86_64
 #error "Holdfast diverts calls in the x86-64 way only"
@@ -119,6 +123,12 @@ static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
 }
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define HF_IMPORT_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
+#else
+#define HF_IMPORT_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 {
@@ -141,6 +151,15 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 #define HF_DELEGATED_INODE struct inode *
 #else
 #define HF_DELEGATED_INODE struct delegated_inode
+#endif
+
+/* How a dma-buf's importer is told, and whether also when it has it pinned. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+#define HF_MOVE_NOTIFY		 move_notify
+#define HF_TELL_PINNED_IMPORTERS false
+#else
+#define HF_MOVE_NOTIFY		 invalidate_mappings
+#define HF_TELL_PINNED_IMPORTERS true
 #endif
 
 #ifdef HF_DAX_BREAK_LAYOUT
@@ -194,6 +213,27 @@ static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
 	return ret;
 }
 
+/*
+ * As GUP pins a page, for unpin_user_page(). Like hf_insert_page(): the caller
+ * makes sure that the page, whose count may be that of an idle one, is the
+ * file's. False: it has too many references.
+ */
+static inline bool hf_page_pin(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (folio_ref_count(folio) < 0)
+		return false;
+	if (folio_test_large(folio)) {
+		folio_ref_inc(folio);
+		atomic_inc(&folio->_pincount);
+	} else {
+		folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
+	}
+	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
+	return true;
+}
+
 /* Page tables hold references: what splits or zaps a PMD must see a folio. */
 #define HF_VM_FLAGS 0
 #else
@@ -217,6 +257,18 @@ static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
 {
 	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP),
 				  vmf->flags & FAULT_FLAG_WRITE);
+}
+
+/* The same as above; no fs-dax folio is large yet. */
+static inline bool hf_page_pin(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (folio_ref_count(folio) < 0)
+		return false;
+	folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
+	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
+	return true;
 }
 
 #define HF_VM_FLAGS VM_MIXEDMAP

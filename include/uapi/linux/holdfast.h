@@ -257,13 +257,58 @@ struct holdfast_revoke {
 #define HOLDFAST_IOC_REVOKE	_IO(HOLDFAST_IOC_TYPE, 0x04)
 
 /**
+ * struct holdfast_export_dmabuf - HOLDFAST_IOC_EXPORT_DMABUF
+ * @size: sizeof(struct holdfast_export_dmabuf)
+ * @flags: must be zero
+ * @offset: from the start of the lease's range in bytes, a multiple of the page
+ *	size
+ * @length: bytes, a multiple of the page size, not zero
+ *
+ * A new dma-buf of a part of the lease's range, for drivers to import; it is
+ * open on a new descriptor that is closed by execve(2). An importer that has it
+ * mapped or pinned is a consumer. When the lease stops being active (a break,
+ * HOLDFAST_IOC_RELEASE, HOLDFAST_IOC_REVOKE, its last close) dynamic importers
+ * are told to let go (move_notify, from 7.1 on invalidate_mappings); up to 7.0
+ * only those that have not pinned it. What they then still have is waited for,
+ * and at the deadline fenced: who exported and who attached the dma-buf is
+ * killed like who mapped the lease.
+ *
+ * Mapping and pinning it fail with EAGAIN while the lease is not active, and
+ * with ENXIO where a restored lease has become shorter; attaching waits,
+ * interruptibly, until the lease is restored. All of them fail with ENODEV once
+ * the lease has been released, revoked or closed: a dma-buf does not keep the
+ * lease. Attaching fails with EPERM for whom mmap(2) of the lease does. mmap(2)
+ * of a dma-buf fails with EINVAL: map the lease.
+ *
+ * Return the descriptor, or
+ * EINVAL	@offset or @length unaligned, @length zero, @flags not zero,
+ *		@size too small
+ * E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBADFD	the open file is not a lease, or has been released or revoked
+ * EOPNOTSUPP	the leased file is in memory (tmpfs, hugetlbfs): see
+ *		UDMABUF_CREATE for dma-bufs of a memfd
+ * EPERM	the lease is of another user; as for mmap(2)
+ * ENXIO	beyond the end of the range
+ * EMFILE, ENFILE	too many open files
+ * ENOMEM	no memory
+ */
+struct holdfast_export_dmabuf {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+};
+#define HOLDFAST_IOC_EXPORT_DMABUF	_IO(HOLDFAST_IOC_TYPE, 0x05)
+
+/**
  * enum holdfast_event_type - what an event says
  * @HOLDFAST_EVENT_BREAK: a change met the lease. Let go of the consumers
  *	before the deadline, or be fenced.
  * @HOLDFAST_EVENT_CHANGED: that change has ended; the range can be leased
  *	again
  * @HOLDFAST_EVENT_FENCED: the deadline passed with consumers left; the
- *	processes that mapped the lease were killed
+ *	processes that mapped the lease, or exported or attached a dma-buf of
+ *	it, were killed
  * @HOLDFAST_EVENT_DECOHERENCE: a change of a file in memory (tmpfs, hugetlbfs)
  *	has not waited: what consumers hold of the range is not the file's any
  *	more. Register the mapping again, and restore the lease for the next
@@ -348,7 +393,8 @@ struct holdfast_event {
  *		dedupe, revoke, unknown: the change the lease meets, with its task and
  *		range (change_length is - for a change that reaches to any end
  *		of the file)
- * mappers	pids of the processes that mapped the lease, comma separated
+ * mappers	pids of the processes that mapped the lease, exported it as a
+ *		dma-buf, or attached one to a device, comma separated
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
  * begun or ended, or a holder been fenced, since it was opened or last polled.
