@@ -425,6 +425,49 @@ static void say_map(struct text *text, const struct hf_facts *facts)
 		say_errno(text, facts->err);
 }
 
+static const char *export_text(int err)
+{
+	switch (err) {
+	case EBADFD:
+		return "not a lease, or the lease has been released or "
+		       "revoked";
+	case ENOTTY:
+		return "not a lease, or the module is older than this library: "
+		       "install the same version of both";
+	case EPERM:
+		return "the lease of another user: only who acquired a lease "
+		       "exports it, unless he had CAP_KILL";
+	case EOPNOTSUPP:
+		return "the leased file is in memory (tmpfs, hugetlbfs), where "
+		       "Holdfast makes no dma-bufs: for a memfd use "
+		       "/dev/udmabuf";
+	case EMFILE:
+		return "too many open files: raise RLIMIT_NOFILE (ulimit -n)";
+	case E2BIG:
+		return "the module does not understand this library: install "
+		       "the same version of both";
+	default:
+		return NULL;
+	}
+}
+
+static void say_export(struct text *text, const struct hf_facts *facts)
+{
+	const char *known = export_text(facts->err);
+
+	if (known)
+		say(text, "%s", known);
+	else if (facts->err == ENXIO)
+		say(text,
+		    "offset %jd plus length %zu is beyond the end of the "
+		    "lease: offsets count from the lease's start",
+		    (intmax_t)facts->offset, facts->length);
+	else if (facts->err == EINVAL)
+		say_invalid(text, facts);
+	else
+		say_errno(text, facts->err);
+}
+
 static void say_wait(struct text *text, const struct hf_facts *facts)
 {
 	switch (facts->err) {
@@ -506,6 +549,9 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 		break;
 	case HF_CALL_MAP:
 		say_map(text, facts);
+		break;
+	case HF_CALL_EXPORT_DMABUF:
+		say_export(text, facts);
 		break;
 	case HF_CALL_WAIT:
 		say_wait(text, facts);

@@ -132,6 +132,35 @@ int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
 int hf_map(int lease, off_t offset, size_t length, void **addr);
 
 /**
+ * hf_export_dmabuf - make a dma-buf of a lease
+ * @lease: from hf_acquire()
+ * @offset: bytes from the start of the lease's range, not of the file; a
+ *	multiple of the page size
+ * @length: bytes, not zero; a multiple of the page size
+ *
+ * For drivers that import dma-bufs, ibv_reg_dmabuf_mr(3) for one. Who exports
+ * or imports it is fenced like who mapped the lease. It can be imported while
+ * the lease is active; while the lease is broken, importers wait for its
+ * restore. It does not keep the lease. Thread safe.
+ *
+ * RETURN VALUE
+ * A new descriptor with close-on-exec set, or on failure:
+ *
+ * ERRORS
+ * EINVAL	@offset or @length unaligned, or @length zero
+ * ENXIO	beyond the end of the lease's range
+ * EOPNOTSUPP	the leased file is on tmpfs or hugetlbfs
+ * EPERM	the lease of another user, as for hf_map()
+ * EBADF	@lease is not an open descriptor
+ * EBADFD	@lease is not a lease, or has been released or revoked
+ * ENOTTY	@lease is some other file, or the module is older than this
+ *		library
+ * EMFILE ENFILE	too many open files
+ * ENOMEM	no memory
+ */
+int hf_export_dmabuf(int lease, off_t offset, size_t length);
+
+/**
  * hf_wait - wait for one event of a lease
  * @lease: from hf_acquire()
  * @event: out: the event
@@ -280,7 +309,8 @@ struct hf_report;
  * @change_comm: its name, NULL when not known
  * @change_offset: start of the change in bytes
  * @change_length: its length in bytes, UINT64_MAX up to any end of the file
- * @mappers: processes that mapped the lease
+ * @mappers: processes that mapped the lease, or exported or imported it as a
+ *	dma-buf
  * @mapper_count: how many @mappers there are
  * @path: the file, NULL when not known
  */

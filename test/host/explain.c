@@ -191,6 +191,15 @@ static const struct {
 	{ HF_CALL_MAP, ENODEV, "not a lease" },
 	{ HF_CALL_MAP, ENXIO, "beyond the end of the lease" },
 	{ HF_CALL_MAP, EINVAL, "Invalid argument" },
+	{ HF_CALL_EXPORT_DMABUF, EBADF, "not an open file" },
+	{ HF_CALL_EXPORT_DMABUF, EBADFD, "released or revoked" },
+	{ HF_CALL_EXPORT_DMABUF, ENOTTY, "older than this library" },
+	{ HF_CALL_EXPORT_DMABUF, EPERM, "the lease of another user" },
+	{ HF_CALL_EXPORT_DMABUF, EOPNOTSUPP, "/dev/udmabuf" },
+	{ HF_CALL_EXPORT_DMABUF, ENXIO, "beyond the end of the lease" },
+	{ HF_CALL_EXPORT_DMABUF, EMFILE, "raise RLIMIT_NOFILE" },
+	{ HF_CALL_EXPORT_DMABUF, E2BIG, "install the same version" },
+	{ HF_CALL_EXPORT_DMABUF, ENOMEM, "Cannot allocate memory" },
 	{ HF_CALL_WAIT, ETIMEDOUT, "no event within 250 ms" },
 	{ HF_CALL_WAIT, EBADFD, "not a lease" },
 	{ HF_CALL_WAIT, EPROTO, "not an event" },
@@ -249,6 +258,20 @@ static void test_map(void)
 	says(&facts, "length is zero");
 }
 
+static void test_export_dmabuf(void)
+{
+	struct hf_facts facts = fine(EINVAL);
+
+	facts.call = HF_CALL_EXPORT_DMABUF;
+	facts.offset = 1;
+	says(&facts, "offset 1 is not a multiple");
+	facts.offset = 0;
+	facts.length = 100;
+	says(&facts, "length 100 is not a multiple");
+	facts.length = 0;
+	says(&facts, "length is zero");
+}
+
 static void test_report(void)
 {
 	struct hf_facts facts = { .call = HF_CALL_REPORT,
@@ -296,6 +319,7 @@ int main(void)
 	test_filesystem();
 	test_plain();
 	test_map();
+	test_export_dmabuf();
 	test_report();
 	test_room();
 	return tap_done();

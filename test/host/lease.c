@@ -45,6 +45,10 @@ static void test_not_a_lease(void)
 	tap_is(hf_restore(file, &length), -ENOTTY, "restore of a file");
 	tap_is(length, 42, "... leaves the length alone");
 	tap_is(hf_restore(-1, NULL), -EBADF, "restore of no descriptor");
+	tap_is(hf_export_dmabuf(file, 0, 4096), -ENOTTY, "export of a file");
+	tap_ok(strstr(hf_error(), "not a lease"), "%s", hf_error());
+	tap_is(hf_export_dmabuf(-1, 0, 4096), -EBADF,
+	       "export of no descriptor");
 	tap_is(hf_release(file), -ENOTTY, "release of a file");
 	tap_ok(fcntl(file, F_GETFD) >= 0, "... leaves it open");
 	tap_is(hf_map(file, 0, 0, &addr), -EINVAL, "map of no bytes");
