@@ -125,6 +125,24 @@ static inline bool event_next(int lease, struct holdfast_event *event,
 	       read(lease, event, sizeof(*event)) == sizeof(*event);
 }
 
+/* The number of the lease of a file that the report has in a state, or 0. */
+static inline uint64_t lease_listed(const char *path, const char *state)
+{
+	struct hf_report_entry entry;
+	struct hf_report *report;
+	uint64_t id = 0;
+
+	if (hf_report_open(NULL, &report))
+		tap_bail("report: %s", hf_error());
+	while (hf_report_next(report, &entry) == 1) {
+		if (!strcmp(entry.path, path) &&
+		    !strcmp(hf_state_name(entry.state), state))
+			id = entry.id;
+	}
+	hf_report_close(report);
+	return id;
+}
+
 /* A child must not outlive the test that a bail ends. */
 static inline pid_t child_fork(void)
 {

@@ -38,23 +38,6 @@ static pid_t revoke_start(uint64_t id, uint32_t grace_ms, uid_t uid)
 	return pid;
 }
 
-static uint64_t leases_of(const char *path, const char *state)
-{
-	struct hf_report_entry entry;
-	struct hf_report *report;
-	uint64_t id = 0;
-
-	if (hf_report_open(NULL, &report))
-		tap_bail("report: %s", hf_error());
-	while (hf_report_next(report, &entry) == 1) {
-		if (!strcmp(entry.path, path) &&
-		    !strcmp(hf_state_name(entry.state), state))
-			id = entry.id;
-	}
-	hf_report_close(report);
-	return id;
-}
-
 static void test_kind(struct rdma *rdma, int fd, uint32_t kind,
 		      const char *name)
 {
@@ -76,7 +59,8 @@ static void test_kind(struct rdma *rdma, int fd, uint32_t kind,
 	ibv_dereg_mr(mr);
 	tap_is(child_wait(pid, SOON), 0, "%s: the answer", name);
 	tap_is(lease_query(lease).state, HOLDFAST_RELEASED, "%s: ended", name);
-	tap_ok(!leases_of(PATH, "releasing"), "%s: not listed any more", name);
+	tap_ok(!lease_listed(PATH, "releasing"), "%s: not listed any more",
+	       name);
 	tap_is(revoke_lease(id, 0, 0), ENOENT, "%s: there is none now", name);
 	tap_is(change_make("punch", PATH, 0, 4096, NULL, AT_ONCE), 0,
 	       "%s: nothing is in a change's way", name);
@@ -150,7 +134,7 @@ static void test_zombie(struct rdma *rdma)
 	munmap(map, LENGTH);
 	close(lease);
 	close(fd);
-	id = leases_of(PATH ".zombie", "zombie");
+	id = lease_listed(PATH ".zombie", "zombie");
 	tap_ok(id, "a zombie is listed");
 	tap_is(revoke_lease(id, 0, HOLDFAST_REVOKE_NOWAIT), EINPROGRESS,
 	       "and can be revoked");
@@ -159,7 +143,7 @@ static void test_zombie(struct rdma *rdma)
 	unlink(PATH ".zombie");
 	ibv_dereg_mr(mr);
 	tap_is(child_wait(pid, SOON), 0, "it ends when its pins do");
-	tap_ok(!leases_of(PATH ".zombie", "zombie"), "and is gone");
+	tap_ok(!lease_listed(PATH ".zombie", "zombie"), "and is gone");
 }
 
 static void test_unlinked(struct rdma *rdma)
@@ -175,17 +159,17 @@ static void test_unlinked(struct rdma *rdma)
 	munmap(map, LENGTH);
 	close(lease);
 	close(fd);
-	tap_ok(leases_of(PATH ".unlinked (deleted)", "zombie"),
+	tap_ok(lease_listed(PATH ".unlinked (deleted)", "zombie"),
 	       "an unlinked file's zombie is listed");
 	/* Its blocks must not become another file's. */
 	fd = file_make_seed(PATH ".canary", 64 * MIB, 99);
-	tap_ok(mr && leases_of(PATH ".unlinked (deleted)", "zombie"),
+	tap_ok(mr && lease_listed(PATH ".unlinked (deleted)", "zombie"),
 	       "it stays while it is pinned");
 	ibv_dereg_mr(mr);
 	for (int i = 0;
-	     i < 200 && leases_of(PATH ".unlinked (deleted)", "zombie"); i++)
+	     i < 200 && lease_listed(PATH ".unlinked (deleted)", "zombie"); i++)
 		usleep(10000);
-	tap_ok(!leases_of(PATH ".unlinked (deleted)", "zombie"),
+	tap_ok(!lease_listed(PATH ".unlinked (deleted)", "zombie"),
 	       "then it is gone");
 	close(fd);
 	unlink(PATH ".canary");
