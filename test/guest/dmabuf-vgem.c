@@ -123,9 +123,13 @@ static bool test_change(void)
 static void test_end(bool by_fence)
 {
 	struct change change;
-	pid_t pid = child_fork();
-	int status;
+	int ready[2], status;
+	pid_t pid;
+	char byte;
 
+	if (pipe(ready))
+		tap_bail("pipe: %s", strerror(errno));
+	pid = child_fork();
 	if (!pid) {
 		int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE,
 				       by_fence ? 500 : LONG_BREAK);
@@ -133,19 +137,22 @@ static void test_end(bool by_fence)
 		vgem_import(vgem_open(), lease_export(lease));
 		if (!by_fence)
 			_exit(0);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
 		alarm(60);
 		pause();
 	}
 	if (by_fence) {
-		while (!lease_listed(PATH, "active"))
-			usleep(5000);
-		usleep(STILL * 1000);
+		if (!readable(ready[0], SOON) || read(ready[0], &byte, 1) != 1)
+			tap_bail("no importer");
 	} else {
 		tap_is(child_wait(pid, SOON), 0, "an importer exits");
 	}
 	change = change_start("punch", PATH, 0, LENGTH, NULL);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "%s: a change goes on", by_fence ? "fence" : "exit");
+	close(ready[0]);
+	close(ready[1]);
 	if (!by_fence)
 		return;
 	status = child_wait(pid, SOON);
