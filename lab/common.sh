@@ -9,6 +9,8 @@ LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)	# the checkout
 # Images are big, shared by all checkouts and not worth a place in one.
 LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
 LAB_KERNELS=(6.1 6.12 7.2)
+LAB_DEBUG=debug		# the one that is not stock: lab/debug-kernel.config
+LAB_DEBUG_SCALE=6	# what takes a second on a stock kernel may take as many on that one
 
 # The lab's own exit statuses; COMMAND's pass through unchanged.
 LAB_EXIT_TIMEOUT=124	# COMMAND did not end in time
@@ -58,7 +60,7 @@ mirror()
 
 is_kernel()
 {
-	[[ " ${LAB_KERNELS[*]} " == *" $1 "* ]]
+	[[ " ${LAB_KERNELS[*]} $LAB_DEBUG " == *" $1 "* ]]
 }
 
 # in_builder ROOT SOURCE:TARGET... -- COMMAND [ARG...]
