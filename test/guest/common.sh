@@ -5,6 +5,8 @@
 
 # shellcheck disable=SC2034	# for who sources this
 pmem=/mnt/pmem
+# How many times slower than others this guest is: lab/guest knows.
+scale=${HOLDFAST_TIME_SCALE:-1}
 # Whole, because tests go to other folders.
 BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" && pwd)
 # shellcheck source-path=SCRIPTDIR
@@ -59,10 +61,10 @@ like()
 	((status == 0)) || diag "got:  $1"$'\n'"want: $2"
 }
 
-# soon COMMAND... - true as soon as COMMAND is, false when that takes 20 s
+# soon COMMAND... - true as soon as COMMAND is, false when that takes 20 s (or more: see scale)
 soon()
 {
-	local limit_=$((SECONDS + 20))
+	local limit_=$((SECONDS + 20 * scale))
 
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < limit_)) || return 1
@@ -84,7 +86,7 @@ hold_start()
 
 	exec {holder_out}< <(exec hold "$@" 2>&1)
 	holder=$!
-	read -r -t 20 line <&"$holder_out" || line="nothing said"
+	read -r -t $((20 * scale)) line <&"$holder_out" || line="nothing said"
 	[[ $line == "lease "* ]] || bail "hold $*: $line"
 	# shellcheck disable=SC2034	# for who sources this
 	lease=${line#lease }
@@ -117,5 +119,5 @@ no_leases()
 # at_once COMMAND... - it ends well before any break time
 at_once()
 {
-	timeout 5 "$@"
+	timeout $((5 * scale)) "$@"
 }
