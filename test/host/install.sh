@@ -15,6 +15,7 @@ quiet "make install" make -s BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr 
 	LIBDIR=/usr/lib/x install
 quiet "make install-dkms" make -s DESTDIR="$root" install-dkms
 for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a \
+	usr/lib/x/libholdfast-preload.so \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
 	usr/sbin/holdfastd usr/lib/systemd/system/holdfastd.service usr/share/man/man8/holdfastd.8 \
