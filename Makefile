@@ -31,7 +31,7 @@ DKMSDIR := /usr/src/holdfast-$(VERSION)
 CFLAGS := -O2 -g
 # The rest is part of the language we write in, not the packager's choice. Our
 # ABI header comes first: the system may have an older one.
-STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib
+STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -49,8 +49,10 @@ COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
 OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 
 LIB_SRC := $(wildcard lib/*.c)
+VERBS_SRC := $(wildcard verbs/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
@@ -61,6 +63,9 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
 PC := $(BUILD)/lib/pkgconfig/holdfast.pc
+VERBS := $(BUILD)/lib/libholdfast-verbs.so
+VERBS_ARCHIVE := $(BUILD)/lib/libholdfast-verbs.a
+VERBS_PC := $(BUILD)/lib/pkgconfig/holdfast-verbs.pc
 TOOL := $(BUILD)/bin/holdfast
 # Names of processes, sizes and times are read and written as in the tool.
 DAEMON := $(BUILD)/sbin/holdfastd
@@ -83,42 +88,72 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(LIBRARY) $(ARCHIVE) $(PC) $(TOOL) $(DAEMON) $(SHIM) $(GUEST_TESTS) $(EXAMPLES)
+all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) $(TOOL) \
+	$(DAEMON) $(SHIM) $(GUEST_TESTS) $(EXAMPLES)
 
-# --- library
+# --- libraries
+
+define library_object
+$(call say,CC)
+$(Q)mkdir -p $(@D)
+$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+endef
 
 $(BUILD)/obj/lib/%.o: lib/%.c
-	$(call say,CC)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(library_object)
+
+$(BUILD)/obj/verbs/%.o: verbs/%.c
+	$(library_object)
 
 # -z defs: a symbol that is nowhere is our mistake, not the program's.
+define library
+$(call say,LD)
+$(Q)mkdir -p $(@D)
+$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(@F:.$(VERSION)=.$(SOVERSION)) \
+	-Wl,--version-script,$(filter %.map,$^) -Wl,-z,defs \
+	$(LDFLAGS) -o $@ $(filter %.o,$^)
+endef
+
 $(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast.map
-	$(call say,LD)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(notdir $(LIBRARY)).$(SOVERSION) \
-		-Wl,--version-script,lib/holdfast.map -Wl,-z,defs \
-		$(LDFLAGS) -o $@ $(LIB_OBJ)
+	$(library)
+
+$(VERBS).$(VERSION): $(VERBS_OBJ) verbs/holdfast-verbs.map | $(LIBRARY)
+	$(library) -L$(BUILD)/lib -lholdfast -libverbs -lpthread
 
 # Both links, so that programs run from the build folder.
-$(LIBRARY): $(LIBRARY).$(VERSION)
+$(LIBRARY) $(VERBS): %: %.$(VERSION)
 	$(Q)ln -sf $(<F) $@.$(SOVERSION)
 	$(Q)ln -sf $(@F).$(SOVERSION) $@
 
+define archive
+$(call say,AR)
+$(Q)mkdir -p $(@D)
+$(Q)rm -f $@
+$(Q)$(AR) rcs $@ $^
+endef
+
 $(ARCHIVE): $(LIB_OBJ)
-	$(call say,AR)
-	$(Q)mkdir -p $(@D)
-	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(archive)
+
+# What takes the C library's names is for the dynamic linker only.
+$(VERBS_ARCHIVE): $(filter-out %/interpose.o,$(VERBS_OBJ))
+	$(archive)
 
 # Depends on the Makefile because that has the defaults; a command line that
 # names other folders wants its own "make install", which writes it afresh.
+define pkgconfig
+$(call say,GEN)
+$(Q)mkdir -p $(@D)
+$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|' $< >$@
+endef
+
 $(PC): lib/holdfast.pc.in VERSION Makefile
-	$(call say,GEN)
-	$(Q)mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' $< >$@
+	$(pkgconfig)
+
+$(VERBS_PC): verbs/holdfast-verbs.pc.in VERSION Makefile
+	$(pkgconfig)
 
 # --- programs
 
@@ -167,13 +202,13 @@ define program
 $(call say,LD)
 $(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 $(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
-	-o $@ $< -L$(BUILD)/lib -lholdfast -libverbs -lrdmacm -lpthread
+	-o $@ $< -L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lrdmacm -lpthread
 endef
 
-$(BUILD)/test/%: test/guest/%.c $(LIBRARY)
+$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
-$(BUILD)/examples/%: examples/%.c $(LIBRARY)
+$(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
 # --- tests of the host
@@ -221,9 +256,9 @@ install-dkms:
 
 # --- install
 
-install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON) $(SHIM)
-	rm -f $(PC)
-	$(MAKE) $(PC)
+install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(TOOL) $(DAEMON) $(SHIM)
+	rm -f $(PC) $(VERBS_PC)
+	$(MAKE) $(PC) $(VERBS_PC)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR) \
 		$(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)
@@ -231,11 +266,14 @@ install: $(LIBRARY) $(ARCHIVE) $(TOOL) $(DAEMON) $(SHIM)
 	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
 		>$(DESTDIR)$(UNITDIR)/holdfastd.service
-	install -m 755 $(LIBRARY).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
-	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(DESTDIR)$(LIBDIR)
-	install -m 644 $(ARCHIVE) $(DESTDIR)$(LIBDIR)
-	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 lib/holdfast.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) $(SHIM) \
+		$(DESTDIR)$(LIBDIR)
+	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(VERBS) \
+		$(VERBS).$(SOVERSION) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(ARCHIVE) $(VERBS_ARCHIVE) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(PC) $(VERBS_PC) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 lib/holdfast.h verbs/holdfast_verbs.h \
+		$(DESTDIR)$(INCLUDEDIR)
 	install -m 644 include/uapi/linux/holdfast.h \
 		$(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 packaging/modules-load.conf \

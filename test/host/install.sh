@@ -16,6 +16,8 @@ quiet "make install" make -s BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr 
 quiet "make install-dkms" make -s DESTDIR="$root" install-dkms
 for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a \
 	usr/lib/x/libholdfast-preload.so \
+	usr/lib/x/libholdfast-verbs.so.0 usr/lib/x/libholdfast-verbs.a \
+	usr/include/holdfast_verbs.h usr/share/man/man3/hf_dereg_mr.3 \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
 	usr/sbin/holdfastd usr/lib/systemd/system/holdfastd.service usr/share/man/man8/holdfastd.8 \
@@ -24,7 +26,7 @@ for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a 
 	quiet "installs $file" test -e "$root/$file"
 done
 quiet "no placeholder is left" bash -c \
-	"! grep '@[A-Z]' $root/usr/lib/x/pkgconfig/holdfast.pc $root/usr/src/*/dkms.conf \
+	"! grep '@[A-Z]' $root/usr/lib/x/pkgconfig/*.pc $root/usr/src/*/dkms.conf \
 	$root/usr/lib/systemd/system/*"
 
 cat >"$scratch/program.c" <<-END
@@ -40,17 +42,34 @@ END
 # flags ARG... - pkg-config as if the root were /
 flags()
 {
-	PKG_CONFIG_PATH=$root/usr/lib/x/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root pkg-config "$@" holdfast
+	PKG_CONFIG_PATH=$root/usr/lib/x/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root pkg-config "$@"
 }
-gives "pkg-config knows the version" 0 "$version" flags --modversion
+gives "pkg-config knows the version" 0 "$version" flags --modversion holdfast
+gives "... also of libholdfast-verbs" 0 "$version" flags --modversion holdfast-verbs
 # shellcheck disable=SC2046	# flags are words
 quiet "a program builds" gcc -Wall -Werror -o "$scratch/program" "$scratch/program.c" \
-	$(flags --cflags --libs)
+	$(flags --cflags --libs holdfast)
 gives "... and runs" 0 breakable env LD_LIBRARY_PATH="$root/usr/lib/x" "$scratch/program"
 # shellcheck disable=SC2046
 quiet "a static one builds" gcc -Wall -Werror -o "$scratch/static" "$scratch/program.c" \
-	$(flags --cflags) "$root/usr/lib/x/libholdfast.a"
+	$(flags --cflags holdfast) "$root/usr/lib/x/libholdfast.a"
 gives "... and runs" 0 breakable "$scratch/static"
+
+cat >"$scratch/verbs.c" <<-END
+	#include <holdfast_verbs.h>
+	#include <stdio.h>
+	int main(void)
+	{
+		puts(hf_mr_state_name(HF_MR_ACTIVE));
+		return hf_dereg_mr(NULL) != -22;
+	}
+END
+# The compiler finds libibverbs, which libholdfast-verbs requires, in the real root.
+# shellcheck disable=SC2046
+quiet "a program with regions builds" gcc -Wall -Werror -o "$scratch/verbs" "$scratch/verbs.c" \
+	$(flags --cflags --libs holdfast-verbs)
+gives "... and runs" 0 active env LD_LIBRARY_PATH="$root/usr/lib/x" "$scratch/verbs"
+
 # The loader is for the thread's own message.
 quiet "the library needs the C library alone" bash -c \
 	"! readelf -d $root/usr/lib/x/libholdfast.so | grep NEEDED | grep -vE '\[(libc|ld-linux.*)\.so'"

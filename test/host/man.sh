@@ -26,14 +26,33 @@ pages_of()
 	grep -lE "^\.Nm $1( ,)?$" man/*.3
 }
 
-while read -r symbol; do
-	result $(($(pages_of "$symbol" | wc -l) != 1)) "$symbol has one manual page"
-	quiet "... and is declared in holdfast.h" grep -q "\b$symbol(" lib/holdfast.h
-done < <(grep -oE '\bhf_[a-z_]+' lib/holdfast.map)
+# symbols MAP - what a library exports of ours, as lines
+symbols()
+{
+	grep -oE '\bhf_[a-z_]+' "$1" | sort
+}
 
-exported=$(nm -D --defined-only "$BUILD/lib/libholdfast.so" | sed -n 's/.* T \(hf_[a-z_]*\).*/\1/p')
-mapped=$(grep -oE '\bhf_[a-z_]+' lib/holdfast.map | sort)
-quiet "the library exports what the map names" diff <(sort <<<"$exported") <(echo "$mapped")
+# library NAME MAP HEADER
+library()
+{
+	local symbol
+
+	for symbol in $(symbols "$2"); do
+		result $(($(pages_of "$symbol" | wc -l) != 1)) "$symbol has one manual page"
+		quiet "... and is declared in $3" grep -q "\b$symbol(" "$3"
+	done
+	quiet "$1 exports what its map names" diff \
+		<(nm -D --defined-only "$BUILD/lib/$1.so" | sed -n 's/.* T \(hf_[a-z_]*\).*/\1/p' | sort) \
+		<(symbols "$2")
+}
+
+library libholdfast lib/holdfast.map lib/holdfast.h
+library libholdfast-verbs verbs/holdfast-verbs.map verbs/holdfast_verbs.h
+
+# The C library's names: those of the dynamic linker's, for HF_WATCH_MEMORY, and no others.
+gives "libholdfast-verbs takes no other names" 0 $'madvise\nmremap\nmunmap' \
+	bash -c "nm -D --defined-only $BUILD/lib/libholdfast-verbs.so |
+		sed -n 's/.* [TBD] //p' | grep -v '^hf_'"
 
 for file in tool/cmd-*.c; do
 	name=$(basename "$file" .c)

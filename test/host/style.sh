@@ -86,4 +86,13 @@ header()
 quiet "holdfast.h stands alone in C99" header -std=c99 -x c lib/holdfast.h
 quiet "holdfast.h stands alone in C++" header -std=c++11 -x c++ lib/holdfast.h
 
+header_verbs()
+{
+	header -Iverbs "$@"
+}
+quiet "holdfast_verbs.h stands alone in C11" header_verbs -std=gnu11 -Wno-pedantic -x c \
+	verbs/holdfast_verbs.h
+quiet "holdfast_verbs.h stands alone in C++" header_verbs -std=c++11 -Wno-pedantic -x c++ \
+	verbs/holdfast_verbs.h
+
 finish

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libholdfast-verbs: RDMA memory regions that know their lease.
+ *
+ *	hf_open_context(ibv_context, NULL, &context);
+ *	hf_reg_mr(pd, fd, 0, length, access, NULL, &mr);
+ *	...
+ *	poll(hf_context_fd(context));
+ *	hf_get_async_event(context, &event, 0);
+ *	if (event.type == HF_ASYNC_DECOHERENCE) {
+ *		...				// let nobody use the keys
+ *		hf_restore_mr(event.mr);	// new pages, new keys
+ *	}
+ *	hf_ack_async_event(&event);
+ *	...
+ *	hf_dereg_mr(mr);
+ *	hf_close_context(context);
+ *
+ * hf_reg_mr() leases the range of the file, maps it, and registers the
+ * mapping. Posting and polling are untouched: the library is not on their way.
+ *
+ * Conventions, for every function:
+ * - It returns 0, or on failure a negative errno value; exceptions say so.
+ *   hf_verbs_error() then explains in words.
+ * - On failure nothing has changed and no out parameter has been written,
+ *   unless the function says otherwise.
+ * - Any thread may call it at any time, but a region must not be used by one
+ *   thread while another one deregisters it. None is async-signal-safe.
+ * - After fork(2) the regions and contexts are the parent's: in the child every
+ *   function fails with EPERM, and a child that wants to register opens the
+ *   device again. It does not inherit the leases (but see HF_MR_FORK), nor the
+ *   mappings of files with DAX.
+ */
+#ifndef HOLDFAST_VERBS_H
+#define HOLDFAST_VERBS_H
+
+#include <holdfast.h>
+#include <infiniband/verbs.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the library keeps of an RDMA device that was opened. */
+struct hf_context;
+
+/* A memory region with its lease and its mapping. */
+struct hf_mr;
+
+/* The library answers breaks by a thread of its own: see hf_open_context(). */
+#define HF_AUTOMATIC 1U
+
+/*
+ * munmap(), mremap() and madvise() of a region's memory wait for the region,
+ * as if they were hf_munmap(), hf_mremap() and hf_madvise(): for calls by
+ * programs and libraries that are linked dynamically.
+ */
+#define HF_WATCH_MEMORY 2U
+
+/**
+ * struct hf_context_attr - how hf_open_context() treats the regions
+ * @flags: HF_AUTOMATIC, HF_WATCH_MEMORY, or 0
+ * @margin_ms: with HF_AUTOMATIC: how long before the deadline a region is
+ *	deregistered although @quiesce has not returned, in milliseconds. 0 is a
+ *	quarter of the break time, and one second at most.
+ * @quiesce: with HF_AUTOMATIC: let nobody use the keys of @mr any more, and
+ *	return when nobody does; may be NULL. @change says who wants what.
+ * @resume: with HF_AUTOMATIC: the region can be used again, when @error is 0,
+ *	with the keys that hf_query_mr() gives; otherwise it was deregistered
+ *	but could not be restored, and @error is what hf_restore_mr() gave,
+ *	EPIPE for a lease that was revoked. May be NULL.
+ * @arg: for both
+ *
+ * The two are called by a thread that is there for this break of this region
+ * alone, and so may wait, and may call every function of this library but
+ * hf_dereg_mr() of the same region and hf_close_context().
+ */
+struct hf_context_attr {
+	unsigned int flags;
+	unsigned int margin_ms;
+	void (*quiesce)(struct hf_mr *mr, const struct holdfast_event *change,
+			void *arg);
+	void (*resume)(struct hf_mr *mr, int error, void *arg);
+	void *arg;
+};
+
+/**
+ * hf_open_context - begin to use an RDMA device for leased memory
+ * @device: from ibv_open_device(); close it after hf_close_context()
+ * @attr: NULL is a structure of zeros
+ * @context: out: end with hf_close_context()
+ *
+ * Without HF_AUTOMATIC the program answers each HF_ASYNC_DECOHERENCE before
+ * its deadline, by hf_suspend_mr(), hf_restore_mr() or hf_dereg_mr(), or the
+ * kernel ends it.
+ *
+ * With HF_AUTOMATIC a thread of the library waits for breaks, and answers each
+ * in a further thread: @attr->quiesce, deregister, restore, @attr->resume. When
+ * the deadline comes nearer than the margin and @attr->quiesce has not
+ * returned, the region is deregistered nevertheless. What was done can be read
+ * as events, but need not be.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@context unchanged:
+ *
+ * ERRORS
+ * EINVAL	unknown flags, or hooks without HF_AUTOMATIC
+ * EBUSY	@device has a context already
+ * EMFILE ENFILE ENOMEM EAGAIN	no more descriptors, memory or threads
+ */
+int hf_open_context(struct ibv_context *device,
+		    const struct hf_context_attr *attr,
+		    struct hf_context **context);
+
+/**
+ * hf_close_context - end the use of a device
+ * @context: from hf_open_context(). It is gone afterwards.
+ *
+ * RETURN VALUE
+ * 0, or on failure:
+ *
+ * ERRORS
+ * EBUSY	it has regions: hf_dereg_mr() them first
+ * EINVAL	@context is none (any more)
+ * EPERM	@context is the parent's
+ */
+int hf_close_context(struct hf_context *context);
+
+/**
+ * hf_context_fd - the descriptor to wait for
+ * @context: from hf_open_context()
+ *
+ * For poll(2) and its like: readable when there is an event, of a region or of
+ * the device itself. An event may turn out to be of no concern, so wait with
+ * hf_get_async_event() and a timeout of 0 where waiting is not wanted. It is
+ * the library's: do not read or close it.
+ *
+ * RETURN VALUE
+ * The descriptor, or EINVAL, EPERM as for hf_close_context().
+ */
+int hf_context_fd(struct hf_context *context);
+
+/* Flags of struct hf_mr_attr. */
+#define HF_MR_ODP      (1U << 0) /* on-demand paging where possible */
+#define HF_MR_ODP_ONLY (1U << 1) /* on-demand paging or nothing */
+#define HF_MR_LEASE    (1U << 2) /* a lease or nothing */
+#define HF_MR_FORK     (1U << 3) /* children inherit the lease's descriptor */
+
+/**
+ * struct hf_mr_attr - what kind of region
+ * @kind: of the lease: HOLDFAST_BREAKABLE or HOLDFAST_EXCLUSIVE; 0 is
+ *	HOLDFAST_BREAKABLE
+ * @break_ms: of the lease, as in struct hf_attr
+ * @flags: HF_MR_*
+ * @keys: called whenever the region has new keys: by hf_restore_mr(), or by
+ *	the thread that answers the break. Not by hf_reg_mr(). No lock is held.
+ * @user_data: for the program
+ */
+struct hf_mr_attr {
+	unsigned int kind;
+	unsigned int break_ms;
+	unsigned int flags;
+	void (*keys)(struct hf_mr *mr, uint32_t lkey, uint32_t rkey,
+		     void *user_data);
+	void *user_data;
+};
+
+/**
+ * hf_reg_mr - lease a range of a file and register it
+ * @pd: of a device with a context; ibv_dealloc_pd() gives EBUSY until all its
+ *	regions are deregistered
+ * @fd: the file, as for hf_acquire(). It may be closed afterwards.
+ * @offset: start of the range in bytes, a multiple of the page size
+ * @length: bytes, a multiple of the page size
+ * @access: enum ibv_access_flags, as for ibv_reg_mr(); without
+ *	IBV_ACCESS_ON_DEMAND and IBV_ACCESS_HUGETLB
+ * @attr: NULL is a structure of zeros
+ * @mr: out: end with hf_dereg_mr(); hf_query_mr() tells address and keys
+ *
+ * What a change of the range meets is the lease. With on-demand paging there
+ * is no lease: the device asks for pages as it needs them, changes are not
+ * held up, and what the file has lost gives the device's error completions.
+ * Without any flag the region has a lease, or on-demand paging where the
+ * lease is breakable and refused for the file's sake or a limit's (EOPNOTSUPP,
+ * ENOMEM, EDQUOT) and the device can do what @access asks for.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@mr unchanged:
+ *
+ * ERRORS
+ * EINVAL	unknown or contradictory flags; @access with
+ *		IBV_ACCESS_ON_DEMAND or IBV_ACCESS_HUGETLB; and as for
+ *		hf_acquire()
+ * ENOENT	the device of @pd has no context: hf_open_context() first; or
+ *		the module is not loaded
+ * EPERM	this process is a child of the one that opened the context; and
+ *		as for hf_acquire()
+ * EOPNOTSUPP	HF_MR_ODP_ONLY, and the device does not page on demand, or not
+ *		for this @access; and as for hf_acquire()
+ * and those of hf_acquire(), hf_map() and ibv_reg_mr()
+ */
+int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
+	      int access, const struct hf_mr_attr *attr, struct hf_mr **mr);
+
+/**
+ * hf_reg_mr_addr - register memory by its address
+ * @pd: @length: @access: @attr: @mr: as for hf_reg_mr()
+ * @addr: the first byte, a multiple of the page size
+ *
+ * Memory that is a shared, writable mapping of one file that can be leased:
+ * the file's range is leased, and the lease mapped in its place, until the
+ * region is deregistered; pointers into it stay as they are. Other memory is
+ * registered without a lease; HF_MR_LEASE refuses it.
+ *
+ * ERRORS
+ * EFAULT	nothing, or nothing that could be written, is mapped there
+ * EPERM	it is the mapping of a lease that the library has not made: its
+ *		events would go to somebody else
+ * ESTALE	the file that is mapped can not be opened by its name any more:
+ *		use hf_reg_mr()
+ * and those of hf_reg_mr()
+ */
+int hf_reg_mr_addr(struct ibv_pd *pd, void *addr, size_t length, int access,
+		   const struct hf_mr_attr *attr, struct hf_mr **mr);
+
+/**
+ * hf_dereg_mr - end a region, its lease and its mapping
+ * @mr: it is gone afterwards, with its events
+ *
+ * Waits for the thread that answers a break of it. Does not wait for others
+ * that have the same pages pinned: until they let go the lease is listed as
+ * releasing.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with the region as it was:
+ *
+ * ERRORS
+ * EINVAL	@mr is none (any more)
+ * EPERM	@mr is the parent's
+ * EBUSY	memory windows are bound to it; or another thread is about to
+ *		deregister it
+ * EDEADLK	called by one of its own hooks
+ */
+int hf_dereg_mr(struct hf_mr *mr);
+
+/**
+ * hf_suspend_mr - deregister a region, but keep its lease and its mapping
+ * @mr: from hf_reg_mr()
+ *
+ * Lets a change that waits go on, and does not wait for it:
+ * HF_ASYNC_RESTORABLE tells when hf_restore_mr() need not wait.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with the region as it was:
+ *
+ * ERRORS
+ * EALREADY	it is deregistered
+ * EINVAL EPERM EBUSY	as for hf_dereg_mr()
+ */
+int hf_suspend_mr(struct hf_mr *mr);
+
+/**
+ * hf_restore_mr - register a region again after a change
+ * @mr: suspended, or still registered while a change waits
+ *
+ * Deregisters it if it is not, waits until the change is over, takes the lease
+ * again and registers: the same virtual address, new pages, new keys. Where the
+ * file has become shorter so has the region: see hf_query_mr().
+ *
+ * RETURN VALUE
+ * 0, or on failure, with the region suspended, unless it says otherwise:
+ *
+ * ERRORS
+ * EALREADY	nothing to restore: no change waits or has been
+ * EPIPE	its lease has ended, or has been revoked: only hf_dereg_mr() is
+ *		left. A region that was registered still is.
+ * EFAULT	its memory has been unmapped
+ * EINVAL EPERM EBUSY	as for hf_dereg_mr()
+ * ENXIO	nothing of the range is left in the file
+ * and those of hf_restore() and ibv_reg_mr()
+ */
+int hf_restore_mr(struct hf_mr *mr);
+
+/**
+ * enum hf_mr_state - how a region stands
+ * @HF_MR_ACTIVE: registered, and what is registered is the file
+ * @HF_MR_BREAKING: registered, and a change waits for it
+ * @HF_MR_DECOHERENT: registered, but what is registered is not the file (any
+ *	more), as a file in memory has been changed; or is about to be unmapped
+ * @HF_MR_SUSPENDED: not registered, a change may be under way
+ * @HF_MR_RESTORABLE: the change is over: hf_restore_mr()
+ * @HF_MR_FENCED: somebody else has deregistered it, because nobody answered a
+ *	break: hf_restore_mr()
+ * @HF_MR_RELEASED: its lease has ended: hf_dereg_mr()
+ */
+enum hf_mr_state {
+	HF_MR_ACTIVE = 1,
+	HF_MR_BREAKING = 2,
+	HF_MR_DECOHERENT = 3,
+	HF_MR_SUSPENDED = 4,
+	HF_MR_RESTORABLE = 5,
+	HF_MR_FENCED = 6,
+	HF_MR_RELEASED = 7,
+};
+
+/**
+ * enum hf_memory_op - what else than a change of the file ends a region
+ */
+enum hf_memory_op {
+	HF_MEMORY_NONE = 0,
+	HF_MEMORY_MUNMAP = 1,
+	HF_MEMORY_MREMAP = 2,
+	HF_MEMORY_MADVISE = 3,
+};
+
+/**
+ * struct hf_mr_info - what hf_query_mr() tells
+ * @state: enum hf_mr_state
+ * @generation: how often it has been registered, from 1
+ * @addr: its first byte; stays the same
+ * @length: bytes that are registered, or were last
+ * @registered: whether it has keys
+ * @lkey: @rkey: its keys, or the last ones when it is not registered
+ * @on_demand: it uses on-demand paging
+ * @lease: the lease's descriptor, the library's; -1 when it has none
+ * @lease_id: the lease's number, 0 when it has none
+ * @breaks: how many changes it has met
+ * @last_break: the last of them; zeros when there was none
+ * @last_memory_op: enum hf_memory_op of the last call that met it
+ * @user_data: from struct hf_mr_attr
+ */
+struct hf_mr_info {
+	enum hf_mr_state state;
+	unsigned int generation;
+	void *addr;
+	size_t length;
+	bool registered;
+	uint32_t lkey;
+	uint32_t rkey;
+	bool on_demand;
+	int lease;
+	uint64_t lease_id;
+	uint64_t breaks;
+	struct holdfast_event last_break;
+	enum hf_memory_op last_memory_op;
+	void *user_data;
+};
+
+/**
+ * hf_query_mr - ask how a region stands
+ * @mr: from hf_reg_mr()
+ * @info: out
+ *
+ * Tells what events have told, also those that nobody has taken yet when the
+ * context is HF_AUTOMATIC.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@info unchanged: EINVAL, EPERM as for hf_dereg_mr()
+ */
+int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info);
+
+/* So many keys of the past a context remembers. */
+#define HF_RETIRED_KEYS 1024
+
+/**
+ * struct hf_key - what hf_find_mr() tells of a key
+ * @mr: the region, NULL when it has been deregistered meanwhile
+ * @generation: of the region, when it had the key
+ * @retired: the key is one of the past: who uses it has missed that the
+ *	region was restored or deregistered
+ */
+struct hf_key {
+	struct hf_mr *mr;
+	unsigned int generation;
+	bool retired;
+};
+
+/**
+ * hf_find_mr - find the region that a key belongs to
+ * @context: from hf_open_context()
+ * @key: lkey or rkey: of a work request that ended with an error, for one
+ * @found: out
+ *
+ * Devices use keys again: a key that is in use wins over one of the past.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@found unchanged:
+ *
+ * ERRORS
+ * ENOENT	no region has it, nor had it among the last HF_RETIRED_KEYS
+ * EINVAL EPERM	as for hf_close_context()
+ */
+int hf_find_mr(struct hf_context *context, uint32_t key, struct hf_key *found);
+
+/**
+ * enum hf_async_type - what an event says
+ * @HF_ASYNC_DEVICE: the device has an event, see ibv_get_async_event()
+ * @HF_ASYNC_DECOHERENCE: a change waits for the region, until the deadline; or
+ *	(deadline 0) a file in memory has been changed; or its memory is about
+ *	to be unmapped (memory_op)
+ * @HF_ASYNC_RESTORABLE: the change is over, hf_restore_mr() does not wait
+ * @HF_ASYNC_RESTORED: the library has restored it (HF_AUTOMATIC)
+ * @HF_ASYNC_FAILED: the library could not deregister or restore it
+ *	(HF_AUTOMATIC): see error
+ * @HF_ASYNC_FENCED: the deadline has passed, somebody else has deregistered it
+ * @HF_ASYNC_RELEASED: its lease has ended
+ */
+enum hf_async_type {
+	HF_ASYNC_DEVICE = 1,
+	HF_ASYNC_DECOHERENCE = 2,
+	HF_ASYNC_RESTORABLE = 3,
+	HF_ASYNC_RESTORED = 4,
+	HF_ASYNC_FAILED = 5,
+	HF_ASYNC_FENCED = 6,
+	HF_ASYNC_RELEASED = 7,
+};
+
+/**
+ * struct hf_async_event - an event
+ * @type: enum hf_async_type
+ * @error: HF_ASYNC_FAILED: a negative errno value
+ * @mr: the region; NULL for HF_ASYNC_DEVICE
+ * @user_data: of the region
+ * @generation: of the region, when the event came
+ * @lost: how many events of this type and region this one stands for besides
+ *	itself, because nobody took them in time
+ * @memory_op: enum hf_memory_op
+ * @change: operation, range, task and deadline (CLOCK_MONOTONIC, ns) of the
+ *	change; zeros when there is none
+ * @device: HF_ASYNC_DEVICE: the device's event
+ */
+struct hf_async_event {
+	enum hf_async_type type;
+	int error;
+	struct hf_mr *mr;
+	void *user_data;
+	unsigned int generation;
+	unsigned int lost;
+	enum hf_memory_op memory_op;
+	struct holdfast_event change;
+	struct ibv_async_event device;
+};
+
+/**
+ * hf_get_async_event - take the next event, of a region or of the device
+ * @context: from hf_open_context()
+ * @event: out: give it back with hf_ack_async_event()
+ * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
+ *
+ * Takes the place of ibv_get_async_event(), which must not be called for the
+ * same device. Events that nobody takes cost no memory: of each type the last
+ * one of a region is kept.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@event unchanged:
+ *
+ * ERRORS
+ * ETIMEDOUT	no event within @timeout_ms
+ * EINTR	a signal handler ran
+ * EINVAL EPERM	as for hf_close_context()
+ * and those of ibv_get_async_event()
+ */
+int hf_get_async_event(struct hf_context *context, struct hf_async_event *event,
+		       int timeout_ms);
+
+/**
+ * hf_ack_async_event - give an event back
+ * @event: from hf_get_async_event()
+ *
+ * What ibv_ack_async_event() is for the device's events, which it is called
+ * for: destroying a queue pair waits for it. Events of regions need it not, but
+ * may be given back like any other.
+ */
+void hf_ack_async_event(struct hf_async_event *event);
+
+/**
+ * hf_munmap, hf_mremap, hf_madvise - with regard to regions
+ *
+ * munmap(2), mremap(2), madvise(2) (MADV_DONTNEED, MADV_FREE, MADV_REMOVE and
+ * their like) for memory that may be a region's: each region that overlaps gets
+ * HF_ASYNC_DECOHERENCE with a memory_op, and the call waits until it has been
+ * suspended or deregistered, or is by HF_AUTOMATIC; at most for the break time,
+ * then it deregisters it. The region can not be restored after the first two.
+ * A lease stays coherent when its mapping loses pages: there
+ * madvise() does not wait.
+ *
+ * RETURN VALUE
+ * As those of the C library: -1 and errno. EBUSY: a region can not be
+ * deregistered (memory windows), and nothing has been done.
+ */
+int hf_munmap(void *addr, size_t length);
+void *hf_mremap(void *old_address, size_t old_size, size_t new_size, int flags,
+		... /* void *new_address */);
+int hf_madvise(void *addr, size_t length, int advice);
+
+/* "active", "decoherence", "munmap"; "unknown" for what has no name. */
+const char *hf_mr_state_name(unsigned int state);
+const char *hf_async_name(unsigned int type);
+const char *hf_memory_op_name(unsigned int op);
+
+/**
+ * hf_verbs_error - explain the last failure
+ *
+ * RETURN VALUE
+ * Why the last call of this thread to this library that failed did so, as
+ * hf_error() does for libholdfast. Lasts until the next one that fails.
+ */
+const char *hf_verbs_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A region during its life: suspend, restore, query, end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* --- who (de)registers */
+
+/* Waits for the others. */
+static void busy_begin(struct hf_mr *mr)
+{
+	while (mr->busy)
+		pthread_cond_wait(&mr->context->changed, &mr->context->lock);
+	mr->busy = true;
+}
+
+static void busy_end(struct hf_mr *mr)
+{
+	mr->busy = false;
+	pthread_cond_broadcast(&mr->context->changed);
+}
+
+/* Called busy; 0 or -errno with the region registered as before. */
+static int deregister(struct hf_mr *mr)
+{
+	struct ibv_mr *ibv = mr->ibv;
+	int ret;
+
+	if (!ibv)
+		return 0;
+	pthread_mutex_unlock(&mr->context->lock);
+	ret = hf_deregister(ibv);
+	pthread_mutex_lock(&mr->context->lock);
+	if (ret)
+		return hf_vfail(-ret, "ibv_dereg_mr: %s%s", strerror(-ret),
+				ret == -EBUSY ? ": free its memory windows "
+						"(ibv_dealloc_mw) first"
+					      : "");
+	mr->ibv = NULL;
+	hf_keys_retire(&mr->context->keys, mr);
+	/* What was over stays over, of what is under way the end is told. */
+	if (mr->state == HF_MR_BREAKING)
+		mr->state = HF_MR_SUSPENDED;
+	else if (mr->state != HF_MR_RELEASED && mr->state != HF_MR_SUSPENDED)
+		mr->state = HF_MR_RESTORABLE;
+	return 0;
+}
+
+int hf_mr_suspend(struct hf_mr *mr)
+{
+	int ret;
+
+	busy_begin(mr);
+	if (!mr->ibv)
+		ret = hf_vfail(EALREADY, "the region is not registered");
+	else
+		ret = deregister(mr);
+	busy_end(mr);
+	return ret;
+}
+
+HF_EXPORT int hf_suspend_mr(struct hf_mr *mr)
+{
+	int ret = hf_mr_enter(mr);
+
+	if (ret)
+		return ret;
+	ret = hf_mr_suspend(mr);
+	hf_mr_leave(mr);
+	return ret;
+}
+
+/* --- restore */
+
+/* Whether what was mapped when the region was made still is. */
+static bool still_mapped(const struct hf_mr *mr)
+{
+	struct hf_area area;
+
+	if (hf_area_look(mr->addr, mr->asked, &area))
+		return false;
+	free(area.path);
+	return area.whole && area.mapped.device == mr->mapped.device &&
+	       area.mapped.inode == mr->mapped.inode &&
+	       area.mapped.offset == mr->mapped.offset;
+}
+
+struct ibv_mr *hf_mr_take_lease(struct hf_mr *mr, size_t *length, int *ret)
+{
+	struct holdfast_query lease;
+	struct ibv_mr *ibv;
+	uint64_t leased;
+
+	for (;;) {
+		*ret = hf_restore(mr->lease, &leased);
+		if (*ret) {
+			*ret = hf_vfail_lease(*ret == -EBADFD ? -EPIPE : *ret);
+			return NULL;
+		}
+		if (!still_mapped(mr)) {
+			*ret = hf_vfail(EFAULT,
+					"the memory at %p has been unmapped: "
+					"deregister the region",
+					mr->addr);
+			return NULL;
+		}
+		*length = leased < mr->asked ? leased : mr->asked;
+		ibv = hf_register(mr, *length);
+		if (ibv)
+			return ibv;
+		*ret = -errno;
+		if (hf_query(mr->lease, &lease) ||
+		    lease.state == HOLDFAST_ACTIVE)
+			break;
+	}
+	hf_vfail(-*ret, "ibv_reg_mr: %s", strerror(-*ret));
+	return NULL;
+}
+
+void hf_mr_registered(struct hf_mr *mr, struct ibv_mr *ibv, size_t length)
+{
+	mr->ibv = ibv;
+	mr->length = length;
+	mr->lkey = ibv->lkey;
+	mr->rkey = ibv->rkey;
+	mr->generation++;
+	mr->state = HF_MR_ACTIVE;
+	hf_keys_add(&mr->context->keys, mr);
+}
+
+static int why_not_restore(const struct hf_mr *mr)
+{
+	if (mr->ending)
+		return hf_vfail(EBUSY, "another thread deregisters the region");
+	if (mr->state == HF_MR_ACTIVE)
+		return hf_vfail(EALREADY, "nothing to restore: no change "
+					  "waits or has been");
+	if (mr->revoked)
+		return hf_vfail(EPIPE, "the lease was released or revoked: "
+				       "deregister the region");
+	if (mr->unmapped)
+		return hf_vfail(EFAULT,
+				"the memory at %p has been unmapped: "
+				"deregister the region",
+				mr->addr);
+	return 0;
+}
+
+/* Called busy. */
+static int restore(struct hf_mr *mr)
+{
+	struct hf_context *context = mr->context;
+	struct holdfast_query lease;
+	size_t length = mr->asked;
+	struct ibv_mr *ibv;
+	uint64_t breaks;
+	int ret;
+
+	ret = why_not_restore(mr);
+	if (!ret)
+		ret = deregister(mr);
+	if (ret)
+		return ret;
+	if (hf_keys_reserve(&context->keys))
+		return hf_vfail(ENOMEM, "no memory");
+
+	/* Otherwise what we register would be what they are about to discard. */
+	while (mr->memory_calls)
+		pthread_cond_wait(&context->changed, &context->lock);
+	ret = why_not_restore(mr);
+	if (ret)
+		return ret;
+
+	breaks = mr->breaks;
+	mr->guard_now = false;
+	pthread_mutex_unlock(&context->lock);
+	if (mr->backing == HF_BACKING_LEASE) {
+		ibv = hf_mr_take_lease(mr, &length, &ret);
+	} else {
+		ibv = hf_register(mr, length);
+		if (!ibv)
+			ret = hf_vfail(errno, "ibv_reg_mr: %s",
+				       strerror(errno));
+	}
+	pthread_mutex_lock(&context->lock);
+	if (!ibv)
+		return ret;
+
+	hf_mr_registered(mr, ibv, length);
+	/*
+	 * Was a break noticed since, while there was nothing registered? If so
+	 * it waits for what there is now. One that was not noticed will be.
+	 */
+	if (mr->breaks != breaks && !hf_query(mr->lease, &lease) &&
+	    lease.state != HOLDFAST_ACTIVE)
+		hf_notice_break(mr);
+	else
+		mr->deadline_ns = 0;
+	return 0;
+}
+
+int hf_mr_restore(struct hf_mr *mr)
+{
+	struct hf_context *context = mr->context;
+	uint32_t lkey, rkey;
+	int ret;
+
+	busy_begin(mr);
+	mr->restoring = true;
+	ret = restore(mr);
+	mr->restoring = false;
+	lkey = mr->lkey;
+	rkey = mr->rkey;
+	busy_end(mr);
+	if (!ret && mr->attr.keys) {
+		pthread_mutex_unlock(&context->lock);
+		mr->attr.keys(mr, lkey, rkey, mr->attr.user_data);
+		pthread_mutex_lock(&context->lock);
+	}
+	return ret;
+}
+
+HF_EXPORT int hf_restore_mr(struct hf_mr *mr)
+{
+	int ret = hf_mr_enter(mr);
+
+	if (ret)
+		return ret;
+	ret = hf_mr_restore(mr);
+	hf_mr_leave(mr);
+	return ret;
+}
+
+/* --- query */
+
+HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
+{
+	int ret = hf_mr_enter(mr);
+
+	if (ret)
+		return ret;
+	*info = (struct hf_mr_info){
+		.state = mr->state,
+		.generation = mr->generation,
+		.addr = mr->addr,
+		.length = mr->length,
+		.registered = mr->ibv,
+		.lkey = mr->lkey,
+		.rkey = mr->rkey,
+		.on_demand = mr->backing == HF_BACKING_ODP,
+		.lease = mr->lease,
+		.lease_id = mr->lease_id,
+		.breaks = mr->breaks,
+		.last_break = mr->last_break,
+		.last_memory_op = mr->memory_op,
+		.user_data = mr->attr.user_data,
+	};
+	hf_mr_leave(mr);
+	return 0;
+}
+
+/* --- end */
+
+/* A thread that waits for a change, to restore: the end of the lease ends that. */
+static void interrupt_restore(const struct hf_mr *mr)
+{
+	int lease = fcntl(mr->lease, F_DUPFD_CLOEXEC, 0);
+
+	if (lease < 0)
+		return; /* then we wait for it and the change */
+	/* What it may have registered meanwhile is not for us to wait for. */
+	fcntl(lease, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (hf_release(lease))
+		close(lease);
+}
+
+/* What is mapped there goes, if it is still ours, and what was there returns. */
+static void put_mapping_back(const struct hf_mr *mr)
+{
+	if (!mr->owns_mapping || mr->unmapped || !still_mapped(mr))
+		return;
+	if (mr->file < 0)
+		hf_raw_munmap(mr->addr, mr->asked);
+	else if (mmap(mr->addr, mr->asked, mr->protection,
+		      MAP_SHARED | MAP_FIXED, mr->file,
+		      mr->file_offset) == MAP_FAILED)
+		hf_vfail(errno, "mapping the file again at %p: %s", mr->addr,
+			 strerror(errno));
+}
+
+void hf_mr_free_memory(struct hf_mr *mr)
+{
+	put_mapping_back(mr);
+	if (mr->file >= 0)
+		close(mr->file);
+	if (mr->lease < 0)
+		return;
+	/*
+	 * Others may have the same pages pinned, through leases of their own:
+	 * that is not for us to wait for, and the kernel goes on by itself.
+	 */
+	fcntl(mr->lease, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (hf_release(mr->lease))
+		close(mr->lease);
+}
+
+/* Nobody begins anything with it any more; then wait for what has begun. */
+static int end(struct hf_mr *mr)
+{
+	struct hf_context *context = mr->context;
+	int ret;
+
+	if (mr->answering && pthread_equal(mr->answerer, pthread_self()))
+		return hf_vfail(EDEADLK, "a hook can not deregister the region "
+					 "that it is called for");
+	if (mr->ending)
+		return hf_vfail(EBUSY, "another thread deregisters the region");
+	mr->ending = true;
+	if (mr->restoring && mr->lease >= 0)
+		interrupt_restore(mr);
+	busy_begin(mr);
+	ret = deregister(mr);
+	busy_end(mr);
+	if (ret) {
+		mr->ending = false;
+		return ret;
+	}
+	while (mr->answering)
+		pthread_cond_wait(&context->changed, &context->lock);
+	return 0;
+}
+
+HF_EXPORT int hf_dereg_mr(struct hf_mr *mr)
+{
+	struct hf_context *context;
+	int ret = hf_mr_enter(mr);
+
+	if (ret)
+		return ret;
+	context = mr->context;
+	ret = end(mr);
+	if (ret) {
+		hf_mr_leave(mr);
+		return ret;
+	}
+	hf_notice_unwatch(mr);
+	hf_unpost(mr);
+	hf_keys_forget_mr(&context->keys, mr);
+	TAILQ_REMOVE(&context->mrs, mr, node);
+	hf_anchor_put(context, mr->anchor);
+	pthread_mutex_unlock(&context->lock);
+
+	hf_mr_free_memory(mr);
+	hf_mr_kill(mr);
+	pthread_mutex_lock(&context->lock);
+	hf_mr_leave(mr);
+	return 0;
+}

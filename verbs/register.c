@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Calls into the device, with verbs' ways to fail translated. */
+#include <errno.h>
+
+#include "internal.h"
+
+/* NULL with errno set. */
+struct ibv_mr *hf_register(struct hf_mr *mr, size_t length)
+{
+	int access = mr->access;
+
+	if (mr->backing == HF_BACKING_ODP)
+		access |= IBV_ACCESS_ON_DEMAND;
+	return ibv_reg_mr(mr->pd, mr->addr, length, access);
+}
+
+/*
+ * 0, or -errno with the registration as it was. Where the kernel knows it no
+ * more (somebody has deregistered it from outside) or has taken everything away
+ * with the device, it is gone; what the provider kept of it stays behind, for
+ * ibv_dereg_mr() alone can free it.
+ */
+int hf_deregister(struct ibv_mr *ibv)
+{
+	int err = ibv_dereg_mr(ibv);
+
+	if (err == ENOENT || err == EIO)
+		return 0;
+	return -err;
+}
+
+bool hf_odp_can(struct ibv_context *device, int access)
+{
+	uint32_t needed = IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV;
+	struct ibv_device_attr_ex attr;
+
+	if (ibv_query_device_ex(device, NULL, &attr) ||
+	    !(attr.odp_caps.general_caps & IBV_ODP_SUPPORT))
+		return false;
+	if (access & IBV_ACCESS_REMOTE_WRITE)
+		needed |= IBV_ODP_SUPPORT_WRITE;
+	if (access & IBV_ACCESS_REMOTE_READ)
+		needed |= IBV_ODP_SUPPORT_READ;
+	if (access & IBV_ACCESS_REMOTE_ATOMIC)
+		needed |= IBV_ODP_SUPPORT_ATOMIC;
+	return (attr.odp_caps.per_transport_caps.rc_odp_caps & needed) ==
+	       needed;
+}
