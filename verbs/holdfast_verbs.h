@@ -184,6 +184,10 @@ struct hf_mr_attr {
  * lease is breakable and refused for the file's sake or a limit's (EOPNOTSUPP,
  * ENOMEM, EDQUOT) and the device can do what @access asks for.
  *
+ * Soft RoCE of Linux 7.2 has on-demand paging, but puts all bytes of
+ * a packet at the beginning of their page. So there only HF_MR_ODP_ONLY uses it,
+ * for programs whose packets all begin with a page.
+ *
  * RETURN VALUE
  * 0, or on failure, with *@mr unchanged:
  *
@@ -320,6 +324,9 @@ enum hf_memory_op {
  * @addr: its first byte; stays the same
  * @length: bytes that are registered, or were last
  * @registered: whether it has keys
+ * @mr: what verbs know it by, NULL when it is not registered; for
+ *	ibv_bind_mw() and the like, never for ibv_dereg_mr() or
+ *	ibv_rereg_mr(), and only until it is suspended or restored
  * @lkey: @rkey: its keys, or the last ones when it is not registered
  * @on_demand: it uses on-demand paging
  * @lease: the lease's descriptor, the library's; -1 when it has none
@@ -335,6 +342,7 @@ struct hf_mr_info {
 	void *addr;
 	size_t length;
 	bool registered;
+	struct ibv_mr *mr;
 	uint32_t lkey;
 	uint32_t rkey;
 	bool on_demand;

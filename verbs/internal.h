@@ -236,7 +236,11 @@ void hf_notice_break(struct hf_mr *mr);
 /* --- register.c: calls into the device; with hf_mr.busy, without the lock */
 struct ibv_mr *hf_register(struct hf_mr *mr, size_t length);
 int hf_deregister(struct ibv_mr *ibv);
-bool hf_odp_can(struct ibv_context *device, int access);
+/*
+ * Whether the device pages on demand, for all of @access; @insisted: also if
+ * it does it wrongly.
+ */
+bool hf_odp_can(struct ibv_context *device, int access, bool insisted);
 
 /* --- mr.c; with the context locked, which they give up meanwhile */
 int hf_mr_suspend(struct hf_mr *mr);

@@ -250,6 +250,7 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 		.addr = mr->addr,
 		.length = mr->length,
 		.registered = mr->ibv,
+		.mr = mr->ibv,
 		.lkey = mr->lkey,
 		.rkey = mr->rkey,
 		.on_demand = mr->backing == HF_BACKING_ODP,

@@ -162,7 +162,7 @@ static bool odp_instead(const struct hf_mr *mr, int ret)
 	return !(mr->attr.flags & HF_MR_LEASE) &&
 	       mr->attr.kind != HOLDFAST_EXCLUSIVE &&
 	       (ret == -EOPNOTSUPP || ret == -ENOMEM || ret == -EDQUOT) &&
-	       hf_odp_can(mr->pd->context, mr->access);
+	       hf_odp_can(mr->pd->context, mr->access, false);
 }
 
 /* Whether to try on-demand paging; *@ret: it can not be, but was insisted on. */
@@ -173,7 +173,7 @@ static bool odp_asked(const struct hf_mr *mr, int *ret)
 	*ret = 0;
 	if (!only && !(mr->attr.flags & HF_MR_ODP))
 		return false;
-	if (hf_odp_can(mr->pd->context, mr->access))
+	if (hf_odp_can(mr->pd->context, mr->access, only))
 		return true;
 	if (only)
 		*ret = hf_vfail(EOPNOTSUPP,

@@ -4,6 +4,9 @@
 
 #include "internal.h"
 
+/* RXE_VENDOR_ID of the kernel's drivers/infiniband/sw/rxe. */
+#define SOFT_ROCE 0xffffff
+
 /* NULL with errno set. */
 struct ibv_mr *hf_register(struct hf_mr *mr, size_t length)
 {
@@ -26,16 +29,28 @@ int hf_deregister(struct ibv_mr *ibv)
 
 	if (err == ENOENT || err == EIO)
 		return 0;
-	return -err;
+	/* Soft RoCE's word for memory windows: the handle was valid. */
+	return err == EINVAL ? -EBUSY : -err;
 }
 
-bool hf_odp_can(struct ibv_context *device, int access)
+/*
+ * Soft RoCE of Linux 7.2 pages on demand, but puts all bytes of a packet at the
+ * beginning of their page: __rxe_odp_mr_copy() leaves out the offset. Right are
+ * only packets that begin with a page.
+ */
+static bool misplaces_bytes(const struct ibv_device_attr_ex *attr)
+{
+	return attr->orig_attr.vendor_id == SOFT_ROCE;
+}
+
+bool hf_odp_can(struct ibv_context *device, int access, bool insisted)
 {
 	uint32_t needed = IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV;
 	struct ibv_device_attr_ex attr;
 
 	if (ibv_query_device_ex(device, NULL, &attr) ||
-	    !(attr.odp_caps.general_caps & IBV_ODP_SUPPORT))
+	    !(attr.odp_caps.general_caps & IBV_ODP_SUPPORT) ||
+	    (!insisted && misplaces_bytes(&attr)))
 		return false;
 	if (access & IBV_ACCESS_REMOTE_WRITE)
 		needed |= IBV_ODP_SUPPORT_WRITE;
