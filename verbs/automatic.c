@@ -32,11 +32,14 @@ static int start(pthread_t *thread, bool detached, void *(*run)(void *),
 		return -err;
 	if (detached)
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	/* Called with a context locked, and takes memory. */
+	hf_watch_off();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(thread, &attr, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
+	hf_watch_on();
 	return -err;
 }
 

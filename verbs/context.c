@@ -21,7 +21,8 @@ uint64_t hf_now_ns(void)
 
 /* --- anchors */
 
-struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd)
+static struct hf_anchor *anchor_get(struct hf_context *context,
+				    struct ibv_pd *pd)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct hf_anchor *anchor;
@@ -65,15 +66,27 @@ fail:
 	return NULL;
 }
 
+struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd)
+{
+	struct hf_anchor *anchor;
+
+	hf_watch_off();
+	anchor = anchor_get(context, pd);
+	hf_watch_on();
+	return anchor;
+}
+
 void hf_anchor_put(struct hf_context *context, struct hf_anchor *anchor)
 {
 	if (--anchor->users)
 		return;
+	hf_watch_off();
 	TAILQ_REMOVE(&context->anchors, anchor, node);
 	/* It has no access and no windows: only a device that is gone refuses. */
 	if (!hf_deregister(anchor->mr))
 		hf_raw_munmap(anchor->page, sysconf(_SC_PAGESIZE));
 	free(anchor);
+	hf_watch_on();
 }
 
 /* --- contexts */

@@ -151,7 +151,8 @@ int hf_context_fd(struct hf_context *context);
  * @kind: of the lease: HOLDFAST_BREAKABLE or HOLDFAST_EXCLUSIVE; 0 is
  *	HOLDFAST_BREAKABLE
  * @break_ms: of the lease, as in struct hf_attr
- * @flags: HF_MR_*
+ * @flags: HF_MR_*. With HF_MR_FORK a child must not read(2) the lease's
+ *	descriptor: its events are the parent's.
  * @keys: called whenever the region has new keys: by hf_restore_mr(), or by
  *	the thread that answers the break. Not by hf_reg_mr(). No lock is held.
  * @user_data: for the program

@@ -218,9 +218,7 @@ static int region_new(const struct hf_mr *asked, struct hf_mr **out)
 	if (ret)
 		goto free_mr;
 	mr->context = context;
-	hf_watch_off();
 	mr->anchor = hf_anchor_get(context, mr->pd);
-	hf_watch_on();
 	if (!mr->anchor)
 		ret = hf_vfail(errno, "ibv_reg_mr: %s", strerror(errno));
 	hf_context_leave(context);
