@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "mr.h"
+#include <pthread.h>
 #include <semaphore.h>
 
 #define PATH	 PMEM "mr-automatic"
@@ -26,17 +27,25 @@ static struct {
 	int dereg_in_quiesce;
 	bool stuck;
 	sem_t go;
-} hooks;
+	pthread_mutex_t lock;
+} hooks = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void quiesce(struct hf_mr *mr, const struct holdfast_event *change,
 		    void *arg)
 {
+	bool registered = mr_query(mr).registered;
+	int ret = hf_dereg_mr(mr);
+	bool stuck;
+
 	(void)arg;
+	pthread_mutex_lock(&hooks.lock);
 	hooks.op = change->op;
-	hooks.registered_in_quiesce = mr_query(mr).registered;
-	hooks.dereg_in_quiesce = hf_dereg_mr(mr);
-	__atomic_add_fetch(&hooks.quiesced, 1, __ATOMIC_SEQ_CST);
-	if (hooks.stuck)
+	hooks.registered_in_quiesce = registered;
+	hooks.dereg_in_quiesce = ret;
+	hooks.quiesced++;
+	stuck = hooks.stuck;
+	pthread_mutex_unlock(&hooks.lock);
+	if (stuck)
 		sem_wait(&hooks.go);
 }
 
@@ -44,27 +53,41 @@ static void resume(struct hf_mr *mr, int error, void *arg)
 {
 	(void)mr;
 	(void)arg;
+	pthread_mutex_lock(&hooks.lock);
 	hooks.error = error;
-	__atomic_add_fetch(&hooks.resumed, 1, __ATOMIC_SEQ_CST);
+	hooks.resumed++;
+	pthread_mutex_unlock(&hooks.lock);
+}
+
+static int times_resumed(void)
+{
+	int times;
+
+	pthread_mutex_lock(&hooks.lock);
+	times = hooks.resumed;
+	pthread_mutex_unlock(&hooks.lock);
+	return times;
 }
 
 static bool resumed(int times)
 {
 	uint64_t limit = now_ns() + SOON * 1000000ULL;
 
-	while (__atomic_load_n(&hooks.resumed, __ATOMIC_SEQ_CST) < times) {
+	while (times_resumed() < times) {
 		if (now_ns() > limit)
 			return false;
 		usleep(5000);
 	}
-	return hooks.resumed == times;
+	return times_resumed() == times;
 }
 
 static void again(bool stuck)
 {
+	pthread_mutex_lock(&hooks.lock);
 	hooks.quiesced = hooks.resumed = 0;
 	hooks.error = -1;
 	hooks.stuck = stuck;
+	pthread_mutex_unlock(&hooks.lock);
 }
 
 static struct hf_mr *make(uint32_t break_ms)
@@ -119,7 +142,7 @@ static void test_stuck(void)
 	tap_ok(change_ms(&change) < SHORT, "before the deadline (%ld ms of %d)",
 	       change_ms(&change), SHORT);
 	tap_ok(!mr_query(mr).registered, "the region is not registered");
-	tap_is(hooks.resumed, 0, "the program is still stuck");
+	tap_is(times_resumed(), 0, "the program is still stuck");
 	sem_post(&hooks.go);
 	tap_ok(resumed(1), "when it is not it is resumed");
 	tap_is(hooks.error, 0, "without an error");
@@ -227,7 +250,7 @@ static void test_end_while_waiting(void)
 	began = now_ns();
 	tap_is(hf_dereg_mr(mr), 0, "the region ends all the same");
 	tap_ok(now_ns() - began < AT_ONCE * 1000000ULL, "at once");
-	tap_is(hooks.resumed, 0, "and is not resumed");
+	tap_is(times_resumed(), 0, "and is not resumed");
 	ibv_dereg_mr(other);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "the change comes to pass");
