@@ -31,8 +31,10 @@ void hf_notice_unwatch(struct hf_mr *mr)
 
 void hf_notice_break(struct hf_mr *mr)
 {
+	/* A change of a file in memory is over when it is told. */
 	if (!mr->ibv)
-		mr->state = HF_MR_SUSPENDED;
+		mr->state = mr->deadline_ns ? HF_MR_SUSPENDED
+					    : HF_MR_RESTORABLE;
 	else if (mr->deadline_ns)
 		mr->state = HF_MR_BREAKING;
 	else

@@ -235,6 +235,40 @@ static void test_revoked(void)
 	tap_is(hf_dereg_mr(mr), 0, "deregistered");
 }
 
+/* A change of a file in memory does not wait, and is over when it is told. */
+static void test_memory(const char *name, unsigned int flags)
+{
+	const struct hf_mr_attr attr = { .flags = HF_MR_LEASE };
+	int memfd = memfd_create("mr-events", MFD_CLOEXEC | flags);
+	struct hf_async_event event;
+	struct hf_mr *mr;
+
+	if (memfd < 0 || ftruncate(memfd, LENGTH))
+		tap_bail("%s: %s", name, strerror(errno));
+	mr = mr_make(&rdma, memfd, 0, LENGTH, &attr);
+	mr_works(&rdma, mr, memfd, 0, "RDMA writes the file");
+	for (int suspended = 0; suspended < 2; suspended++) {
+		if (suspended)
+			tap_is(hf_suspend_mr(mr), 0, "%s: suspended", name);
+		tap_is(fallocate(memfd,
+				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				 LENGTH),
+		       0, "%s: a change does not wait", name);
+		event = mr_event(context, SOON);
+		tap_ok(event.type == HF_ASYNC_DECOHERENCE &&
+			       !event.change.deadline_ns,
+		       "%s: it is told, without a deadline", name);
+		tap_is(mr_query(mr).state,
+		       suspended ? HF_MR_RESTORABLE : HF_MR_DECOHERENT,
+		       "%s: the state", name);
+		tap_is(hf_restore_mr(mr), 0, "%s: restored", name);
+		mr_works(&rdma, mr, memfd, 0, "RDMA writes the new pages");
+	}
+	tap_is(hf_dereg_mr(mr), 0, "%s: deregistered", name);
+	tap_is(mr_event(context, 0).type, 0, "%s: no more events", name);
+	close(memfd);
+}
+
 /* A device's own event comes the same way. */
 static void test_device_event(void)
 {
@@ -264,6 +298,12 @@ int main(void)
 	test_given_up();
 	test_two_regions();
 	test_revoked();
+	test_memory("tmpfs", 0);
+	if (system("echo 8 >/proc/sys/vm/nr_hugepages"))
+		tap_bail("no huge pages");
+	test_memory("hugetlbfs", MFD_HUGETLB);
+	if (system("echo 0 >/proc/sys/vm/nr_hugepages"))
+		tap_bail("huge pages");
 	test_device_event();
 	tap_is(hf_close_context(context), 0, "the context closes");
 	close(fd);
