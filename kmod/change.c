@@ -329,6 +329,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 			kref_get(&lease->kref);
 			list_add_tail(&lease->zap_node, &zap);
 		}
+		change->deadline = max(change->deadline, lease->deadline);
 	}
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
@@ -365,6 +366,40 @@ static struct page *hf_lease_waits(struct hf_lease *lease,
 	if (page && !hf_change_waits(change, page))
 		page = hf_runs_pinned_page(&lease->runs);
 	return page;
+}
+
+/* The holder has given it up, or waits to have it again. */
+static bool hf_lease_answered(const struct hf_lease *lease)
+{
+	return lease->state == HOLDFAST_ZOMBIE ||
+	       lease->state == HOLDFAST_RELEASING || lease->restoring;
+}
+
+/**
+ * hf_lease_spared_until - when to fence who has answered
+ * @lease: breaking, its file->lock held
+ *
+ * Where another holder of some of the same pages has not answered, the pins are
+ * more likely his: his time first. But nobody gets more than the cap that way.
+ *
+ * Return: the time, or 0 where there is no such holder.
+ */
+ktime_t hf_lease_spared_until(struct hf_lease *lease)
+{
+	ktime_t begin = ktime_sub_ms(lease->deadline, lease->break_ms);
+	ktime_t cap = ktime_add_ms(begin, hf_break_ms(UINT_MAX)), until = 0;
+	struct hf_lease *other;
+
+	lockdep_assert_held(&lease->file->lock);
+	if (!hf_lease_answered(lease))
+		return 0;
+	hf_for_each_overlap(other, lease->file, lease->range.start,
+			    lease->range.last) {
+		if (other != lease && hf_lease_has_pages(other) &&
+		    !hf_lease_answered(other))
+			until = max3(until, lease->deadline, other->deadline);
+	}
+	return min(until, cap);
 }
 
 /**
@@ -404,6 +439,37 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	return page;
 }
 
+/* All leases that it has broken should be without consumers by now. */
+static bool hf_change_is_late(const struct hf_change *change)
+{
+	return !change->widest && ktime_after(ktime_get(), change->deadline);
+}
+
+/*
+ * Pages of a broken lease that the change itself does not touch may be held by
+ * consumers of another lease, whom nobody has told. From its deadline on the
+ * change is one of all pages of the leases that it has broken.
+ */
+static int hf_change_spread(struct hf_file *file, struct hf_change *change)
+{
+	pgoff_t first = change->first, last = change->last;
+	struct hf_lease *lease;
+	int err = 0;
+
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		first = min_t(pgoff_t, first, lease->range.start);
+		last = max_t(pgoff_t, last, lease->range.last);
+	}
+	change->widest = first == change->first && last == change->last;
+	change->first = first;
+	change->last = last;
+	if (change->info.op != HOLDFAST_OP_UNKNOWN && hf_excluded(file, change))
+		err = -ETXTBSY;
+	spin_unlock(&file->lock);
+	return err;
+}
+
 static unsigned int hf_change_task_state(const struct hf_change *change)
 {
 	if (hf_change_is_hurried(change))
@@ -416,7 +482,9 @@ static unsigned int hf_change_task_state(const struct hf_change *change)
  * @file: the file; the caller does not hold its inode's invalidate_lock
  * @change: begun
  *
- * Return: 0, or -ERESTARTSYS when a signal came, unless it can not fail.
+ * Return: 0, or, unless it can not fail, -ERESTARTSYS when a signal came, or
+ * -ETXTBSY when consumers may be those of an exclusive lease which it does not
+ * overlap itself.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
@@ -433,11 +501,16 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change)
 		filemap_invalidate_unlock(mapping);
 		if (!page)
 			return 0;
-		/* Not every page wakes: see hf_reap_work(). */
-		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_change_waits(change, page),
-					hf_change_task_state(change), 0, 0,
-					schedule_timeout(HZ));
+		if (hf_change_is_late(change))
+			err = hf_change_spread(file, change);
+		else
+			/* Not every page wakes: see hf_reap_work(). */
+			err = ___wait_var_event(
+				hf_page_idle_var(page),
+				!hf_change_waits(change, page) ||
+					hf_change_is_late(change),
+				hf_change_task_state(change), 0, 0,
+				schedule_timeout(HZ));
 	}
 	return err;
 }

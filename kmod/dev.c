@@ -159,7 +159,9 @@ static int hf_ioctl_restore(struct file *filp, void *arg)
 		return -EBADFD;
 	if (filp->f_flags & O_NONBLOCK && hf_lease_change_pending(lease))
 		return -EAGAIN;
+	hf_lease_restoring(lease, 1);
 	err = hf_lease_restore(lease, TASK_INTERRUPTIBLE);
+	hf_lease_restoring(lease, -1);
 	if (err)
 		return err;
 	args->length = hf_lease_pages(lease) << PAGE_SHIFT;

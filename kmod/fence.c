@@ -18,6 +18,9 @@
 /* How soon to look again after a kill: there may be new mappers. */
 #define HF_FENCE_AGAIN_MS 1000
 
+/* How much later who has answered is fenced than others with the same pages. */
+#define HF_FENCE_SPARE_MS (2 * HF_FENCE_AGAIN_MS)
+
 /* Mappers to remember when they are gone: their heirs may not be. */
 #define HF_GONE_MAPPERS 8
 
@@ -197,11 +200,12 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 }
 
 /*
- * Kills every process that runs in an address space. One that is there because
- * it shares a mapper's files has others of its own: those are not followed.
+ * Kills every process that runs in an address space; in the first round only
+ * where it has a file that can hold pins. One that is there because it shares a
+ * mapper's files has others of its own: those are not followed.
  */
 static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
-			bool sharer)
+			bool sharer, bool first)
 {
 	struct hf_pinners pinners = { .lease = lease };
 	struct task_struct *process;
@@ -212,6 +216,8 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			hf_pinners_collect(&pinners, process);
 	}
 	for_each_process(process) {
+		if (first && !pinners.nr)
+			break;
 		if (hf_process_uses(process, mm))
 			hf_fence_process(lease, process);
 		else if (pinners.nr && hf_pinners_shared(&pinners, process))
@@ -263,7 +269,7 @@ static void hf_fence(struct hf_lease *lease)
 	spin_unlock(&lease->file->lock);
 
 	while ((mm = hf_fence_next(lease, &sharer))) {
-		hf_fence_mm(lease, mm, sharer);
+		hf_fence_mm(lease, mm, sharer, !round);
 		mmdrop(mm);
 	}
 	/* A second each for what was killed to be gone. */
@@ -303,6 +309,17 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 	return NULL;
 }
 
+static bool hf_fence_spares(struct hf_lease *lease)
+{
+	ktime_t until;
+
+	spin_lock(&lease->file->lock);
+	until = hf_lease_spared_until(lease);
+	spin_unlock(&lease->file->lock);
+	return until && ktime_before(ktime_get(),
+				     ktime_add_ms(until, HF_FENCE_SPARE_MS));
+}
+
 /*
  * A holder whose consumers are gone answered in time, whatever else the change
  * still waits for (anybody who may read the file can hold a page for a while):
@@ -319,7 +336,8 @@ void hf_fence_work(struct work_struct *work)
 	while ((lease = hf_fence_due(file, now))) {
 		lease->fence_at = ktime_add_ms(now, HF_FENCE_AGAIN_MS);
 		spin_unlock(&file->lock);
-		if (hf_lease_is_pinned(lease) && READ_ONCE(lease->breaker))
+		if (hf_lease_is_pinned(lease) && READ_ONCE(lease->breaker) &&
+		    !hf_fence_spares(lease))
 			hf_fence(lease);
 		hf_lease_put(lease);
 		spin_lock(&file->lock);

@@ -60,6 +60,8 @@ struct hf_change {
 	bool stray;	     /* see stray.c */
 	bool asked;	     /* for a busy page, and told of one */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
+	bool widest;	     /* of all pages of the leases that it breaks */
+	ktime_t deadline;    /* the last of those leases */
 };
 
 enum hf_backing {
@@ -153,6 +155,7 @@ struct hf_lease {
 	bool lost;	     /* a change may have taken them, busy or not */
 	bool restore_failed; /* since the last break */
 	bool fenced;
+	unsigned int restoring;	  /* calls that wait for the break's end */
 	unsigned int fence_round; /* how often mappers were killed */
 	unsigned int first_round; /* of this break */
 	ktime_t deadline;
@@ -250,6 +253,7 @@ unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
 int hf_lease_restore(struct hf_lease *lease, unsigned int state);
+void hf_lease_restoring(struct hf_lease *lease, int by);
 void hf_lease_unbind(struct hf_lease *lease);
 bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
@@ -290,6 +294,7 @@ int hf_change_widen(struct hf_file *file, struct hf_change *change,
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
+ktime_t hf_lease_spared_until(struct hf_lease *lease);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);

@@ -370,6 +370,14 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 	return err;
 }
 
+/* Who asks to have the lease again has let go: see hf_lease_spared_until(). */
+void hf_lease_restoring(struct hf_lease *lease, int by)
+{
+	spin_lock(&lease->file->lock);
+	lease->restoring += by;
+	spin_unlock(&lease->file->lock);
+}
+
 /*
  * Changes that entered the filesystem before the file had leases know nothing
  * of them, and from 6.15 on do not ask again while they wait. They hold i_rwsem.

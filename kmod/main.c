@@ -29,7 +29,7 @@ static struct miscdevice hf_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "holdfast",
 	.fops = &hf_fops,
-	/* A lease needs a file that its holder may write; see doc/security. */
+	/* A lease needs a file that its holder may write. */
 	.mode = 0666,
 };
 
