@@ -150,7 +150,8 @@ static void test_half_done(void)
 	tap_diag("half done: %llu of %llu KiB were replaced",
 		 (unsigned long long)(before - after) / 512,
 		 (unsigned long long)length / 1024);
-	tap_ok(after <= before - MIB && after >= length / 2 + MIB,
+	/* An extent that was being replaced just now counts again. */
+	tap_ok(after <= before - MIB / 2 && after >= length / 2 + MIB,
 	       "half done: in the middle of its work");
 	tap_ok(lease_query(lease).state != HOLDFAST_ACTIVE,
 	       "half done: the lease is broken");
