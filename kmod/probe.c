@@ -289,7 +289,7 @@ void hf_probes_leave(void)
  * Arming patches the kernel's text: a program that takes and drops the only
  * lease again and again must not make it do so each time.
  */
-#define HF_DISARM_DELAY HZ
+#define HF_DISARM_DELAY (5 * HZ)
 
 static void hf_disarm_work(struct work_struct *work);
 
