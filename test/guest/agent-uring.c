@@ -54,9 +54,10 @@ static int buffers_of(pid_t pid)
 	char command[160], line[32] = "";
 	FILE *from;
 
-	snprintf(command, sizeof(command),
-		 "cat /proc/%d/fdinfo/* | grep -cE '^ +[0-9]+: 0x7f[0-9a-f]+/'",
-		 pid);
+	snprintf(
+		command, sizeof(command),
+		"cat /proc/%d/fdinfo/* | grep -cE '^ +[0-9]+: 0x7[0-9a-f]{11}/'",
+		pid);
 	from = popen(command, "r");
 	if (!from || !fgets(line, sizeof(line), from))
 		tap_bail("%s", command);
