@@ -9,6 +9,7 @@
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -21,9 +22,10 @@
 #include <net/sock.h>
 #include "holdfast.h"
 
+/* Anybody can give a file of his own that name, but not in there. */
 static bool hf_file_is_ring(const struct file *file)
 {
-	return !file->f_op->owner &&
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
 	       !strcmp(file->f_path.dentry->d_name.name, "[io_uring]");
 }
 
