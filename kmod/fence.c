@@ -186,16 +186,21 @@ static void hf_fence_process(struct hf_lease *lease,
  */
 static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 {
+	struct pid *tgid = NULL;
 	struct mm_struct *mm;
 
 	task_lock(process);
 	mm = process->mm;
-	if (mm)
+	if (mm) {
 		mmgrab(mm);
+		/* Later it may be reaped, and have none. */
+		tgid = get_pid(task_tgid(process));
+	}
 	task_unlock(process);
 	if (!mm)
 		return;
-	hf_mapper_add(lease, mm, task_tgid(process), true, GFP_ATOMIC);
+	hf_mapper_add(lease, mm, tgid, true, GFP_ATOMIC);
+	put_pid(tgid);
 	mmdrop(mm);
 }
 
