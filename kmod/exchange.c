@@ -8,18 +8,26 @@
 #include "wrap.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
-/* Where idle pages stay known to the mapping, truncating the latter warns. */
-static void hf_forget_pages(struct inode *inode)
+/*
+ * Where idle pages stay known to the mapping, truncating the latter warns. Those
+ * of leases outside the change's range are not idle.
+ */
+static void hf_forget_pages(struct inode *inode, const struct hf_change *change)
 {
-	int busy = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
-			   dax_break_layout(inode, 0, LLONG_MAX, NULL));
+	loff_t start = 0, end = LLONG_MAX;
 
-	if (busy)
+	if (change) {
+		start = (loff_t)change->first << PAGE_SHIFT;
+		if (change->last != ULONG_MAX)
+			end = (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
+	}
+	if (HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
+		    dax_break_layout(inode, start, end, NULL)))
 		pr_warn_once(
 			"holdfast: extents are exchanged under pages that somebody without a lease holds\n");
 }
 #else
-static void hf_forget_pages(struct inode *inode)
+static void hf_forget_pages(struct inode *inode, const struct hf_change *change)
 {
 }
 #endif
@@ -60,7 +68,7 @@ static void hf_exchange_pass(struct inode *inode)
 	struct hf_change *change = file ? hf_change_current(file) : NULL;
 
 	if (!change || !change->nothing)
-		hf_forget_pages(inode);
+		hf_forget_pages(inode, change);
 	if (change && !change->nothing) {
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
