@@ -16,11 +16,8 @@ static void hf_forget_pages(struct inode *inode, const struct hf_change *change)
 {
 	loff_t start = 0, end = LLONG_MAX;
 
-	if (change) {
-		start = (loff_t)change->first << PAGE_SHIFT;
-		if (change->last != ULONG_MAX)
-			end = (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
-	}
+	if (change)
+		hf_change_bytes(change, &start, &end);
 	if (HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
 		    dax_break_layout(inode, start, end, NULL)))
 		pr_warn_once(

@@ -180,6 +180,16 @@ struct hf_lease {
 	struct rcu_head rcu;
 };
 
+/* What can break, in bytes, as the kernel's DAX functions take it: last included. */
+static inline void hf_change_bytes(const struct hf_change *change,
+				   loff_t *start, loff_t *end)
+{
+	*start = (loff_t)change->first << PAGE_SHIFT;
+	*end = change->last == ULONG_MAX
+		       ? LLONG_MAX
+		       : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
+}
+
 /* As far as a page can tell: see pin_user_pages(). */
 static inline bool hf_page_pinned(struct page *page)
 {

@@ -237,10 +237,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	}
 	hf_change_break(file, change);
 	err = hf_wait_consumers(file, change, inode->i_mapping, cb);
-	start = (loff_t)change->first << PAGE_SHIFT;
-	end = change->last == ULONG_MAX
-		      ? LLONG_MAX
-		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
+	hf_change_bytes(change, &start, &end);
 	if (!err)
 		err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
 			      dax_break_layout(inode, start, end, cb));
@@ -281,19 +278,16 @@ static struct page *hf_busy_page(struct hf_file *file,
 				 struct address_space *mapping)
 {
 	struct hf_change *change = hf_stray_here(file);
+	loff_t start, end;
 	struct page *page;
-	loff_t end;
 
 	if (change->nothing)
 		return NULL;
 	hf_change_break(file, change);
-	end = change->last == ULONG_MAX
-		      ? LLONG_MAX
-		      : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
 	page = hf_change_busy_page(file, change);
+	hf_change_bytes(change, &start, &end);
 	if (!page)
-		page = dax_layout_busy_page_range(
-			mapping, (loff_t)change->first << PAGE_SHIFT, end);
+		page = dax_layout_busy_page_range(mapping, start, end);
 	if (!page) {
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
