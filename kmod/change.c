@@ -101,6 +101,15 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 	return false;
 }
 
+/* -ETXTBSY for what has a name, and so can fail. Called with file->lock held. */
+static int hf_refuse(struct hf_file *file, const struct hf_change *change)
+{
+	return change->info.op != HOLDFAST_OP_UNKNOWN &&
+			       hf_excluded(file, change)
+		       ? -ETXTBSY
+		       : 0;
+}
+
 /**
  * hf_change_begin - a change is about to enter the filesystem
  * @file: the file it changes
@@ -115,12 +124,11 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
  */
 int hf_change_begin(struct hf_file *file, struct hf_change *change)
 {
-	int err = 0;
+	int err;
 
 	spin_lock(&file->lock);
-	if (change->info.op != HOLDFAST_OP_UNKNOWN && hf_excluded(file, change))
-		err = -ETXTBSY;
-	else
+	err = hf_refuse(file, change);
+	if (!err)
 		list_add_tail(&change->node, &file->changes);
 	spin_unlock(&file->lock);
 	if (err)
@@ -135,13 +143,12 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
 		    const struct hf_change *by)
 {
-	int err = 0;
+	int err;
 
 	spin_lock(&file->lock);
 	change->first = min(change->first, by->first);
 	change->last = max(change->last, by->last);
-	if (hf_excluded(file, change))
-		err = -ETXTBSY;
+	err = hf_refuse(file, change);
 	spin_unlock(&file->lock);
 	return err;
 }
@@ -454,7 +461,7 @@ static int hf_change_spread(struct hf_file *file, struct hf_change *change)
 {
 	pgoff_t first = change->first, last = change->last;
 	struct hf_lease *lease;
-	int err = 0;
+	int err;
 
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
@@ -464,8 +471,7 @@ static int hf_change_spread(struct hf_file *file, struct hf_change *change)
 	change->widest = first == change->first && last == change->last;
 	change->first = first;
 	change->last = last;
-	if (change->info.op != HOLDFAST_OP_UNKNOWN && hf_excluded(file, change))
-		err = -ETXTBSY;
+	err = hf_refuse(file, change);
 	spin_unlock(&file->lock);
 	return err;
 }

@@ -220,14 +220,15 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 		if (!sharer && hf_process_uses(process, mm))
 			hf_pinners_collect(&pinners, process);
 	}
+	if (first && !pinners.nr)
+		goto unlock;
 	for_each_process(process) {
-		if (first && !pinners.nr)
-			break;
 		if (hf_process_uses(process, mm))
 			hf_fence_process(lease, process);
 		else if (pinners.nr && hf_pinners_shared(&pinners, process))
 			hf_fence_later(lease, process);
 	}
+unlock:
 	rcu_read_unlock();
 	hf_pinners_put(&pinners);
 }
