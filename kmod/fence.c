@@ -78,7 +78,10 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	list_for_each_entry(mapper, &lease->mappers, node) {
 		if (mapper->mm == mm) {
 			known = true;
-			mapper->sharer &= sharer;
+			if (mapper->sharer && !sharer) {
+				mapper->sharer = false;
+				swap(mapper->cred, new->cred);
+			}
 		}
 	}
 	list_add_tail(&new->node, known ? &gone : &lease->mappers);
@@ -116,20 +119,6 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 	return mm;
 }
 
-static bool hf_process_uses(struct task_struct *process,
-			    const struct mm_struct *mm)
-{
-	struct task_struct *thread;
-
-	if (process->flags & PF_KTHREAD)
-		return false;
-	for_each_thread(process, thread) {
-		if (READ_ONCE(thread->mm) == mm)
-			return true;
-	}
-	return false;
-}
-
 static bool hf_is_dying(const struct task_struct *process)
 {
 	return process->signal->flags & SIGNAL_GROUP_EXIT;
@@ -159,18 +148,21 @@ static struct task_struct *hf_held_by(struct task_struct *process)
 	if (!hf_is_dying(process))
 		return NULL;
 	for_each_thread(process, thread) {
-		if (READ_ONCE(thread->ptrace))
+		if (task_is_traced(thread))
 			return rcu_dereference(thread->parent);
 	}
 	return NULL;
 }
 
-/* Called in RCU. */
 static void hf_fence_process(struct hf_lease *lease,
 			     struct task_struct *process)
 {
 	unsigned int depth;
 
+	/* Nothing kills that. */
+	if (is_global_init(process))
+		return;
+	rcu_read_lock();
 	/* Two can trace each other. */
 	for (depth = 0; depth < 8 && process; depth++) {
 		struct task_struct *tracer = hf_held_by(process);
@@ -178,6 +170,7 @@ static void hf_fence_process(struct hf_lease *lease,
 		hf_fence_one(lease, process);
 		process = tracer && hf_may_fence(lease, tracer) ? tracer : NULL;
 	}
+	rcu_read_unlock();
 }
 
 /*
@@ -186,22 +179,15 @@ static void hf_fence_process(struct hf_lease *lease,
  */
 static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 {
-	struct pid *tgid = NULL;
-	struct mm_struct *mm;
+	struct pid *tgid = get_task_pid(process, PIDTYPE_TGID);
+	struct mm_struct *mm = hf_process_mm(process);
 
-	task_lock(process);
-	mm = process->mm;
-	if (mm) {
-		mmgrab(mm);
-		/* Later it may be reaped, and have none. */
-		tgid = get_pid(task_tgid(process));
-	}
-	task_unlock(process);
-	if (!mm)
-		return;
-	hf_mapper_add(lease, mm, tgid, true, GFP_ATOMIC);
+	/* Reaped meanwhile it has neither; without memory, there is a next time. */
+	if (mm && tgid)
+		hf_mapper_add(lease, mm, tgid, true, GFP_KERNEL);
+	if (mm)
+		mmput_async(mm);
 	put_pid(tgid);
-	mmdrop(mm);
 }
 
 /*
@@ -213,23 +199,21 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			bool sharer, bool first)
 {
 	struct hf_pinners pinners = { .lease = lease };
+	struct hf_processes processes = {};
 	struct task_struct *process;
 
-	rcu_read_lock();
-	for_each_process(process) {
+	while ((process = hf_processes_next(&processes))) {
 		if (!sharer && hf_process_uses(process, mm))
 			hf_pinners_collect(&pinners, process);
 	}
 	if (first && !pinners.nr)
-		goto unlock;
-	for_each_process(process) {
+		return;
+	while ((process = hf_processes_next(&processes))) {
 		if (hf_process_uses(process, mm))
 			hf_fence_process(lease, process);
 		else if (pinners.nr && hf_pinners_shared(&pinners, process))
 			hf_fence_later(lease, process);
 	}
-unlock:
-	rcu_read_unlock();
 	hf_pinners_put(&pinners);
 }
 
@@ -237,6 +221,7 @@ unlock:
 static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
 	struct hf_heirs heirs = { .lease = lease, .wide = wide };
+	struct hf_processes processes = {};
 	struct task_struct *process;
 	struct hf_mapper *mapper;
 
@@ -248,12 +233,10 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	}
 	spin_unlock(&lease->file->lock);
 
-	rcu_read_lock();
-	for_each_process(process) {
+	while ((process = hf_processes_next(&processes))) {
 		if (hf_process_inherits(&heirs, process))
 			hf_fence_process(lease, process);
 	}
-	rcu_read_unlock();
 	while (heirs.nr)
 		put_cred(heirs.cred[--heirs.nr]);
 }

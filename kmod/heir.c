@@ -7,16 +7,12 @@
  * may outlive who mapped the lease. Nothing says which file holds which pins, so
  * the fence asks from the narrow to the wide, and stops when no pin is left.
  */
-#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/magic.h>
 #include <linux/miscdevice.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/net.h>
-#include <linux/rcupdate.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
+#include <linux/pid_namespace.h>
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -99,10 +95,31 @@ static bool hf_same_user(const struct hf_lease *lease,
 	return same;
 }
 
+/*
+ * The container that a lease was taken in: user ids mean nothing to others. A
+ * user's own namespaces are no containers: he is inside of them and outside.
+ */
+static struct pid_namespace *hf_container_of(const struct hf_lease *lease)
+{
+	struct pid_namespace *ns = ns_of_pid(lease->tgid);
+
+	while (ns != &init_pid_ns && ns->user_ns != &init_user_ns &&
+	       !uid_eq(ns->user_ns->owner, GLOBAL_ROOT_UID))
+		ns = ns->parent;
+	return ns;
+}
+
+static bool hf_same_container(const struct hf_lease *lease,
+			      struct task_struct *process)
+{
+	return task_tgid_nr_ns(process, hf_container_of(lease)) != 0;
+}
+
 /* Others' processes are not killed for what they were passed. */
 bool hf_may_fence(const struct hf_lease *lease, struct task_struct *process)
 {
-	return lease->may_kill || hf_same_user(lease, process);
+	return lease->may_kill || (hf_same_user(lease, process) &&
+				   hf_same_container(lease, process));
 }
 
 /* Not one whose other processes may be anybody's. */
@@ -110,67 +127,6 @@ bool hf_user_is_plain(const struct hf_lease *lease)
 {
 	return !lease->may_kill &&
 	       !uid_eq(hf_user_of(lease->cred), GLOBAL_ROOT_UID);
-}
-
-static bool hf_mm_files(struct mm_struct *mm,
-			int (*look)(const void *, struct file *, unsigned int),
-			const void *arg)
-{
-	struct vm_area_struct *vma;
-	bool found = false;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	/* There is a next time. */
-	if (!mmap_read_trylock(mm))
-		return false;
-	for_each_vma(vmi, vma) {
-		if (vma->vm_file && look(arg, vma->vm_file, 0)) {
-			found = true;
-			break;
-		}
-	}
-	mmap_read_unlock(mm);
-	return found;
-}
-
-/*
- * Looks at the open files of a process, and at those it has mapped, until @look
- * gives something else than 0. Threads share them, most often.
- */
-static bool hf_process_files(struct task_struct *process,
-			     int (*look)(const void *, struct file *,
-					 unsigned int),
-			     const void *arg)
-{
-	struct files_struct *files = NULL;
-	struct mm_struct *mm = NULL;
-	struct task_struct *thread;
-	bool found = false;
-
-	if (process->flags & PF_KTHREAD)
-		return false;
-	for_each_thread(process, thread) {
-		task_lock(thread);
-		if (!found && thread->files && thread->files != files) {
-			files = thread->files;
-			found = iterate_fd(files, 0, look, arg);
-		}
-		if (!found && thread->mm && thread->mm != mm) {
-			mm = thread->mm;
-			found = hf_mm_files(mm, look, arg);
-		}
-		task_unlock(thread);
-	}
-	return found;
-}
-
-static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
-{
-	struct hf_pinners *pinners = (void *)arg;
-
-	if (pinners->nr < HF_PINNERS && hf_file_pins(pinners->lease, file))
-		pinners->file[pinners->nr++] = get_file(file);
-	return 0;
 }
 
 static int hf_pinner_match(const void *arg, struct file *file, unsigned int fd)
@@ -185,13 +141,23 @@ static int hf_pinner_match(const void *arg, struct file *file, unsigned int fd)
 	return 0;
 }
 
-/* Called in RCU; hf_pinners_put() afterwards, outside. */
+static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
+{
+	struct hf_pinners *pinners = (void *)arg;
+
+	if (pinners->nr < HF_PINNERS && hf_file_pins(pinners->lease, file) &&
+	    !hf_pinner_match(pinners, file, fd))
+		pinners->file[pinners->nr++] = get_file(file);
+	return 0;
+}
+
+/* hf_pinners_put() afterwards. */
 void hf_pinners_collect(struct hf_pinners *pinners, struct task_struct *process)
 {
 	hf_process_files(process, hf_pinner_add, pinners);
 }
 
-/* Whether a process has one of the files, and may be fenced. In RCU. */
+/* Whether a process has one of the files, and may be fenced. */
 bool hf_pinners_shared(const struct hf_pinners *pinners,
 		       struct task_struct *process)
 {
@@ -242,7 +208,7 @@ static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 	       !skb_queue_empty_lockless(&sock->sk->sk_receive_queue);
 }
 
-/* Whether a process may hold consumers, and may be fenced. In RCU. */
+/* Whether a process may hold consumers, and may be fenced. */
 bool hf_process_inherits(const struct hf_heirs *heirs,
 			 struct task_struct *process)
 {

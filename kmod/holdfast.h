@@ -14,6 +14,7 @@
  *   event.c	what the holder is told
  *   fence.c	what happens at the deadline
  *   heir.c	who holds consumers without having mapped the lease
+ *   process.c	processes, and what they have open
  *   probe.c	how calls into the kernel reach wrap.c, remap.c, exchange.c and
  *		gup.c
  *   stray.c	changes whose end no wrapper sees
@@ -359,6 +360,26 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 void hf_mappers_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
+
+/* process.c */
+
+/* Some processes, with references: see hf_processes_next(). */
+#define HF_PROCESSES 32
+
+struct hf_processes {
+	struct task_struct *task[HF_PROCESSES];
+	unsigned int nr, next;
+};
+
+/* As iterate_fd() has it; without a descriptor for what is mapped. */
+typedef int (*hf_file_look_t)(const void *arg, struct file *file,
+			      unsigned int fd);
+
+struct task_struct *hf_processes_next(struct hf_processes *processes);
+bool hf_process_uses(struct task_struct *process, const struct mm_struct *mm);
+struct mm_struct *hf_process_mm(struct task_struct *process);
+bool hf_process_files(struct task_struct *process, hf_file_look_t look,
+		      const void *arg);
 
 /* Open files of a mapper that can hold its pins. */
 #define HF_PINNERS 32
