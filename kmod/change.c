@@ -608,13 +608,13 @@ static struct hf_lease *hf_change_broke(struct hf_file *file,
  * @ret: what it returned; not known: 0
  *
  * A filesystem that was entered may have gone on without asking once more (XFS,
- * with two files): only -ERESTARTSYS, from the wait for busy pages, tells for
- * certain that it has not. -EINTR does not: XFS looks for a fatal signal after
- * each extent that it has remapped.
+ * with two files): only -ERESTARTSYS, from the wait for busy pages, and -ETXTBSY,
+ * which is from before it, tell for certain that it has not. -EINTR does not: XFS
+ * looks for a fatal signal after each extent that it has remapped.
  */
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 {
-	bool passed = ret != -ERESTARTSYS;
+	bool passed = ret != -ERESTARTSYS && ret != -ETXTBSY;
 	struct hf_lease *lease;
 
 	spin_lock(&file->lock);

@@ -144,11 +144,36 @@ static void test_not_told(void)
 	unlink(PATH);
 }
 
+/* The consumers turn out to be those of an exclusive lease beside the change. */
+static void test_excluded(void)
+{
+	const char *what = "half of the pages, exclusive";
+	int fd = file_make(PATH, LENGTH);
+	int idle = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
+	int exclusive = lease_make(fd, LENGTH / 2, LENGTH / 2,
+				   HOLDFAST_EXCLUSIVE, BREAK_MS);
+	pid_t pid = holder(exclusive, false, LENGTH / 2);
+	struct change change = change_start("punch", PATH, 0, 2 * MIB, NULL);
+	struct holdfast_query query;
+
+	tap_ok(change_done(&change, BREAK_MS + SOON) && change.error == ETXTBSY,
+	       "%s: a punch fails with ETXTBSY", what);
+	tap_ok(!hf_query(idle, &query) && query.state == HOLDFAST_ACTIVE,
+	       "%s: the lease it has broken is as good as before", what);
+	tap_ok(!readable(exclusive, 0), "%s: the other heard nothing", what);
+	check_alive(pid, what);
+	close(idle);
+	close(exclusive);
+	close(fd);
+	unlink(PATH);
+}
+
 int main(void)
 {
 	test_same_pages(0, "the same pages");
 	test_same_pages(3000, "the same pages, later");
 	test_no_device();
 	test_not_told();
+	test_excluded();
 	return tap_done();
 }
