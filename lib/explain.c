@@ -403,6 +403,14 @@ static const char *map_text(int err)
 	}
 }
 
+static void say_beyond_lease(struct text *text, const struct hf_facts *facts)
+{
+	say(text,
+	    "offset %jd plus length %zu is beyond the end of the lease: "
+	    "offsets count from the lease's start",
+	    (intmax_t)facts->offset, facts->length);
+}
+
 static void say_map(struct text *text, const struct hf_facts *facts)
 {
 	const char *known = map_text(facts->err);
@@ -410,10 +418,7 @@ static void say_map(struct text *text, const struct hf_facts *facts)
 	if (known)
 		say(text, "%s", known);
 	else if (facts->err == ENXIO)
-		say(text,
-		    "offset %jd plus length %zu is beyond the end of the "
-		    "lease: offsets count from the lease's start",
-		    (intmax_t)facts->offset, facts->length);
+		say_beyond_lease(text, facts);
 	else if (facts->err == EINVAL && !facts->length)
 		say(text, "length is zero");
 	else if (facts->err == EINVAL && facts->offset % facts->page_size)
@@ -458,10 +463,7 @@ static void say_export(struct text *text, const struct hf_facts *facts)
 	if (known)
 		say(text, "%s", known);
 	else if (facts->err == ENXIO)
-		say(text,
-		    "offset %jd plus length %zu is beyond the end of the "
-		    "lease: offsets count from the lease's start",
-		    (intmax_t)facts->offset, facts->length);
+		say_beyond_lease(text, facts);
 	else if (facts->err == EINVAL)
 		say_invalid(text, facts);
 	else
