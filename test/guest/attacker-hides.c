@@ -121,18 +121,8 @@ static void maps_the_device(struct attacker *me)
 /* A tracer may have his tracee stop at its end, also when it is killed. */
 static void is_traced_to_the_end(struct attacker *me)
 {
-	int held[2];
-	char byte;
-	pid_t pid;
+	pid_t pid = attacker_hold_in_child(me);
 
-	must(!pipe(held), "pipe");
-	pid = fork();
-	if (!pid) {
-		attacker_hold(me);
-		must(write(held[1], "h", 1) == 1, "held");
-		sit();
-	}
-	must(read(held[0], &byte, 1) == 1, "held");
 	must(!ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT), "seize");
 	attacker_ready(me);
 }

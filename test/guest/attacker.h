@@ -82,6 +82,24 @@ __attribute__((noreturn)) static inline void sit(void)
 		pause();
 }
 
+/* A child that holds the lease, for its parent to trace. */
+static inline pid_t attacker_hold_in_child(struct attacker *me)
+{
+	int held[2];
+	char byte;
+	pid_t pid;
+
+	must(!pipe(held), "pipe");
+	pid = fork();
+	if (!pid) {
+		attacker_hold(me);
+		must(write(held[1], "h", 1) == 1, "held");
+		sit();
+	}
+	must(read(held[0], &byte, 1) == 1, "held");
+	return pid;
+}
+
 /* Bytes of the file that are held; soon there are some. */
 static inline uint64_t attack_pinned_once(void)
 {
