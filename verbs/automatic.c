@@ -185,8 +185,7 @@ static int guard_deadlines(struct hf_context *context)
 again:
 	now = hf_now_ns();
 	next = NULL;
-	TAILQ_FOREACH(mr, &context->mrs, node)
-	{
+	TAILQ_FOREACH(mr, &context->mrs, node) {
 		if (!is_guarded(mr))
 			continue;
 		if (due_ns(mr) <= now && !mr->busy && mr->retry_ns <= now) {

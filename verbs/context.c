@@ -28,8 +28,7 @@ static struct hf_anchor *anchor_get(struct hf_context *context,
 	struct hf_anchor *anchor;
 	int err;
 
-	TAILQ_FOREACH(anchor, &context->anchors, node)
-	{
+	TAILQ_FOREACH(anchor, &context->anchors, node) {
 		if (anchor->pd == pd) {
 			anchor->users++;
 			return anchor;

@@ -38,7 +38,7 @@ static void before_fork(void)
 
 	pthread_mutex_lock(&hf_registry.lock);
 	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-	pthread_mutex_lock(&context->lock);
+		pthread_mutex_lock(&context->lock);
 }
 
 static void unlock_all(void)
@@ -46,7 +46,7 @@ static void unlock_all(void)
 	struct hf_context *context;
 
 	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-	pthread_mutex_unlock(&context->lock);
+		pthread_mutex_unlock(&context->lock);
 	pthread_mutex_unlock(&hf_registry.lock);
 }
 
@@ -60,12 +60,10 @@ static void in_child(void)
 	struct hf_context *context;
 	struct hf_mr *mr;
 
-	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-	{
+	TAILQ_FOREACH(context, &hf_registry.contexts, node) {
 		if (context->owner == getpid() || context->epoll < 0)
 			continue;
-		TAILQ_FOREACH(mr, &context->mrs, node)
-		{
+		TAILQ_FOREACH(mr, &context->mrs, node) {
 			if (mr->lease >= 0 && !(mr->attr.flags & HF_MR_FORK))
 				close(mr->lease);
 			if (mr->file >= 0)
@@ -96,8 +94,8 @@ static struct hf_context *find_context(const struct ibv_context *device)
 	struct hf_context *context;
 
 	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-	if (context->device == device && context->owner == getpid())
-		return context;
+		if (context->device == device && context->owner == getpid())
+			return context;
 	return NULL;
 }
 
@@ -146,8 +144,8 @@ int hf_context_of(struct ibv_context *device, struct hf_context **out)
 	pthread_mutex_lock(&hf_registry.lock);
 	*out = find_context(device);
 	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-	if (context->device == device)
-		owner = context->owner;
+		if (context->device == device)
+			owner = context->owner;
 	pthread_mutex_unlock(&hf_registry.lock);
 	if (*out) {
 		pthread_mutex_lock(&(*out)->lock);
@@ -166,8 +164,8 @@ int hf_context_enter(struct hf_context *context)
 
 	pthread_mutex_lock(&hf_registry.lock);
 	TAILQ_FOREACH(known, &hf_registry.contexts, node)
-	if (known == context)
-		break;
+		if (known == context)
+			break;
 	if (!known)
 		ret = hf_vfail(EINVAL, "not a context, or closed already");
 	else if (known->owner != getpid())
