@@ -80,6 +80,11 @@ GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
 		$(wildcard test/host/*.c))
+# Parts of the soak: a file each, or a folder with a main.c.
+PERCENT := %
+SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
+	$(patsubst test/soak/%/main.c,$(BUILD)/soak/%,\
+		$(wildcard test/soak/*/main.c))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 		$(wildcard examples/*.c))
 
@@ -89,7 +94,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 MAKEFLAGS += --no-builtin-rules
 
 all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) $(TOOL) \
-	$(DAEMON) $(SHIM) $(GUEST_TESTS) $(EXAMPLES)
+	$(DAEMON) $(SHIM) $(GUEST_TESTS) $(SOAK) $(EXAMPLES)
 
 # --- libraries
 
@@ -208,6 +213,23 @@ endef
 $(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
+$(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS)
+	$(program)
+
+$(BUILD)/obj/test/soak/%.o: test/soak/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
+
+.SECONDEXPANSION:
+$(BUILD)/soak/%: test/soak/%/main.c \
+		$$(patsubst $$(PERCENT).c,$(BUILD)/obj/$$(PERCENT).o,$$(wildcard test/soak/$$*/*.c)) \
+		$(LIBRARY) $(VERBS)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) \
+		-L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lpthread
+
 $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
@@ -289,6 +311,6 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(TOOL) $(DAEMON) $(SHI
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \
-		$(BUILD)/examples $(KMOD)
+		$(BUILD)/soak $(BUILD)/examples $(KMOD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
