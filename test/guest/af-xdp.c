@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who pins a lease for long and is nobody that Holdfast knows, here an AF_XDP
+ * socket with its packets in the file, gets and gives what every consumer does:
+ * a change waits for it, its holder is told, at the deadline it is ended.
+ */
+#define _GNU_SOURCE
+#include <stddef.h>
+
+#include "extents.h"
+#include "xdp.h"
+
+#define PATH	 PMEM "af-xdp"
+#define LENGTH	 (2 * MIB)
+#define BREAK_MS 1500
+#define SENT	 (2 * XDP_FRAME) /* what is sent lies here, far from the rest */
+
+struct packet {
+	struct ethhdr head;
+	uint32_t words[64];
+};
+
+static int file, map, peer;
+
+static void packet_make(struct packet *packet, unsigned int seed)
+{
+	memset(&packet->head, 0xff, sizeof(packet->head));
+	packet->head.h_proto = htons(XDP_ETHERTYPE);
+	pattern_fill(packet->words, sizeof(packet->words), seed);
+}
+
+/*
+ * Both try again: a link that has just come up may lose packets, and then one
+ * of an earlier try may come late.
+ */
+#define TRIES (SOON / 100)
+
+/* Whether what is received is in the file, as read(2) has it. */
+static bool receives(struct xdp *xdp, unsigned int seed)
+{
+	struct packet packet, got;
+	bool filled = false;
+
+	packet_make(&packet, seed);
+	for (int i = 0; i < TRIES; i++) {
+		struct xdp_desc desc = { 0 };
+
+		if (!filled)
+			xdp_fill(xdp, 0);
+		if (send(peer, &packet, sizeof(packet), 0) < 0 &&
+		    errno != ENETDOWN && errno != ENOBUFS)
+			tap_bail("send: %s", strerror(errno));
+		filled = !xdp_receive(xdp, &desc, 100);
+		if (!filled && desc.len == sizeof(got) &&
+		    pread(file, &got, sizeof(got), desc.addr) == sizeof(got) &&
+		    !memcmp(&got, &packet, sizeof(got)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether what is sent is what write(2) put into the file. */
+static bool sends(struct xdp *xdp, unsigned int seed)
+{
+	struct packet packet, got;
+
+	packet_make(&packet, seed);
+	if (pwrite(file, &packet, sizeof(packet), SENT) != sizeof(packet))
+		tap_bail("write: %s", strerror(errno));
+	for (int i = 0; i < TRIES; i++) {
+		xdp_send(xdp, SENT, sizeof(packet));
+		if (readable(peer, 100) &&
+		    recv(peer, &got, sizeof(got), 0) == sizeof(got) &&
+		    !memcmp(&got, &packet, sizeof(got)))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel refuses memory of the file that is not a lease's. */
+static void test_refused(void)
+{
+	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	char *plain =
+		mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	int fd = xdp_socket();
+
+	if (plain == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	tap_is(xdp_register(fd, plain, LENGTH), EOPNOTSUPP,
+	       "the file's own mapping is refused, leased or not");
+	tap_is(lease_query(lease).pinned, 0, "nothing is pinned");
+	close(fd);
+	munmap(plain, LENGTH);
+	close(lease);
+}
+
+static void test_change(void)
+{
+	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	char *memory = lease_map(lease, 0, LENGTH);
+	struct xdp xdp = xdp_open(map, memory, LENGTH);
+	struct holdfast_event event;
+	struct change change;
+
+	tap_is(lease_query(lease).pinned, LENGTH, "a lease is registered");
+	tap_ok(receives(&xdp, 1), "what is received is in the file");
+	tap_ok(sends(&xdp, 2), "what is in the file is sent");
+
+	change = change_start("punch", PATH, 0, LENGTH, NULL);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_BREAK &&
+		       event.op == HOLDFAST_OP_PUNCH,
+	       "the holder is told of a change");
+	tap_ok(!change_done(&change, STILL), "which waits");
+	tap_ok(receives(&xdp, 3), "while it waits packets go on into the file");
+	tap_ok(sends(&xdp, 4), "and out of it");
+	tap_ok(!change_done(&change, 0), "it still waits");
+	xdp_close(&xdp);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "when the socket is closed it goes on");
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_CHANGED,
+	       "the holder is told");
+	tap_is(bytes_of(PATH), 0, "the blocks are free");
+
+	tap_is(hf_restore(lease, NULL), 0, "the lease is restored");
+	xdp = xdp_open(map, memory, LENGTH);
+	tap_ok(receives(&xdp, 5), "a new socket receives into the new blocks");
+	xdp_close(&xdp);
+	munmap(memory, LENGTH);
+	tap_is(hf_release(lease), 0, "the lease ends");
+}
+
+static void ignore(int lease, int ready)
+{
+	struct xdp xdp = xdp_open(map, lease_map(lease, 0, LENGTH), LENGTH);
+
+	if (!receives(&xdp, 6) || write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void test_fence(void)
+{
+	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
+	struct holdfast_event event;
+	struct change change;
+	int ready[2], status;
+	pid_t pid;
+
+	if (pipe(ready))
+		tap_bail("pipe: %s", strerror(errno));
+	pid = child_fork();
+	if (!pid)
+		ignore(lease, ready[1]);
+	if (!readable(ready[0], SOON))
+		tap_bail("no holder");
+	kill(pid, SIGSTOP);
+
+	change = change_start("truncate", PATH, 0, 0, NULL);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_BREAK,
+	       "a holder who is stopped: the break is told");
+	tap_ok(change_done(&change, BREAK_MS + SOON) && !change.error,
+	       "a holder who is stopped: the change completes");
+	tap_ok(change.end_ns >= event.deadline_ns,
+	       "a holder who is stopped: not before the deadline");
+	tap_diag("done %.1f ms after the deadline",
+		 (change.end_ns - event.deadline_ns) / 1e6);
+	status = child_wait(pid, SOON);
+	tap_ok(status != -1 && WIFSIGNALED(status) &&
+		       WTERMSIG(status) == SIGKILL,
+	       "a holder who is stopped: was killed");
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_FENCED,
+	       "a holder who is stopped: the fence is told to who is left");
+	tap_is(lease_query(lease).pinned, 0,
+	       "a holder who is stopped: nothing is pinned");
+	tap_is(bytes_of(PATH), 0,
+	       "a holder who is stopped: the blocks are free");
+	close(ready[0]);
+	close(ready[1]);
+	close(lease);
+}
+
+int main(void)
+{
+	xdp_links_make();
+	map = xdp_program_attach();
+	peer = packet_socket();
+	file = file_make(PATH, LENGTH);
+	test_refused();
+	test_change();
+	test_fence();
+	close(file);
+	unlink(PATH);
+	xdp_links_end();
+	return tap_done();
+}
