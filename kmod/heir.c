@@ -2,10 +2,11 @@
 /*
  * Who holds consumers without having mapped the lease.
  *
- * A consumer lives as long as some open file: a device of RDMA, VFIO or DRM, or an
- * io_uring. By fork, or passed over a socket, others have that file as well, and
- * may outlive who mapped the lease. Nothing says which file holds which pins, so
- * the fence asks from the narrow to the wide, and stops when no pin is left.
+ * A consumer lives as long as some open file: a device of RDMA, VFIO or DRM, an
+ * io_uring, or an AF_XDP socket. By fork, or passed over a socket, others have
+ * that file as well, and may outlive who mapped the lease. Nothing says which
+ * file holds which pins, so the fence asks from the narrow to the wide, and stops
+ * when no pin is left.
  */
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -44,6 +45,14 @@ static bool hf_file_is_vfio(const struct file *file)
 	return owner && !strncmp(owner->name, "vfio", 4);
 }
 
+/* An AF_XDP socket: its packets lie in memory that it has pinned. */
+static bool hf_file_is_xdp(const struct file *file)
+{
+	struct socket *sock = sock_from_file((struct file *)file);
+
+	return sock && sock->sk && sock->sk->sk_family == AF_XDP;
+}
+
 /* The server's end of a filesystem in user space. */
 static bool hf_file_is_fuse(const struct file *file)
 {
@@ -65,7 +74,7 @@ static bool hf_file_is_drm(const struct file *file)
 static bool hf_file_pins(const struct hf_lease *lease, const struct file *file)
 {
 	return hf_file_is_ring(file) || hf_file_is_verbs(file) ||
-	       hf_file_is_vfio(file) ||
+	       hf_file_is_vfio(file) || hf_file_is_xdp(file) ||
 	       (!list_empty(&lease->dmabufs) && hf_file_is_drm(file));
 }
 
@@ -199,7 +208,8 @@ static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {
 	struct socket *sock;
 
-	if (hf_file_is_verbs(file) || hf_file_is_fuse(file))
+	if (hf_file_is_verbs(file) || hf_file_is_xdp(file) ||
+	    hf_file_is_fuse(file))
 		return 1;
 	if (hf_file_is_ring(file))
 		return hf_ring_has_resources(file->private_data);

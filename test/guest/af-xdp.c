@@ -132,17 +132,23 @@ static void test_change(void)
 	tap_is(hf_release(lease), 0, "the lease ends");
 }
 
-static void ignore(int lease, int ready)
+/* @child: one process more, which has not mapped the lease, has the socket. */
+static void ignore(int lease, int ready, bool child)
 {
 	struct xdp xdp = xdp_open(map, lease_map(lease, 0, LENGTH), LENGTH);
 
+	if (child && !fork()) {
+		close(lease);
+		for (;;)
+			pause();
+	}
 	if (!receives(&xdp, 6) || write(ready, "", 1) != 1)
 		_exit(1);
 	for (;;)
 		pause();
 }
 
-static void test_fence(void)
+static void test_fence(bool child, const char *what)
 {
 	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
 	struct holdfast_event event;
@@ -154,7 +160,7 @@ static void test_fence(void)
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid)
-		ignore(lease, ready[1]);
+		ignore(lease, ready[1], child);
 	if (!readable(ready[0], SOON))
 		tap_bail("no holder");
 	kill(pid, SIGSTOP);
@@ -162,24 +168,22 @@ static void test_fence(void)
 	change = change_start("truncate", PATH, 0, 0, NULL);
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_BREAK,
-	       "a holder who is stopped: the break is told");
+	       "%s: the break is told", what);
 	tap_ok(change_done(&change, BREAK_MS + SOON) && !change.error,
-	       "a holder who is stopped: the change completes");
+	       "%s: the change completes", what);
 	tap_ok(change.end_ns >= event.deadline_ns,
-	       "a holder who is stopped: not before the deadline");
+	       "%s: not before the deadline", what);
 	tap_diag("done %.1f ms after the deadline",
 		 (change.end_ns - event.deadline_ns) / 1e6);
 	status = child_wait(pid, SOON);
 	tap_ok(status != -1 && WIFSIGNALED(status) &&
 		       WTERMSIG(status) == SIGKILL,
-	       "a holder who is stopped: was killed");
+	       "%s: was killed", what);
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_FENCED,
-	       "a holder who is stopped: the fence is told to who is left");
-	tap_is(lease_query(lease).pinned, 0,
-	       "a holder who is stopped: nothing is pinned");
-	tap_is(bytes_of(PATH), 0,
-	       "a holder who is stopped: the blocks are free");
+	       "%s: the fence is told to who is left", what);
+	tap_is(lease_query(lease).pinned, 0, "%s: nothing is pinned", what);
+	tap_is(bytes_of(PATH), 0, "%s: the blocks are free", what);
 	close(ready[0]);
 	close(ready[1]);
 	close(lease);
@@ -193,7 +197,10 @@ int main(void)
 	file = file_make(PATH, LENGTH);
 	test_refused();
 	test_change();
-	test_fence();
+	test_fence(false, "a holder who is stopped");
+	if (ftruncate(file, LENGTH))
+		tap_bail("ftruncate: %s", strerror(errno));
+	test_fence(true, "a child has the socket");
 	close(file);
 	unlink(PATH);
 	xdp_links_end();
