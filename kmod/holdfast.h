@@ -8,6 +8,7 @@
  *   file.c	a leased file: all leases and all changes of one inode
  *   change.c	a layout change of such a file, and the breaks it causes
  *   limit.c	how much may be leased
+ *   collect.c	which pages a range of a file has
  *   pin.c	which pages a lease covers, and whether something holds them
  *   map.c	mappings of a lease
  *   dmabuf.c	dma-bufs of a lease
@@ -318,9 +319,13 @@ void hf_change_info_put(struct hf_change_info *info);
 int hf_charge(struct hf_lease *lease);
 void hf_uncharge(struct hf_lease *lease);
 
-/* pin.c */
+/* collect.c */
 int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
+
+/* pin.c */
+int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
+		unsigned long nr);
 void hf_runs_free(struct hf_runs *runs);
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
 unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pages of a range of a DAX file, and whether anything holds them.
+ * The pages that a lease has, and whether anything holds them.
  *
  * A lease holds no reference on its pages: what it knows of them stays true
  * because every change of the range goes through hf_change_break() first. So
  * any reference that is not a page table's is a consumer's.
  */
-#include <linux/fs.h>
-#include <linux/falloc.h>
-#include <linux/mman.h>
-#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "holdfast.h"
 
-/* As much of the file as is mapped at a time to look its pages up. */
-#define HF_WINDOW (SZ_256M >> PAGE_SHIFT)
-#define HF_BATCH  (PAGE_SIZE / sizeof(struct page *))
+/* How many pages to look at before others may run. */
+#define HF_BATCH 512
 
 void hf_runs_free(struct hf_runs *runs)
 {
@@ -24,11 +19,13 @@ void hf_runs_free(struct hf_runs *runs)
 	memset(runs, 0, sizeof(*runs));
 }
 
-static int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn)
+/* Adds @nr pages, from @index on, which is behind all others. 0 or -ENOMEM. */
+int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
+		unsigned long nr)
 {
 	struct hf_run *last = runs->run + runs->nr - 1;
 
-	runs->end = index + 1;
+	runs->end = index + nr;
 	if (runs->nr && pfn - last->pfn == index - last->index)
 		return 0;
 	if (runs->nr == runs->max) {
@@ -47,127 +44,6 @@ static int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn)
 	}
 	runs->run[runs->nr++] = (struct hf_run){ index, pfn };
 	return 0;
-}
-
-/*
- * Looks up pages [@index, @index + @nr) of @file, mapped at @addr. That the
- * mapping is still this file's is certain only under the mmap lock: other
- * threads may have replaced it. Without FOLL_LONGTERM a fs-dax page may be
- * pinned, and a write fault allocates holes and unshares reflinked extents.
- */
-static long hf_window_pin(struct file *file, unsigned long addr, pgoff_t index,
-			  unsigned long nr, struct page **pages)
-{
-	struct mm_struct *mm = current->mm;
-	struct vm_area_struct *vma;
-	long got = -EFAULT;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	vma = vma_lookup(mm, addr);
-	if (vma && vma->vm_file == file &&
-	    linear_page_index(vma, addr) == index &&
-	    addr + (nr << PAGE_SHIFT) <= vma->vm_end)
-		got = hf_gup_pin(addr, nr, FOLL_WRITE, pages);
-	mmap_read_unlock(mm);
-	return got;
-}
-
-/*
- * Why a page could not be had: the filesystem says it better than the fault.
- * -EFAULT: it can be had after all, but somebody meddles with the mapping.
- */
-static int hf_fault_reason(struct file *file, pgoff_t index)
-{
-	loff_t pos = (loff_t)index << PAGE_SHIFT;
-
-	if (pos >= i_size_read(file_inode(file)))
-		return -ENXIO;
-	return vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, pos, PAGE_SIZE)
-		       ?: -EFAULT;
-}
-
-static int hf_window_collect(struct hf_runs *runs, struct file *file,
-			     unsigned long addr, pgoff_t index,
-			     unsigned long left, struct page **pages)
-{
-	bool reasoned = false;
-
-	while (left) {
-		unsigned long nr = min_t(unsigned long, left, HF_BATCH);
-		long i, got;
-		int err = 0;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		got = hf_window_pin(file, addr, index, nr, pages);
-		if (got == -EFAULT && !reasoned) {
-			/* Once more if the filesystem has nothing against it. */
-			reasoned = true;
-			err = hf_fault_reason(file, index);
-			if (err != -EFAULT)
-				return err;
-			continue;
-		}
-		if (got <= 0)
-			return got ?: -EFAULT;
-		for (i = 0; i < got && !err; i++) {
-			if (!is_zone_device_page(pages[i]))
-				err = -EOPNOTSUPP;
-			else
-				err = hf_runs_add(runs, index + i,
-						  page_to_pfn(pages[i]));
-		}
-		unpin_user_pages(pages, got);
-		if (err)
-			return err;
-		addr += got << PAGE_SHIFT;
-		index += got;
-		left -= got;
-		cond_resched();
-	}
-	return 0;
-}
-
-/**
- * hf_runs_collect - find the pages of a range
- * @runs: empty
- * @file: open for reading and writing
- * @first: index of the first page
- * @last: index of the last page
- *
- * Holes are allocated. The pages are not held on return: the caller has to
- * know by other means that they are the file's.
- *
- * Return: 0, -ENXIO beyond the end of the file, or what the filesystem says
- * (-ENOSPC, -EDQUOT, -EIO); @runs is to be freed in any case.
- */
-int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
-		    pgoff_t last)
-{
-	struct page **pages = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	pgoff_t index;
-	int err = 0;
-
-	if (!pages)
-		return -ENOMEM;
-	for (index = first; index <= last && !err; index += HF_WINDOW) {
-		unsigned long nr =
-			min_t(unsigned long, last - index + 1, HF_WINDOW);
-		unsigned long addr;
-
-		addr = vm_mmap(file, 0, nr << PAGE_SHIFT,
-			       PROT_READ | PROT_WRITE, MAP_SHARED,
-			       (loff_t)index << PAGE_SHIFT);
-		if (IS_ERR_VALUE(addr)) {
-			err = addr;
-			break;
-		}
-		err = hf_window_collect(runs, file, addr, index, nr, pages);
-		vm_munmap(addr, nr << PAGE_SHIFT);
-	}
-	kfree(pages);
-	return err;
 }
 
 /* The run that page @index is in. */

@@ -222,8 +222,8 @@ static void say_pages(struct text *text, const struct hf_facts *facts)
 		say_no_memory(text, facts);
 		break;
 	case ENOSPC:
-		say(text, "the range has holes and the filesystem is full: "
-			  "make room");
+		say(text, "the range has holes, or blocks shared with another "
+			  "file, and the filesystem is full: make room");
 		break;
 	case EDQUOT:
 		say(text, "more than the administrator lets be leased on the "

@@ -93,7 +93,8 @@ struct hf_attr {
  * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
  *		must watch
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * ENOSPC EIO	a hole in the range cannot be allocated
+ * ENOSPC EIO	a hole in the range cannot be allocated, or a block that is
+ *		shared with another file not be copied
  * EDQUOT	the same, or more than the administrator lets be leased on the
  *		filesystem
  * EINTR	a signal came while a change was waited for

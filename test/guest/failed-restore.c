@@ -106,6 +106,24 @@ static void give_away(int fd, int other)
 		tap_bail("the other file has other blocks");
 }
 
+/* Blocks that another file has, too, are copied first. */
+static void test_shared_blocks(void)
+{
+	int fd = file_make(PATH, LENGTH), other = file_make(OTHER, LENGTH);
+
+	if (ioctl(other, FICLONE, fd))
+		tap_bail("reflink: %s", strerror(errno));
+	close(fill());
+	tap_is(hf_acquire(fd, 0, LENGTH, NULL), -ENOSPC,
+	       "shared blocks, and no space for a copy: ENOSPC");
+	tap_diag("%s", hf_error());
+	file_drop(FILL);
+	close(other);
+	close(fd);
+	file_drop(OTHER);
+	file_drop(PATH);
+}
+
 int main(void)
 {
 	unsigned long reserved = fs_is_xfs() ? 0 : ext4_reserve(0);
@@ -151,7 +169,9 @@ int main(void)
 	close(fd);
 	file_drop(OTHER);
 	file_drop(PATH);
-	if (!fs_is_xfs())
+	if (fs_is_xfs())
+		test_shared_blocks();
+	else
 		ext4_reserve(reserved);
 	rdma_close(&rdma);
 	return tap_done();

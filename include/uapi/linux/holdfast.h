@@ -121,7 +121,8 @@ enum holdfast_op {
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
  * EDQUOT	the administrator's limit for the filesystem would be exceeded
  *		(module parameter fs_limit_mib), or a disk quota
- * ENOSPC	a hole in the range cannot be allocated (also EIO from the
+ * ENOSPC	a hole in the range cannot be allocated, or a block that is
+ *		shared with another file not be copied (also EIO from the
  *		filesystem)
  * EINTR	a signal came while a change was waited for
  */
