@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long-term pins of leased pages, on kernels whose GUP refuses fs-dax folios.
+ * Long-term pins of leased pages: on kernels whose GUP refuses fs-dax folios, and
+ * on all by VFIO, see reserved.c.
  *
  * These stand before pin_user_pages() and its kin while a lease exists, see
  * probe.c. GUP's answer to FOLL_LONGTERM on such a folio would be to try again
@@ -93,20 +94,42 @@ leave:
 	return ret;
 }
 
-long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
-				   unsigned long nr, unsigned int flags,
-				   struct page **pages, int *locked)
+static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
+			  unsigned long nr, unsigned int flags,
+			  struct page **pages, int *locked)
 {
 	bool leased;
-	long ret;
 
 	nr = hf_gup_span(mm, start & PAGE_MASK, nr, &leased);
-	ret = leased ? hf_gup_leased(mm, start, nr, flags, pages)
-		     : HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-			       pin_user_pages_remote(mm, start, nr, flags,
-						     pages, locked));
-	hf_probes_leave();
-	return ret;
+	if (leased)
+		return hf_gup_leased(mm, start, nr, flags, pages);
+	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
+		       pin_user_pages_remote(mm, start, nr, flags, pages,
+					     locked));
+}
+
+#else
+
+static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
+			  unsigned long nr, unsigned int flags,
+			  struct page **pages, HF_VMAS_PARAM int *locked)
+{
+	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
+		       pin_user_pages_remote(mm, start, nr, flags, pages,
+					     HF_VMAS locked));
 }
 
 #endif
+
+long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int flags,
+				   struct page **pages,
+				   HF_VMAS_PARAM int *locked)
+{
+	long ret = hf_gup_remote(mm, start, nr, flags, pages, HF_VMAS locked);
+
+	if (ret > 0)
+		hf_reserved_clear(pages, ret);
+	hf_probes_leave();
+	return ret;
+}

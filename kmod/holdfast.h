@@ -10,6 +10,7 @@
  *   limit.c	how much may be leased
  *   collect.c	which pages a range of a file has
  *   pin.c	which pages a lease covers, and whether something holds them
+ *   reserved.c	PG_reserved of pages that VFIO pins
  *   map.c	mappings of a lease
  *   dmabuf.c	dma-bufs of a lease
  *   event.c	what the holder is told
@@ -338,6 +339,11 @@ unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
 int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
 		pgoff_t first, pgoff_t last);
 void hf_runs_unpin(const struct hf_runs *runs);
+
+/* reserved.c */
+void hf_reserved_clear(struct page **pages, long nr);
+struct page *hf_reserved_restore(const struct hf_runs *runs);
+void hf_reserved_leave(struct hf_file *file, const struct hf_change *change);
 
 /* map.c */
 int hf_map(struct hf_lease *lease, struct file *target,

@@ -235,6 +235,8 @@ static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 	swap(lease->runs, *runs);
 	lease->busy_index = 0;
 	up_write(&lease->runs_sem);
+	/* What is pinned again is cleared again. */
+	hf_reserved_restore(runs);
 	hf_runs_free(runs);
 }
 

@@ -75,6 +75,11 @@ static bool hf_wants_mappings(struct pt_regs *regs)
 	       hf_inode_leased(mapping2->host);
 }
 
+static bool hf_wants_longterm_remote(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
+}
+
 #ifdef HF_DAX_BREAK_LAYOUT
 static bool hf_wants_inode(struct pt_regs *regs)
 {
@@ -86,10 +91,6 @@ static bool hf_wants_longterm(struct pt_regs *regs)
 	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
 }
 
-static bool hf_wants_longterm_remote(struct pt_regs *regs)
-{
-	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
-}
 #else
 static bool hf_wants_mapping(struct pt_regs *regs)
 {
@@ -158,6 +159,13 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
 		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),
+	/*
+	 * Long-term pins by VFIO: clear PG_reserved, with which it would
+	 * never unpin (reserved.c); from 6.15 on also as pin_user_pages().
+	 * In tree: no PG_reserved on ZONE_DEVICE pages.
+	 */
+	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
+		HF_PROBE(pin_user_pages_remote, hf_wants_longterm_remote),
 #ifdef HF_PROBE_VERIFY_AREA
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse
@@ -184,8 +192,6 @@ static struct hf_probe hf_probes[] = {
 	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
 	[HF_PROBE_PIN_USER_PAGES_FAST] =
 		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
-	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
-		HF_PROBE(pin_user_pages_remote, hf_wants_longterm_remote),
 #else
 	/*
 	 * A filesystem asks for busy pages of a leased file: break the

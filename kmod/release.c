@@ -13,10 +13,13 @@
 /* How often to look at a page whose wake-up does not come. */
 #define HF_REAP_AGAIN HZ
 
-/* The first page that consumers hold, or NULL. */
+/*
+ * The first page that consumers hold, of a lease that gets no new ones; or NULL:
+ * then its pages are as they were before the lease.
+ */
 static struct page *hf_lease_busy_page(struct hf_lease *lease)
 {
-	struct page *page = NULL;
+	struct page *page = NULL, *busy;
 
 	down_read(&lease->runs_sem);
 	if (hf_lease_has_pages(lease))
@@ -24,11 +27,16 @@ static struct page *hf_lease_busy_page(struct hf_lease *lease)
 					 max(lease->busy_index,
 					     lease->range.start),
 					 lease->range.last, &lease->busy_index);
+	if (!page) {
+		busy = hf_reserved_restore(&lease->runs);
+		if (hf_lease_has_pages(lease))
+			page = busy;
+	}
 	up_read(&lease->runs_sem);
 	return page;
 }
 
-/* As above, for a lease that can still get new consumers. */
+/* Whether consumers hold a page, of any lease. */
 bool hf_lease_is_busy(struct hf_lease *lease)
 {
 	bool busy;

@@ -241,8 +241,10 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	if (!err)
 		err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
 			      dax_break_layout(inode, start, end, cb));
-	if (!err)
+	if (!err) {
+		hf_reserved_leave(file, change);
 		hf_change_passed(file, change);
+	}
 	if (!err || cb)
 		hf_stray_passed(change);
 	else
@@ -289,6 +291,7 @@ static struct page *hf_busy_page(struct hf_file *file,
 	if (!page)
 		page = dax_layout_busy_page_range(mapping, start, end);
 	if (!page) {
+		hf_reserved_leave(file, change);
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
 	} else if (change->asked) {

@@ -13,6 +13,7 @@ enum hf_probe_nr {
 	HF_PROBE_VFS_COPY_FILE_RANGE,
 	HF_PROBE_VFS_FILEATTR_SET,
 	HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO,
+	HF_PROBE_PIN_USER_PAGES_REMOTE,
 #ifdef HF_PROBE_VERIFY_AREA
 	HF_PROBE_REMAP_VERIFY_AREA,
 #endif
@@ -20,7 +21,6 @@ enum hf_probe_nr {
 	HF_PROBE_DAX_BREAK_LAYOUT,
 	HF_PROBE_PIN_USER_PAGES,
 	HF_PROBE_PIN_USER_PAGES_FAST,
-	HF_PROBE_PIN_USER_PAGES_REMOTE,
 #else
 	HF_PROBE_DAX_LAYOUT_BUSY_PAGE,
 #endif
@@ -43,6 +43,10 @@ int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
 			     HF_FILEATTR *attr);
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2);
+long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int flags,
+				   struct page **pages,
+				   HF_VMAS_PARAM int *locked);
 
 #ifdef HF_PROBE_VERIFY_AREA
 int hf_wrap_remap_verify_area(struct file *filp, loff_t pos, loff_t len,
@@ -56,9 +60,6 @@ long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 			    unsigned int flags, struct page **pages);
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages);
-long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
-				   unsigned long nr, unsigned int flags,
-				   struct page **pages, int *locked);
 #else
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif

@@ -15,6 +15,7 @@
 #include <linux/fs.h>
 #include <linux/io_uring_types.h>
 #include <linux/kprobes.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 #include <linux/vmstat.h>
@@ -92,6 +93,27 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
 			      unsigned int flags, struct page **pages)
 {
 	return get_user_pages(start, nr, flags, pages);
+}
+#endif
+
+/* pin_user_pages_remote() could name the VMAs, too. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define HF_VMAS_PARAM struct vm_area_struct **vmas,
+#define HF_VMAS	      vmas,
+#else
+#define HF_VMAS_PARAM
+#define HF_VMAS
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+static inline unsigned long *hf_page_flags(struct page *page)
+{
+	return &page->flags;
+}
+#else
+static inline unsigned long *hf_page_flags(struct page *page)
+{
+	return &page->flags.f;
 }
 #endif
 
@@ -177,6 +199,11 @@ static inline bool hf_page_busy(struct page *page)
 	return refs > mapped || folio_maybe_dma_pinned(folio);
 }
 
+static inline bool hf_page_is_fsdax(struct page *page)
+{
+	return is_fsdax_page(page);
+}
+
 /* What the kernel wakes with wake_up_var() when the page becomes idle. */
 static inline void *hf_page_idle_var(struct page *page)
 {
@@ -246,6 +273,12 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 static inline bool hf_page_busy(struct page *page)
 {
 	return page_ref_count(page) > 1;
+}
+
+static inline bool hf_page_is_fsdax(struct page *page)
+{
+	return is_zone_device_page(page) &&
+	       page->pgmap->type == MEMORY_DEVICE_FS_DAX;
 }
 
 static inline void *hf_page_idle_var(struct page *page)
