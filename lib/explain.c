@@ -536,6 +536,41 @@ static void say_report(struct text *text, const struct hf_facts *facts)
 		say_errno(text, facts->err);
 }
 
+static void say_vfio(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case ENOTTY:
+		say(text, "not a VFIO container: open /dev/vfio/vfio");
+		break;
+	case EEXIST:
+		say(text,
+		    "something is mapped at these addresses of the device: "
+		    "unmap it first, or choose others");
+		break;
+	case EINVAL:
+		say(text,
+		    "not mapped: the container needs a group and "
+		    "VFIO_SET_IOMMU (type1 v2), and addresses and lengths "
+		    "must be multiples of %" PRIu64 " that the IOMMU can "
+		    "translate",
+		    facts->page_size);
+		break;
+	case ENOMEM:
+		say(text, "no memory, or more than RLIMIT_MEMLOCK allows: VFIO "
+			  "charges what it maps, the lease, and a shadow");
+		break;
+	case EFAULT:
+	case EAGAIN:
+		say(text,
+		    "not mapped: a change has the file: answer the break, "
+		    "then restore");
+		break;
+	default:
+		say_errno(text, facts->err);
+		break;
+	}
+}
+
 static void say_why(struct text *text, const struct hf_facts *facts)
 {
 	if (facts->err == EBADF) {
@@ -570,6 +605,9 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 		break;
 	case HF_CALL_REPORT:
 		say_report(text, facts);
+		break;
+	case HF_CALL_VFIO:
+		say_vfio(text, facts);
 		break;
 	}
 }

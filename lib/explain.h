@@ -19,6 +19,7 @@ enum hf_call {
 	HF_CALL_QUERY,
 	HF_CALL_REVOKE,
 	HF_CALL_REPORT,
+	HF_CALL_VFIO,
 };
 
 /**

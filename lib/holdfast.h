@@ -409,6 +409,132 @@ const char *hf_event_name(unsigned int type);
  */
 const char *hf_error(void);
 
+/**
+ * enum hf_vfio_policy - what a device sees while its mapping is broken
+ * @HF_VFIO_UNMAP: nothing. DMA to these addresses faults.
+ * @HF_VFIO_REDIRECT: a shadow, memory with the content of the file at that time.
+ *	What is written to it is not written to the file.
+ */
+enum hf_vfio_policy {
+	HF_VFIO_UNMAP = 0,
+	HF_VFIO_REDIRECT = 1,
+};
+
+/**
+ * struct hf_vfio_attr - how hf_vfio_map() maps
+ * @policy: enum hf_vfio_policy
+ * @file: for HF_VFIO_REDIRECT: the leased file, open for reading
+ *
+ * A structure of zeros is what attr == NULL means. Initialise it by member
+ * names.
+ */
+struct hf_vfio_attr {
+	unsigned int policy;
+	int file;
+};
+
+/**
+ * struct hf_vfio_info - how a mapping stands
+ * @addr: the mapping of the lease in this process, as hf_map() has it
+ * @length: bytes that the device sees of the file; 0 while broken. Behind them
+ *	there is nothing, or the shadow.
+ * @shadow: what the device saw during the last break; NULL without
+ *	HF_VFIO_REDIRECT
+ * @before: the same as it was when that break began
+ * @written: bytes of the pages where the two differed when the mapping was
+ *	restored: what the device has written, and the file has not got
+ * @gap_ns: the longest time in nanoseconds, so far, in which there was neither
+ *	the file nor the shadow
+ */
+struct hf_vfio_info {
+	void *addr;
+	uint64_t length;
+	const void *shadow, *before;
+	uint64_t written;
+	uint64_t gap_ns;
+};
+
+struct hf_vfio;
+
+/**
+ * hf_vfio_map - map a part of a lease for the devices of a VFIO container
+ * @container: /dev/vfio/vfio, with a group and VFIO_TYPE1v2_IOMMU set
+ * @iova: address for the devices, a multiple of the page size
+ * @lease: from hf_acquire(); both descriptors stay open and the caller's
+ * @offset: bytes from the start of the lease's range, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero
+ * @attr: how, or NULL
+ * @vfio: out: the mapping, for the functions below, which must not be called
+ *	at once for the same one
+ *
+ * A memfd says where it is, for the fence agent.
+ *
+ * RETURN VALUE
+ * 0, or on failure:
+ *
+ * ERRORS
+ * EINVAL	as VFIO_IOMMU_MAP_DMA; unknown @attr
+ * EEXIST	something is mapped there
+ * ENOTTY	@container is none
+ * ENOMEM	no memory, or RLIMIT_MEMLOCK: VFIO charges what it maps, on top of
+ *		the lease
+ * EFAULT	the lease is broken, or being broken
+ * and those of hf_map(), hf_query() and memfd_create(2)
+ */
+int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
+		size_t length, const struct hf_vfio_attr *attr,
+		struct hf_vfio **vfio);
+
+/**
+ * hf_vfio_break - let a change have the file
+ * @vfio: from hf_vfio_map()
+ *
+ * For HOLDFAST_EVENT_BREAK. Afterwards the device does not reach the file. The
+ * shadow has the file's content if this is called before the change is over, and
+ * zeros behind its end.
+ *
+ * RETURN VALUE
+ * 0, also when it is broken already, or on failure what VFIO_IOMMU_UNMAP_DMA
+ * gives, nothing changed; or what mapping the shadow gives (ENOMEM:
+ * RLIMIT_MEMLOCK), with nothing mapped.
+ */
+int hf_vfio_break(struct hf_vfio *vfio);
+
+/**
+ * hf_vfio_restore - take the lease again, and map it where it was
+ * @vfio: after hf_vfio_break()
+ *
+ * Waits for the change, as hf_restore(). A file that is shorter now is mapped as
+ * far as it reaches.
+ *
+ * RETURN VALUE
+ * 0, also when it is not broken, or on failure, with the mapping as
+ * hf_vfio_break() left it:
+ *
+ * ERRORS
+ * EAGAIN	the next change has come: go on as for any break
+ * and those of hf_restore() and hf_vfio_map()
+ */
+int hf_vfio_restore(struct hf_vfio *vfio);
+
+/**
+ * hf_vfio_query - how a mapping stands
+ * @vfio: from hf_vfio_map()
+ * @info: out; pointers are valid until hf_vfio_unmap()
+ */
+void hf_vfio_query(const struct hf_vfio *vfio, struct hf_vfio_info *info);
+
+/**
+ * hf_vfio_unmap - end a mapping, broken or not
+ * @vfio: from hf_vfio_map(); gone on success
+ *
+ * The lease goes on. Before the container is closed.
+ *
+ * RETURN VALUE
+ * 0, or what VFIO_IOMMU_UNMAP_DMA gives.
+ */
+int hf_vfio_unmap(struct hf_vfio *vfio);
+
 #ifdef __cplusplus
 }
 #endif

@@ -231,6 +231,14 @@ static const struct {
 	{ HF_CALL_RELEASE, E2BIG, "install the same version" },
 	{ HF_CALL_QUERY, EINVAL, "install the same version" },
 	{ HF_CALL_QUERY, EFAULT, "Bad address" },
+	{ HF_CALL_VFIO, EBADF, "not an open file" },
+	{ HF_CALL_VFIO, ENOTTY, "open /dev/vfio/vfio" },
+	{ HF_CALL_VFIO, EEXIST, "choose others" },
+	{ HF_CALL_VFIO, EINVAL, "VFIO_SET_IOMMU" },
+	{ HF_CALL_VFIO, ENOMEM, "RLIMIT_MEMLOCK" },
+	{ HF_CALL_VFIO, EFAULT, "answer the break" },
+	{ HF_CALL_VFIO, EAGAIN, "answer the break" },
+	{ HF_CALL_VFIO, EPERM, "Operation not permitted" },
 };
 
 static void test_plain(void)
