@@ -6,7 +6,8 @@
  * A memory region or fixed buffer is the lease's when its address lies in a
  * mapping of the lease in the process whose it is. What the kernel knows of a
  * region is its address for the device: a region that was registered under
- * another one (ibv_reg_mr_iova(3)) is not recognised, and so not touched.
+ * another one (ibv_reg_mr_iova(3)) is not recognised, and so not touched. What is mapped into
+ * a VFIO container only a label of hf_vfio_map(3) tells.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 #include "tool.h"
 #include "uring.h"
 #include "uverbs.h"
+#include "vfio.h"
 
 struct fencing {
 	uint64_t lease;
@@ -36,6 +38,9 @@ struct fencing {
 	/* Of the file that is looked at. */
 	const struct process *process;
 	int fd; /* ours */
+
+	/* Of the process that is looked at. */
+	bool has_vfio, has_label;
 };
 
 /* "process 512 (server)" */
@@ -165,6 +170,27 @@ static int fence_buffer(unsigned int index, uint64_t addr, uint64_t length,
 	return 0;
 }
 
+static void fence_vfio(struct fencing *fencing, int fd)
+{
+	struct hf_vfio_label label;
+	int64_t ret;
+
+	if (vfio_label_read(fencing->process, fd, &label) ||
+	    label.lease != fencing->lease)
+		return;
+	ret = vfio_unmap(fencing->process, &label);
+	fencing->has_label |= ret >= 0;
+	/* It may have gone that very moment. */
+	if (ret > 0)
+		gone(fencing, "unmapped from its VFIO container", label.iova,
+		     ret);
+	else if (ret < 0)
+		left(fencing, "VFIO: %s",
+		     ret == -ENOTTY || ret == -EBADF
+			     ? "the container is not where its label says"
+			     : strerror(-ret));
+}
+
 static int fence_file(const struct process *process, int fd,
 		      enum file_kind kind, void *arg)
 {
@@ -172,8 +198,11 @@ static int fence_file(const struct process *process, int fd,
 	int err;
 
 	if (kind == FILE_VFIO) {
-		left(fencing, "VFIO: what is mapped there nobody can unmap "
-			      "from outside");
+		fencing->has_vfio = true;
+		return 0;
+	}
+	if (kind == FILE_VFIO_LABEL) {
+		fence_vfio(fencing, fd);
 		return 0;
 	}
 	fencing->fd = process_borrow(process, fd);
@@ -214,11 +243,17 @@ static int fence_processes(struct fencing *fencing,
 		int ret;
 
 		fencing->process = &processes[i];
+		fencing->has_vfio = false;
+		fencing->has_label = false;
 		ret = process_each_file(&processes[i], fence_file, fencing);
 		if (ret && ret != -ESRCH) {
 			left(fencing, "its files: %s", strerror(-ret));
 			err = ret;
 		}
+		if (fencing->has_vfio && !fencing->has_label)
+			left(fencing,
+			     "VFIO: what is mapped there is not known; "
+			     "hf_vfio_map(3) would tell");
 	}
 	return fencing->fenced->revoked ? 0 : err;
 }

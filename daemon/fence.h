@@ -7,7 +7,8 @@
 
 /**
  * struct fenced - what came of fence_lease()
- * @revoked: how many memory regions and fixed buffers are gone
+ * @revoked: how many memory regions, fixed buffers and VFIO mappings are
+ *	gone
  * @reasons: what could not be revoked, and why, as words; "" for nothing
  */
 struct fenced {

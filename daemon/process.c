@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "vfio-label.h"
 
 int process_open(struct process *process, pid_t pid)
 {
@@ -60,6 +61,7 @@ static enum file_kind device_kind(dev_t device)
 static enum file_kind file_kind(int dir, const char *name)
 {
 	static const char vfio[] = "/dev/vfio/";
+	static const char label[] = "/memfd:" HF_VFIO_LABEL;
 	char target[PATH_MAX];
 	struct stat st;
 	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -72,6 +74,8 @@ static enum file_kind file_kind(int dir, const char *name)
 	/* The container, /dev/vfio/vfio, is a device like any other. */
 	if (!strncmp(target, vfio, strlen(vfio)))
 		return FILE_VFIO;
+	if (!strncmp(target, label, strlen(label)))
+		return FILE_VFIO_LABEL;
 	if (fstatat(dir, name, &st, 0) || !S_ISCHR(st.st_mode))
 		return FILE_OTHER;
 	return device_kind(st.st_rdev);

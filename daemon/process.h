@@ -10,6 +10,7 @@ enum file_kind {
 	FILE_UVERBS, /* an open RDMA device */
 	FILE_URING,
 	FILE_VFIO,
+	FILE_VFIO_LABEL, /* what is mapped there: vfio.h */
 };
 
 /* A process as long as it is this one: pids are given again, pidfds are not. */
