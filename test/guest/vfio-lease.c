@@ -144,6 +144,36 @@ static void test_overlap(const struct vfio *vfio, int fd)
 	pages_free(&pages);
 }
 
+/* One is restored, and forgets the pages it had: the other has them, pinned. */
+static void test_forgotten(const struct vfio *vfio, int fd)
+{
+	int lease[2];
+	struct pages pages;
+	char *map;
+
+	for (int i = 0; i < 2; i++)
+		lease[i] = lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE,
+				      LONG_BREAK);
+	map = lease_map(lease[0], 0, LENGTH);
+	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "forgotten: mapped");
+	tap_is(vfio_unmap(vfio, LENGTH, IOVA), LENGTH, "forgotten: unmapped");
+	tap_is(change_make("punch", PATH, OFFSET, 4096, NULL, AT_ONCE), 0,
+	       "forgotten: both are broken");
+	tap_is(hf_restore(lease[0], NULL), 0, "forgotten: one is restored");
+	pages = pages_of(fd, OFFSET, LENGTH);
+	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0,
+	       "forgotten: and mapped again");
+	tap_is(hf_restore(lease[1], NULL), 0, "forgotten: then the other");
+	tap_is(pages_with(&pages, PAGES_RESERVED), 0,
+	       "forgotten: no page got the flag back");
+	tap_is(vfio_unmap(vfio, LENGTH, IOVA), LENGTH, "forgotten: unmapped");
+	munmap(map, LENGTH);
+	for (int i = 0; i < 2; i++)
+		hf_release(lease[i]);
+	tap_ok(!pages_differ(&pages), "forgotten: pages are as before");
+	pages_free(&pages);
+}
+
 /* What is mapped in pieces, unmapped in pieces, and left to the close. */
 static void test_pieces(int fd)
 {
@@ -276,6 +306,7 @@ int main(void)
 	test_stock(&vfio, fd);
 	test_exclusive(&vfio, fd);
 	test_overlap(&vfio, fd);
+	test_forgotten(&vfio, fd);
 	vfio_close(&vfio);
 	test_pieces(fd);
 	test_killed(fd);
