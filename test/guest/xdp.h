@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "common.h"
+#include "run.h"
 
 #define XDP_END	      "hf-xdp" /* where the sockets are */
 #define XDP_PEER      "hf-peer"
@@ -21,18 +22,6 @@
 #define XDP_RING      64
 /* For local experiments. */
 #define XDP_ETHERTYPE 0x88b5
-
-/* The status of a program, or -1. */
-static inline int run(char *const argv[])
-{
-	pid_t pid;
-
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
-		tap_bail("%s", argv[0]);
-	return child_wait(pid, SOON);
-}
-
-#define RUN(...) run((char *[]){ __VA_ARGS__, NULL })
 
 static inline void xdp_links_make(void)
 {
