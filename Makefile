@@ -31,7 +31,7 @@ DKMSDIR := /usr/src/holdfast-$(VERSION)
 CFLAGS := -O2 -g
 # The rest is part of the language we write in, not the packager's choice. Our
 # ABI header comes first: the system may have an older one.
-STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs
+STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -50,9 +50,11 @@ OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 
 LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
+URING_SRC := $(wildcard uring/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o)
+URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
@@ -66,6 +68,9 @@ PC := $(BUILD)/lib/pkgconfig/holdfast.pc
 VERBS := $(BUILD)/lib/libholdfast-verbs.so
 VERBS_ARCHIVE := $(BUILD)/lib/libholdfast-verbs.a
 VERBS_PC := $(BUILD)/lib/pkgconfig/holdfast-verbs.pc
+URING := $(BUILD)/lib/libholdfast-uring.so
+URING_ARCHIVE := $(BUILD)/lib/libholdfast-uring.a
+URING_PC := $(BUILD)/lib/pkgconfig/holdfast-uring.pc
 TOOL := $(BUILD)/bin/holdfast
 # Names of processes, sizes and times are read and written as in the tool.
 DAEMON := $(BUILD)/sbin/holdfastd
@@ -93,8 +98,9 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) $(TOOL) \
-	$(DAEMON) $(SHIM) $(GUEST_TESTS) $(SOAK) $(EXAMPLES)
+all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) \
+	$(URING) $(URING_ARCHIVE) $(URING_PC) $(TOOL) $(DAEMON) $(SHIM) \
+	$(GUEST_TESTS) $(SOAK) $(EXAMPLES)
 
 # --- libraries
 
@@ -108,6 +114,9 @@ $(BUILD)/obj/lib/%.o: lib/%.c
 	$(library_object)
 
 $(BUILD)/obj/verbs/%.o: verbs/%.c
+	$(library_object)
+
+$(BUILD)/obj/uring/%.o: uring/%.c
 	$(library_object)
 
 # -z defs: a symbol that is nowhere is our mistake, not the program's.
@@ -125,8 +134,11 @@ $(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast.map
 $(VERBS).$(VERSION): $(VERBS_OBJ) verbs/holdfast-verbs.map | $(LIBRARY)
 	$(library) -L$(BUILD)/lib -lholdfast -libverbs -lpthread
 
+$(URING).$(VERSION): $(URING_OBJ) uring/holdfast-uring.map | $(LIBRARY)
+	$(library) -L$(BUILD)/lib -lholdfast -luring
+
 # Both links, so that programs run from the build folder.
-$(LIBRARY) $(VERBS): %: %.$(VERSION)
+$(LIBRARY) $(VERBS) $(URING): %: %.$(VERSION)
 	$(Q)ln -sf $(<F) $@.$(SOVERSION)
 	$(Q)ln -sf $(@F).$(SOVERSION) $@
 
@@ -144,6 +156,9 @@ $(ARCHIVE): $(LIB_OBJ)
 $(VERBS_ARCHIVE): $(filter-out %/interpose.o,$(VERBS_OBJ))
 	$(archive)
 
+$(URING_ARCHIVE): $(URING_OBJ)
+	$(archive)
+
 # Depends on the Makefile because that has the defaults; a command line that
 # names other folders wants its own "make install", which writes it afresh.
 define pkgconfig
@@ -158,6 +173,9 @@ $(PC): lib/holdfast.pc.in VERSION Makefile
 	$(pkgconfig)
 
 $(VERBS_PC): verbs/holdfast-verbs.pc.in VERSION Makefile
+	$(pkgconfig)
+
+$(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 	$(pkgconfig)
 
 # --- programs
@@ -201,19 +219,20 @@ $(SHIM): $(SHIM_OBJ) $(ARCHIVE)
 		-Wl,-soname,$(notdir $@) $(LDFLAGS) -o $@ $(SHIM_OBJ) $(ARCHIVE) \
 		-ldl -lpthread
 
-# One source file each. Not all use RDMA: --as-needed drops what they do not.
+# One source file each. Not all use RDMA or liburing: --as-needed drops what they do not.
 # The dependency file goes to obj/, a test folder holds only tests.
 define program
 $(call say,LD)
 $(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 $(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
-	-o $@ $< -L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lrdmacm -lpthread
+	-o $@ $< -L$(BUILD)/lib -lholdfast-verbs -lholdfast-uring -lholdfast \
+	-libverbs -lrdmacm -luring -lpthread
 endef
 
-$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS)
+$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
-$(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS)
+$(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
 $(BUILD)/obj/test/soak/%.o: test/soak/%.c
@@ -230,7 +249,7 @@ $(BUILD)/soak/%: test/soak/%/main.c \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) \
 		-L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lpthread
 
-$(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS)
+$(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
 # --- tests of the host
@@ -278,9 +297,10 @@ install-dkms:
 
 # --- install
 
-install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(TOOL) $(DAEMON) $(SHIM)
-	rm -f $(PC) $(VERBS_PC)
-	$(MAKE) $(PC) $(VERBS_PC)
+install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIVE) \
+	$(TOOL) $(DAEMON) $(SHIM)
+	rm -f $(PC) $(VERBS_PC) $(URING_PC)
+	$(MAKE) $(PC) $(VERBS_PC) $(URING_PC)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR) \
 		$(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)
@@ -288,14 +308,17 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(TOOL) $(DAEMON) $(SHI
 	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
 		>$(DESTDIR)$(UNITDIR)/holdfastd.service
-	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) $(SHIM) \
-		$(DESTDIR)$(LIBDIR)
+	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) \
+		$(URING).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
 	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(VERBS) \
-		$(VERBS).$(SOVERSION) $(DESTDIR)$(LIBDIR)
-	install -m 644 $(ARCHIVE) $(VERBS_ARCHIVE) $(DESTDIR)$(LIBDIR)
-	install -m 644 $(PC) $(VERBS_PC) $(DESTDIR)$(LIBDIR)/pkgconfig
+		$(VERBS).$(SOVERSION) $(URING) $(URING).$(SOVERSION) \
+		$(DESTDIR)$(LIBDIR)
+	install -m 644 $(ARCHIVE) $(VERBS_ARCHIVE) $(URING_ARCHIVE) \
+		$(DESTDIR)$(LIBDIR)
+	install -m 644 $(PC) $(VERBS_PC) $(URING_PC) \
+		$(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 lib/holdfast.h verbs/holdfast_verbs.h \
-		$(DESTDIR)$(INCLUDEDIR)
+		uring/holdfast_uring.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 include/uapi/linux/holdfast.h \
 		$(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 packaging/modules-load.conf \

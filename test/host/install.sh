@@ -17,6 +17,8 @@ quiet "make install-dkms" make -s DESTDIR="$root" install-dkms
 for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a \
 	usr/lib/x/libholdfast-preload.so \
 	usr/lib/x/libholdfast-verbs.so.0 usr/lib/x/libholdfast-verbs.a \
+	usr/lib/x/libholdfast-uring.so.0 usr/lib/x/libholdfast-uring.a \
+	usr/include/holdfast_uring.h usr/share/man/man3/hf_uring_restore.3 \
 	usr/include/holdfast_verbs.h usr/share/man/man3/hf_dereg_mr.3 \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
@@ -46,6 +48,7 @@ flags()
 }
 gives "pkg-config knows the version" 0 "$version" flags --modversion holdfast
 gives "... also of libholdfast-verbs" 0 "$version" flags --modversion holdfast-verbs
+gives "... and of libholdfast-uring" 0 "$version" flags --modversion holdfast-uring
 # shellcheck disable=SC2046	# flags are words
 quiet "a program builds" gcc -Wall -Werror -o "$scratch/program" "$scratch/program.c" \
 	$(flags --cflags --libs holdfast)

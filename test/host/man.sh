@@ -48,6 +48,7 @@ library()
 
 library libholdfast lib/holdfast.map lib/holdfast.h
 library libholdfast-verbs verbs/holdfast-verbs.map verbs/holdfast_verbs.h
+library libholdfast-uring uring/holdfast-uring.map uring/holdfast_uring.h
 
 # The C library's names: those of the dynamic linker's, for HF_WATCH_MEMORY, and no others.
 gives "libholdfast-verbs takes no other names" 0 $'madvise\nmremap\nmunmap' \

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libholdfast-uring: fixed buffers of an io_uring that are a leased file's
+ * memory.
+ *
+ *	io_uring_register_buffers_sparse(&ring, 8);
+ *	hf_uring_register_buffers(&ring, 0, lease, 0, 8 * MIB, 8, &buffers);
+ *	...				// IORING_OP_READ_FIXED and the like
+ *	hf_wait(lease, &event, -1);	// a change wants the file
+ *	hf_uring_break(buffers);	// it goes on
+ *	hf_uring_restore(buffers);	// same places, same addresses
+ *
+ * What a disk reads into such a buffer is in the file, without a copy; what it
+ * writes out of one comes from the file. The conventions are those of holdfast.h;
+ * where libholdfast or the kernel's mapping is the reason of a failure, hf_error()
+ * tells.
+ *
+ * The functions take a ring as liburing does: one thread at a time, and for a ring
+ * with IORING_SETUP_SINGLE_ISSUER the ring's own thread.
+ */
+#ifndef HOLDFAST_URING_H
+#define HOLDFAST_URING_H
+
+#include <holdfast.h>
+#include <liburing.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Buffers that were registered together. */
+struct hf_uring;
+
+/**
+ * struct hf_uring_info - where the buffers are
+ * @addr: the first one; they lie one behind the other
+ * @size: of each, in bytes
+ * @first: index of the first in the ring
+ * @count: how many there are
+ * @registered: how many of them, from the first on, the ring has: 0 while they
+ *	are broken; fewer than @count when the file has become shorter
+ */
+struct hf_uring_info {
+	void *addr;
+	size_t size;
+	unsigned int first;
+	unsigned int count;
+	unsigned int registered;
+};
+
+/**
+ * hf_uring_register_buffers - register a part of a lease as fixed buffers
+ * @ring: has a table of buffers, see io_uring_register_buffers_sparse(3)
+ * @first: index in the table of the first buffer
+ * @lease: from hf_acquire(), open as long as the buffers are registered
+ * @offset: bytes from the start of the lease's range; a multiple of the page size
+ * @length: bytes, a multiple of the page size
+ * @count: how many buffers of equal size that is; their size is a whole number
+ *	of bytes, and 1 GiB at most
+ * @buffers: out: end with hf_uring_unregister_buffers()
+ *
+ * Maps the part of the lease, and replaces what the table has in these places.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with nothing registered, the places empty, and *@buffers
+ * unchanged:
+ *
+ * ERRORS
+ * EINVAL	@offset unaligned; @count zero or no divisor of @length; or the
+ *		table has no such places
+ * ENXIO	the ring has no table; or beyond the end of the lease's range
+ * EOPNOTSUPP	the kernel takes no memory of devices as fixed buffers: Linux
+ *		6.1
+ * EFAULT	the lease is broken, or a change has come: hf_restore() first
+ * ENOMEM	RLIMIT_MEMLOCK would be exceeded (io_uring counts the pages again),
+ *		or no memory
+ * EEXIST	the ring is that of another thread (IORING_SETUP_SINGLE_ISSUER)
+ * and those of hf_map()
+ */
+int hf_uring_register_buffers(struct io_uring *ring, unsigned int first,
+			      int lease, off_t offset, size_t length,
+			      unsigned int count, struct hf_uring **buffers);
+
+/**
+ * hf_uring_break - take the buffers from the ring, so that a change goes on
+ * @buffers: from hf_uring_register_buffers()
+ *
+ * The change goes on when the requests under way that use them are done. New
+ * requests with these indices fail with EFAULT. Other buffers of the ring stay.
+ *
+ * RETURN VALUE
+ * 0, also when they are broken already, or -EEXIST as above
+ */
+int hf_uring_break(struct hf_uring *buffers);
+
+/**
+ * hf_uring_restore - take the lease again, and register the buffers again
+ * @buffers: from hf_uring_register_buffers()
+ *
+ * Does hf_uring_break() first, waits until the change is over, and registers the
+ * file's new blocks at the same addresses and indices: those buffers that lie
+ * wholly in the file.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with the buffers broken:
+ *
+ * ERRORS
+ * EAGAIN	the next change has come, or, for a lease with HF_NONBLOCK, this
+ *		one is not over: call again after the next event
+ * ENXIO	the file has no room for one buffer
+ * and those of hf_restore() and hf_uring_register_buffers()
+ */
+int hf_uring_restore(struct hf_uring *buffers);
+
+/**
+ * hf_uring_query - tell where the buffers are
+ * @buffers: from hf_uring_register_buffers()
+ * @info: out
+ */
+void hf_uring_query(const struct hf_uring *buffers, struct hf_uring_info *info);
+
+/**
+ * hf_uring_unregister_buffers - take the buffers from the ring and unmap them
+ * @buffers: from hf_uring_register_buffers(), or NULL. Gone on success.
+ *
+ * Before io_uring_queue_exit(). The lease stays.
+ *
+ * RETURN VALUE
+ * 0, or -EEXIST as above, with nothing changed
+ */
+int hf_uring_unregister_buffers(struct hf_uring *buffers);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
