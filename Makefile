@@ -55,12 +55,14 @@ TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o)
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
-TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
+# What other processes have registered the daemon looks for, too.
+LOOK_SRC := daemon/mappings.c daemon/process.c daemon/uring.c daemon/uverbs.c
+TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		preload/settings.c preload/table.c daemon/mappings.c)
+		preload/settings.c preload/table.c $(LOOK_SRC))
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -183,7 +185,7 @@ $(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -257,7 +259,7 @@ $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)

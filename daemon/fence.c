@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fence.h"
@@ -83,29 +81,9 @@ static void gone(struct fencing *fencing, const char *what, uint64_t addr,
 	    size_text(size, length, false), addr);
 }
 
-/* "rxe0" */
-static const char *device_name(char room[64], int fd)
-{
-	char path[64];
-	struct stat st;
-	FILE *file = NULL;
-
-	if (!fstat(fd, &st)) {
-		snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/ibdev",
-			 major(st.st_rdev), minor(st.st_rdev));
-		file = fopen(path, "re");
-	}
-	if (!file || !fgets(room, 64, file))
-		strcpy(room, "?");
-	room[strcspn(room, "\n")] = '\0';
-	if (file)
-		fclose(file);
-	return room;
-}
-
 static void fence_mr(struct fencing *fencing, int driver, uint32_t handle)
 {
-	char what[128], device[64];
+	char what[128], device[UVERBS_NAME_ROOM];
 	struct uverbs_mr mr;
 	int err = uverbs_mr_query(fencing->fd, driver, handle, &mr);
 
@@ -124,7 +102,8 @@ static void fence_mr(struct fencing *fencing, int driver, uint32_t handle)
 	}
 	snprintf(what, sizeof(what),
 		 "deregistered memory region %u of %s (lkey %#x, rkey %#x)",
-		 handle, device_name(device, fencing->fd), mr.lkey, mr.rkey);
+		 handle, uverbs_device_name(device, fencing->fd), mr.lkey,
+		 mr.rkey);
 	gone(fencing, what, mr.iova, mr.length);
 }
 

@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "uverbs.h"
 
@@ -135,4 +138,23 @@ int uverbs_mr_destroy(int fd, int driver, uint32_t handle)
 		     UVERBS_METHOD_MR_DESTROY);
 	add_object(&command, UVERBS_ATTR_DESTROY_MR_HANDLE, handle);
 	return run(fd, &command);
+}
+
+const char *uverbs_device_name(char room[UVERBS_NAME_ROOM], int fd)
+{
+	FILE *file = NULL;
+	struct stat st;
+	char path[64];
+
+	if (!fstat(fd, &st)) {
+		snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/ibdev",
+			 major(st.st_rdev), minor(st.st_rdev));
+		file = fopen(path, "re");
+	}
+	if (!file || !fgets(room, UVERBS_NAME_ROOM, file))
+		strcpy(room, "?");
+	room[strcspn(room, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return room;
 }

@@ -40,6 +40,10 @@ int uverbs_mr_list(int fd, int driver, uint32_t handles[UVERBS_MRS_MAX]);
 /* -ENOENT: there is none (any more); -ENODATA: the driver does not tell. */
 int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr);
 
+/* "rxe0", or "?" */
+#define UVERBS_NAME_ROOM 64
+const char *uverbs_device_name(char room[UVERBS_NAME_ROOM], int fd);
+
 /* Deregister. -EBUSY: a memory window is bound to it. */
 int uverbs_mr_destroy(int fd, int driver, uint32_t handle);
 

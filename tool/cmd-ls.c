@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* holdfast-ls(1): a table of the leases, or JSON. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "consumers.h"
 #include "select.h"
 #include "table.h"
 #include "tool.h"
@@ -58,6 +62,7 @@ static void usage(void)
 	     "there are; or only\n"
 	     "those on each PATH, a file, mount point or block device.\n\n"
 	     "  -b, --bytes        sizes and ranges in bytes\n"
+	     "  -c, --consumers    what has their memory registered (root)\n"
 	     "  -J, --json         all there is to know, as JSON\n"
 	     "      --report FILE  read FILE, a saved copy of\n"
 	     "                     " HOLDFAST_REPORT "\n"
@@ -84,6 +89,30 @@ static int list(struct listing *listing, const char *report, char **paths,
 	return status;
 }
 
+static int list_consumers(struct consumers *consumers, char **paths,
+			  size_t count)
+{
+	struct selection selection = { 0 };
+	int status = select_paths(&selection, paths, count);
+
+	if (!status && access(HOLDFAST_MAPPINGS, R_OK))
+		status = failed(
+			"%s: %s", HOLDFAST_MAPPINGS,
+			errno == ENOENT
+				? "not there: load the module (modprobe holdfast)"
+				: "to look into other processes one has to be root");
+	if (!status && consumers_make(consumers))
+		status = failed("no memory");
+	if (!status) {
+		status = each_lease(NULL, &selection, consumers_add, consumers);
+		if (scols_print_table(consumers->lines))
+			status = failed("no memory");
+	}
+	consumers_end(consumers);
+	selection_end(&selection);
+	return status;
+}
+
 static void end(struct listing *listing)
 {
 	if (listing->hints)
@@ -97,19 +126,26 @@ int cmd_ls(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "bytes", no_argument, NULL, 'b' },
+		{ "consumers", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'J' },
 		{ "report", required_argument, NULL, 'r' },
 		{ 0 },
 	};
+	struct consumers consumers = { 0 };
 	struct listing listing = { 0 };
+	bool want_consumers = false;
 	const char *report = NULL;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, ":bhJ", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":bchJ", options, NULL)) >=
+	       0) {
 		switch (option) {
 		case 'b':
 			listing.table.exact = true;
+			break;
+		case 'c':
+			want_consumers = true;
 			break;
 		case 'J':
 			listing.table.json = true;
@@ -124,6 +160,13 @@ int cmd_ls(int argc, char **argv)
 			return bad_option("ls", option, argv);
 		}
 	}
+	consumers.json = listing.table.json;
+	consumers.exact = listing.table.exact;
+	if (want_consumers && report)
+		return bad_usage("ls", "--consumers looks at this machine, "
+				       "not at a report");
+	if (want_consumers)
+		return list_consumers(&consumers, argv + optind, argc - optind);
 	status = list(&listing, report, argv + optind, argc - optind);
 	end(&listing);
 	return status;

@@ -95,6 +95,22 @@ static void test_refused(void)
 	close(lease);
 }
 
+/* Whether the administrator is told that there is something, and with whom. */
+static bool is_listed(void)
+{
+	FILE *from = popen("holdfast ls --consumers", "re");
+	char line[256], want[64];
+	bool listed = false;
+
+	if (!from)
+		tap_bail("holdfast ls: %s", strerror(errno));
+	snprintf(want, sizeof(want), "unknown %d af-xdp", getpid());
+	while (fgets(line, sizeof(line), from))
+		listed = listed || strstr(line, want);
+	pclose(from);
+	return listed;
+}
+
 static void test_change(void)
 {
 	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
@@ -104,6 +120,7 @@ static void test_change(void)
 	struct change change;
 
 	tap_is(lease_query(lease).pinned, LENGTH, "a lease is registered");
+	tap_ok(is_listed(), "as a consumer of a kind that is not known");
 	tap_ok(receives(&xdp, 1), "what is received is in the file");
 	tap_ok(sends(&xdp, 2), "what is in the file is sent");
 

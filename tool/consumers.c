@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The consumers of a lease, see consumers.h.
+ *
+ * The kernel knows that a page is pinned, and not by whom. But a process that maps a
+ * lease has descriptors, and for some of them the kernel tells what memory they have
+ * registered: its address, which lies in the mapping or does not. The rest is said to
+ * be of a kind that is not known.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "consumers.h"
+#include "mappings.h"
+#include "process.h"
+#include "size.h"
+#include "tool.h"
+#include "uring.h"
+#include "uverbs.h"
+
+enum column {
+	LEASE,
+	KIND,
+	PID,
+	COMMAND,
+	ADDRESS,
+	SIZE,
+	DETAIL,
+	COLUMNS
+};
+
+static const struct {
+	const char *name;
+	const char *json;
+	int type;
+	int flags;
+} columns[] = {
+	[LEASE] = { "LEASE", "lease", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
+	[KIND] = { "KIND", "kind", SCOLS_JSON_STRING, 0 },
+	[PID] = { "PID", "pid", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
+	[COMMAND] = { "COMMAND", "command", SCOLS_JSON_STRING, 0 },
+	[ADDRESS] = { "ADDRESS", "address", SCOLS_JSON_STRING, SCOLS_FL_RIGHT },
+	[SIZE] = { "SIZE", "size", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
+	[DETAIL] = { "DETAIL", "detail", SCOLS_JSON_STRING, 0 },
+};
+
+/* The lease that is looked at. */
+struct look {
+	struct consumers *consumers;
+	const struct hf_report_entry *lease;
+	struct mappings mappings;
+	unsigned int found;
+	int err;
+
+	/* And the file. */
+	const struct process *process;
+	int fd; /* there */
+};
+
+/* One consumer; @size 0: where it lies is not known. */
+__attribute__((format(printf, 6, 7))) static void
+line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
+     uint64_t size, const char *fmt, ...)
+{
+	struct libscols_line *line =
+		scols_table_new_line(look->consumers->lines, NULL);
+	char text[128], name[PROCESS_NAME_ROOM], room[SIZE_ROOM];
+	bool exact = look->consumers->exact || look->consumers->json;
+	int err = line ? 0 : -ENOMEM;
+	va_list args;
+
+	look->found++;
+	snprintf(text, sizeof(text), "%" PRIu64, look->lease->id);
+	err = err ?: scols_line_set_data(line, LEASE, text);
+	err = err ?: scols_line_set_data(line, KIND, kind);
+	snprintf(text, sizeof(text), "%d", pid);
+	if (pid) {
+		err = err ?: scols_line_set_data(line, PID, text);
+		err = err
+			      ?: scols_line_set_data(line, COMMAND,
+						     process_name(name, pid));
+	}
+	snprintf(text, sizeof(text), "%#" PRIx64, addr);
+	if (size) {
+		err = err ?: scols_line_set_data(line, ADDRESS, text);
+		err = err
+			      ?: scols_line_set_data(line, SIZE,
+						     size_text(room, size,
+							       exact));
+	}
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	err = err ?: scols_line_set_data(line, DETAIL, text);
+	if (err)
+		look->err = -ENOMEM;
+}
+
+static void look_at_mrs(struct look *look, int fd)
+{
+	uint32_t *handles = calloc(UVERBS_MRS_MAX, sizeof(*handles));
+	int driver = uverbs_driver(fd), count = 0;
+	char device[UVERBS_NAME_ROOM];
+	struct uverbs_mr mr;
+
+	if (!handles)
+		look->err = -ENOMEM;
+	else if (driver >= 0)
+		count = uverbs_mr_list(fd, driver, handles);
+	for (int i = 0; i < count; i++) {
+		if (uverbs_mr_query(fd, driver, handles[i], &mr) ||
+		    !mappings_meet(&look->mappings, look->process->pid, mr.iova,
+				   mr.length))
+			continue;
+		line(look, "verbs", look->process->pid, mr.iova, mr.length,
+		     "%s, region %u, lkey %#x, rkey %#x",
+		     uverbs_device_name(device, fd), handles[i], mr.lkey,
+		     mr.rkey);
+	}
+	free(handles);
+}
+
+static int look_at_buffer(unsigned int index, uint64_t addr, uint64_t length,
+			  void *arg)
+{
+	struct look *look = arg;
+
+	if (mappings_meet(&look->mappings, look->process->pid, addr, length))
+		line(look, "io_uring", look->process->pid, addr, length,
+		     "descriptor %d, buffer %u", look->fd, index);
+	return 0;
+}
+
+static int look_at_file(const struct process *process, int fd,
+			enum file_kind kind, void *arg)
+{
+	struct look *look = arg;
+	int own;
+
+	look->fd = fd;
+	switch (kind) {
+	case FILE_UVERBS:
+		own = process_borrow(process, fd);
+		if (own < 0)
+			break;
+		look_at_mrs(look, own);
+		close(own);
+		break;
+	case FILE_URING:
+		uring_each_buffer(process, fd, look_at_buffer, look);
+		break;
+	default:
+		break;
+	}
+	return look->err;
+}
+
+/* What may be one, where nothing else explains the pins. */
+static int guess_at_file(const struct process *process, int fd,
+			 enum file_kind kind, void *arg)
+{
+	struct look *look = arg;
+
+	if (kind == FILE_VFIO)
+		line(look, "VFIO", process->pid, 0, 0,
+		     "descriptor %d; the kernel does not tell what is mapped",
+		     fd);
+	return look->err;
+}
+
+static void each_process(struct look *look,
+			 int (*fn)(const struct process *process, int fd,
+				   enum file_kind kind, void *arg))
+{
+	const struct hf_report_entry *lease = look->lease;
+
+	for (size_t i = 0; i < lease->mapper_count && !look->err; i++) {
+		struct process process;
+
+		if (process_open(&process, lease->mappers[i]))
+			continue; /* it has ended */
+		look->process = &process;
+		process_each_file(&process, fn, look);
+		process_close(&process);
+	}
+}
+
+static void tell_unknown(struct look *look)
+{
+	const struct hf_report_entry *lease = look->lease;
+
+	for (size_t i = 0; i < lease->mapper_count; i++)
+		line(look, "unknown", lease->mappers[i], 0, 0,
+		     "this process has mapped the lease");
+	if (!lease->mapper_count)
+		line(look, "unknown", 0, 0, 0, "no process maps the lease");
+}
+
+int consumers_add(const struct hf_report_entry *entry, void *arg)
+{
+	struct look look = { .consumers = arg, .lease = entry };
+
+	if (!entry->pinned)
+		return 0;
+	look.err = mappings_read(&look.mappings, entry->id);
+	if (look.err)
+		return look.err;
+	each_process(&look, look_at_file);
+	if (!look.found)
+		each_process(&look, guess_at_file);
+	if (!look.found && !look.err)
+		tell_unknown(&look);
+	mappings_free(&look.mappings);
+	return look.err;
+}
+
+int consumers_make(struct consumers *consumers)
+{
+	struct libscols_table *lines = scols_new_table();
+
+	if (!lines)
+		return -ENOMEM;
+	consumers->lines = lines;
+	scols_table_enable_json(lines, consumers->json);
+	if (scols_table_set_name(lines, "consumers"))
+		return -ENOMEM;
+	for (int i = 0; i < COLUMNS; i++) {
+		struct libscols_column *column = scols_table_new_column(
+			lines,
+			consumers->json ? columns[i].json : columns[i].name, 0,
+			columns[i].flags);
+
+		if (!column ||
+		    scols_column_set_json_type(column, columns[i].type))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void consumers_end(struct consumers *consumers)
+{
+	scols_unref_table(consumers->lines);
+}
