@@ -22,29 +22,38 @@ struct buffer {
 	uint64_t length;
 };
 
-/* "    0: 0x7f0000000000/65536", behind the line with their number. */
+/*
+ * "    0: 0x7f0000000000/65536", behind the line with their number. Names of
+ * registered files come before that, and up to 6.1 as they are: whatever stands
+ * there, the last line of that kind is the kernel's.
+ */
 static int read_buffers(FILE *file, struct buffer **to)
 {
 	struct buffer *buffers = NULL;
-	unsigned int count = 0, want;
+	unsigned int count = 0, want = 0;
 	bool found = false;
 	char line[256];
 
 	while (fgets(line, sizeof(line), file)) {
-		struct buffer buffer;
+		struct buffer buffer, *list;
+		int none = 0;
 
 		if (sscanf(line, "UserBufs: %u", &want) == 1) {
 			found = true;
-			buffers = calloc(want + 1, sizeof(*buffers));
-			if (!buffers)
-				return -ENOMEM;
-		} else if (found && count < want &&
-			   sscanf(line, "%u: %" SCNx64 "/%" SCNu64,
+			count = 0;
+		} else if (count == want) {
+			continue;
+		} else if (sscanf(line, "%u: %" SCNx64 "/%" SCNu64,
 				  &buffer.index, &buffer.addr,
 				  &buffer.length) == 3) {
+			list = reallocarray(buffers, count + 1, sizeof(*list));
+			if (!list) {
+				free(buffers);
+				return -ENOMEM;
+			}
+			buffers = list;
 			buffers[count++] = buffer;
-		} else if (found && count < want &&
-			   sscanf(line, "%u: <none>", &buffer.index) == 1) {
+		} else if (sscanf(line, "%*u: <none>%n", &none) == 0 && none) {
 			want--;
 		}
 	}
