@@ -30,8 +30,8 @@ bool trace_line_parse(char *text, struct trace_line *line)
 	    !length || strncmp(at + length, PREFIX, strlen(PREFIX)))
 		return false;
 	at += length + strlen(PREFIX);
-	end = strstr(at, ": ");
-	if (!end)
+	end = at + strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+	if (end == at || strncmp(end, ": ", 2))
 		return false;
 	*end = '\0';
 	line->event = at;
@@ -75,11 +75,13 @@ static void print_string(FILE *to, const char *text)
 	free(repaired);
 }
 
+/* As JSON has them: without zeros in front. */
 static bool is_number(const char *text)
 {
 	const char *digits = text + (*text == '-');
 
-	return *digits && !digits[strspn(digits, "0123456789")];
+	return *digits && !digits[strspn(digits, "0123456789")] &&
+	       (*digits != '0' || !digits[1]);
 }
 
 /* The next "name=value"; the value of comm may have spaces in it. */
