@@ -6,6 +6,7 @@
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
 #				MANDIR, UNITDIR
 #	make check		the tests that need no kernel module, and the style
+#	make fuzz		what reads input from outside, FUZZ_SECONDS (60) each
 #	make kmod KDIR=...	the module for one kernel, in build/kmod-native
 #	make install-kmod	that module, into its kernel's module tree
 #	make install-dkms	the module's source, for DKMS to build
@@ -33,6 +34,9 @@ CFLAGS := -O2 -g
 # ABI header comes first: the system may have an older one.
 STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+FUZZ_SECONDS := 60
+# libFuzzer is clang's.
+FUZZ_CC := clang
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # One short line for each thing that is made; make V=1 shows the commands,
@@ -45,6 +49,7 @@ endif
 endif
 
 COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
+FUZZ_COMPILE = $(FUZZ_CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS) $(OURS) $(SANITIZE)
 # Guest tests and examples say themselves what they need of the C library.
 OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 
@@ -58,6 +63,10 @@ URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 # What other processes have registered the daemon looks for, too.
 LOOK_SRC := daemon/mappings.c daemon/process.c daemon/uring.c daemon/uverbs.c
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
+# What fuzzers give their input to, and what that needs.
+FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
+		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
+		verbs/maps.c $(LOOK_SRC))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
@@ -87,6 +96,7 @@ GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
 		$(wildcard test/host/*.c))
+FUZZERS := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*.c))
 # Parts of the soak: a file each, or a folder with a main.c.
 PERCENT := %
 SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
@@ -95,7 +105,7 @@ SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 		$(wildcard examples/*.c))
 
-.PHONY: all install check clean kmod install-kmod install-dkms
+.PHONY: all install check fuzz clean kmod install-kmod install-dkms
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -268,9 +278,31 @@ $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 		$(HOST_OBJ) -lsmartcols
 
 # --exec '': run them, by their first line or as programs.
-check: all $(HOST_TESTS)
+check: all $(HOST_TESTS) $(FUZZERS)
 	$(Q)BUILD=$(BUILD) prove --exec '' \
 		$(PROVEFLAGS) $(HOST_TESTS) $(sort $(wildcard test/host/*.sh))
+
+# --- fuzzers
+
+$(BUILD)/obj/fuzz/%.o: %.c VERSION
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
+	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
+		-Wl,--wrap=fopen64,--wrap=nanosleep -o $@ $< $(FUZZ_OBJ) -lsmartcols
+
+# What is found of new paths stays in build/fuzz/corpus, a crash beside it.
+fuzz: $(FUZZERS)
+	$(Q)set -e; for name in $(notdir $(FUZZERS)); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$name; \
+		$(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$$name- \
+			$(BUILD)/fuzz/corpus/$$name test/fuzz/corpus/$$name; \
+	done
 
 # --- the module
 
@@ -336,6 +368,6 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIV
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \
-		$(BUILD)/soak $(BUILD)/examples $(KMOD)
+		$(BUILD)/soak $(BUILD)/fuzz $(BUILD)/examples $(KMOD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Fuzz: the calls that leases have of their own. */
+#ifndef HOLDFAST_SOAK_FUZZ_LEASE_H
+#define HOLDFAST_SOAK_FUZZ_LEASE_H
+
+#include "fuzz-world.h"
+
+/* A structure with room behind it, for sizes that it has not. */
+union arguments {
+	uint32_t size;
+	struct holdfast_acquire acquire;
+	struct holdfast_release release;
+	struct holdfast_query query;
+	struct holdfast_restore restore;
+	struct holdfast_revoke revoke;
+	struct holdfast_export_dmabuf export;
+	unsigned char bytes[8192];
+};
+
+/* A word of the structure, or of what is behind it, becomes something else. */
+static void spoil(union arguments *args, size_t size)
+{
+	size_t at = random_below(size + 16) & ~3UL;
+	uint64_t value = one_in(2) ? random_u64() : random_edge(FILE_SIZE);
+
+	memcpy(args->bytes + at, &value, one_in(2) ? 4 : 8);
+}
+
+static long lease_ioctl(int fd, unsigned int command, union arguments *args,
+			size_t size)
+{
+	void *at = args;
+
+	args->size = size;
+	if (one_in(16))
+		args->size = ONE_OF(0U, 1U, 4U, 8U, 64U, 4096U, 4097U, 8192U,
+				    UINT32_MAX);
+	else if (one_in(16))
+		args->size = random_below(128);
+	if (one_in(8))
+		spoil(args, size);
+	if (one_in(24))
+		at = some_buffer(at, size);
+	if (one_in(64))
+		command = random_u64();
+	else if (one_in(64))
+		command ^= 1U << random_below(32);
+	return ioctl(fd, command, at);
+}
+
+static void op_open(void)
+{
+	int flags = ONE_OF(O_RDWR, O_RDWR, O_RDWR, O_RDONLY, O_WRONLY, O_PATH);
+
+	if (!one_in(6))
+		flags |= O_NONBLOCK;
+	fd_put(KIND_LEASE, open(HOLDFAST_DEVICE, flags | O_CLOEXEC));
+	count_call();
+}
+
+/* Mostly a new descriptor: one that is a lease already refuses for good. */
+static int acquire(void)
+{
+	union arguments args = { .acquire = {
+					 .fd = fd_some(
+						 one_in(8) ? random_below(KINDS)
+							   : KIND_FILE),
+					 .kind = one_in(6) ? HOLDFAST_EXCLUSIVE
+							   : HOLDFAST_BREAKABLE,
+					 .offset = random_offset(FILE_SIZE),
+					 .length = random_length(FILE_SIZE),
+					 .break_ms = ONE_OF(0, 1, 5, 20, 50,
+							    100, UINT32_MAX),
+				 } };
+	bool fresh = !one_in(8);
+	long ret;
+	int fd = fresh ? open(HOLDFAST_DEVICE,
+			      O_RDWR | O_CLOEXEC | (one_in(6) ? 0 : O_NONBLOCK))
+		       : fd_some(KIND_LEASE);
+
+	if (one_in(24))
+		args.acquire.kind = random_below(8);
+	ret = count_deep(DEEP_ACQUIRE,
+			 lease_ioctl(fd, HOLDFAST_IOC_ACQUIRE, &args,
+				     sizeof(args.acquire)));
+	if (!ret)
+		board->ids[random_below(64)] = args.acquire.id;
+	/* One that has become nothing is of little use. */
+	if (fresh && ret && !one_in(8)) {
+		close(fd);
+		return -1;
+	}
+	if (fresh)
+		fd_put(KIND_LEASE, fd);
+	return fd;
+}
+
+static void op_acquire(void)
+{
+	acquire();
+}
+
+/* Without O_NONBLOCK it waits for pins that perhaps nobody takes away. */
+static void op_release(void)
+{
+	union arguments args = { 0 };
+	int fd = fd_some(KIND_LEASE);
+
+	if (!one_in(30))
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	count_deep(DEEP_RELEASE, lease_ioctl(fd, HOLDFAST_IOC_RELEASE, &args,
+					     sizeof(args.release)));
+}
+
+static void op_query(void)
+{
+	union arguments args = { 0 };
+
+	count_deep(DEEP_QUERY,
+		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_QUERY, &args,
+			       sizeof(args.query)));
+}
+
+static void op_restore(void)
+{
+	union arguments args = { 0 };
+
+	count_deep(DEEP_RESTORE,
+		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_RESTORE, &args,
+			       sizeof(args.restore)));
+}
+
+static void op_revoke(void)
+{
+	union arguments
+		args = { .revoke = {
+				 .flags = one_in(8) ? 0
+						    : HOLDFAST_REVOKE_NOWAIT,
+				 .id = board->ids[random_below(64)],
+				 .grace_ms = ONE_OF(0, 1, 20, 100, UINT32_MAX),
+			 } };
+
+	if (one_in(16))
+		args.revoke.id = random_edge(FILE_SIZE);
+	count_deep(DEEP_REVOKE,
+		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_REVOKE, &args,
+			       sizeof(args.revoke)));
+}
+
+static void op_export(void)
+{
+	union arguments
+		args = { .export = {
+				 .offset = one_in(2) ? 0
+						     : random_offset(FILE_SIZE),
+				 .length = one_in(2) ? 4096
+						     : random_length(FILE_SIZE),
+			 } };
+
+	fd_put(KIND_DMABUF,
+	       count_deep(DEEP_EXPORT,
+			  lease_ioctl(fd_some(KIND_LEASE),
+				      HOLDFAST_IOC_EXPORT_DMABUF, &args,
+				      sizeof(args.export))));
+}
+
+static void op_read(void)
+{
+	char room[1024];
+	size_t size = one_in(3) ? random_below(sizeof(room))
+				: sizeof(struct holdfast_event);
+	int fd = fd_some(KIND_LEASE);
+
+	if (!one_in(20))
+		fcntl(fd, F_SETFL, O_NONBLOCK | (one_in(4) ? O_ASYNC : 0));
+	count_deep(DEEP_READ, read(fd, some_buffer(room, size), size));
+}
+
+static void op_poll(void)
+{
+	struct pollfd polls[4];
+
+	for (int i = 0; i < 4; i++)
+		polls[i] = (struct pollfd){ fd_some(random_below(KINDS)),
+					    random_u64(), 0 };
+	poll(polls, 4, one_in(8) ? 5 : 0);
+	count_call();
+}
+
+/* Calls that a lease has no use for. */
+static void op_file_calls(void)
+{
+	char room[512] = "";
+	int fd = fd_some(one_in(3) ? KIND_DMABUF : KIND_LEASE);
+	int other = fd_some(random_below(KINDS));
+	struct iovec io = { some_buffer(room, sizeof(room)), sizeof(room) };
+	off_t at = random_edge(FILE_SIZE);
+	struct stat st;
+
+	switch (random_below(18)) {
+	case 0:
+		lseek(fd, at, random_below(6));
+		break;
+	case 1:
+		pread(fd, room, sizeof(room), at);
+		break;
+	case 2:
+		write(fd, io.iov_base, sizeof(room));
+		break;
+	case 3:
+		preadv2(fd, &io, 1, one_in(2) ? -1 : at,
+			RWF_NOWAIT | (one_in(4) ? RWF_HIPRI : 0));
+		break;
+	case 4:
+		splice(fd, NULL, other, NULL, 4096, SPLICE_F_NONBLOCK);
+		break;
+	case 5:
+		splice(other, NULL, fd, NULL, 4096, SPLICE_F_NONBLOCK);
+		break;
+	case 6:
+		ftruncate(fd, at);
+		break;
+	case 7:
+		fallocate(fd, random_below(128), at, 4096);
+		break;
+	case 8:
+		fsync(fd);
+		break;
+	case 9:
+		fcntl(fd, F_SETOWN, one_in(8) ? 0 : getpid());
+		fcntl(fd, F_SETSIG, ONE_OF(0, SIGIO, SIGUSR1));
+		fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
+		break;
+	case 10:
+		fcntl(fd, F_SETFL, (int)random_u64());
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		break;
+	case 11:
+		fcntl(fd, F_SETLEASE, ONE_OF(F_RDLCK, F_WRLCK, F_UNLCK));
+		break;
+	case 12:
+		flock(fd, ONE_OF(LOCK_SH, LOCK_EX, LOCK_UN) | LOCK_NB);
+		break;
+	case 13:
+		fstat(fd, &st);
+		fchmod(fd, 0666);
+		break;
+	case 14:
+		posix_fadvise(fd, at, 4096, random_below(8));
+		break;
+	case 15:
+		fd_put(KIND_LEASE, dup(fd));
+		break;
+	case 16:
+		snprintf(room, sizeof(room), "/proc/self/fdinfo/%d", fd);
+		fd = open(room, O_RDONLY | O_CLOEXEC);
+		pread(fd, room, random_below(sizeof(room)), random_below(600));
+		close(fd);
+		break;
+	case 17:
+		copy_file_range(fd, NULL, other, NULL, 4096, 0);
+		break;
+	}
+	count_call();
+}
+
+static void op_close(void)
+{
+	enum kind kind = random_below(KINDS);
+	int fd;
+
+	/* Files are opened again when they are gone: see op_file(). */
+	fd = __atomic_exchange_n(&slots[kind][random_below(SLOTS)], -1,
+				 __ATOMIC_RELAXED);
+	if (fd >= 0)
+		close(fd);
+	count_call();
+}
+
+static void op_report(void)
+{
+	char room[4096];
+	int fd = open(one_in(4) ? HOLDFAST_MAPPINGS : HOLDFAST_REPORT,
+		      (one_in(16) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	long ret = 0;
+
+	for (int i = 0; i < 4 && ret >= 0; i++) {
+		size_t size = one_in(3) ? random_below(16)
+					: random_below(sizeof(room));
+
+		switch (random_below(8)) {
+		case 0:
+			lseek(fd,
+			      one_in(2) ? (off_t)random_edge(4096)
+					: random_below(2000),
+			      random_below(5));
+			break;
+		case 1:
+			pread(fd, room, size,
+			      one_in(3) ? (off_t)random_edge(4096)
+					: random_below(3000));
+			break;
+		case 2:
+			write(fd, room, size);
+			break;
+		case 3:
+			poll(&(struct pollfd){ fd, POLLPRI | POLLIN, 0 }, 1, 0);
+			break;
+		case 4:
+			splice(fd, NULL, fd_some(KIND_OTHER), NULL, size,
+			       SPLICE_F_NONBLOCK);
+			break;
+		default:
+			ret = read(fd, some_buffer(room, size), size);
+			break;
+		}
+	}
+	close(fd);
+	count_deep(DEEP_REPORT, ret);
+}
+
+/* A descriptor for, or from, another process: another user's, perhaps. */
+static void op_mail(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS } };
+	char byte = 0;
+	struct iovec io = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int fd = fd_some(one_in(4) ? KIND_DMABUF : KIND_LEASE);
+
+	count_call();
+	if (one_in(2)) {
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		sendmsg(mail[0], &message, MSG_DONTWAIT);
+	} else if (recvmsg(mail[1], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) >
+			   0 &&
+		   message.msg_controllen >= CMSG_LEN(sizeof(int))) {
+		memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+		fd_put(KIND_LEASE, fd);
+	}
+}
+
+#endif
