@@ -35,6 +35,7 @@ CFLAGS := -O2 -g
 STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring
 WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 FUZZ_SECONDS := 60
+FUZZ_WRAPPED := fopen64 nanosleep malloc calloc reallocarray strdup
 # libFuzzer is clang's.
 FUZZ_CC := clang
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -293,7 +294,7 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
-		-Wl,--wrap=fopen64,--wrap=nanosleep -o $@ $< $(FUZZ_OBJ) -lsmartcols
+		$(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_OBJ) -lsmartcols
 
 # What is found of new paths stays in build/fuzz/corpus, a crash beside it.
 fuzz: $(FUZZERS)

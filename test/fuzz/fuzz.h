@@ -54,7 +54,7 @@ static inline char *as_text(const uint8_t *data, size_t size)
 
 /*
  * What the code under test opens is the input, where there is one. All fuzzers
- * are linked with --wrap for these two; with large files fopen() is fopen64().
+ * are linked with --wrap for these; with large files fopen() is fopen64().
  */
 FILE *__real_fopen64(const char *path, const char *mode);
 FILE *__wrap_fopen64(const char *path, const char *mode);
@@ -87,6 +87,47 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
 	(void)time;
 	(void)left;
 	return 0;
+}
+
+/* Of the code under test, the allocation that many from now fails; 0: none. */
+static unsigned int fail_nth;
+static bool has_failed;
+
+static inline bool fail_now(void)
+{
+	if (!fail_nth || --fail_nth)
+		return false;
+	has_failed = true;
+	return true;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
+{
+	return fail_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fail_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+	return fail_now() ? NULL : __real_reallocarray(old, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fail_now() ? NULL : __real_strdup(text);
 }
 
 #endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What reads files does so without memory, too: one allocation after the other. */
+#include <errno.h>
+
+#include "fuzz.h"
+#include "holdfast.h"
+#include "internal.h"
+#include "mappings.h"
+#include "uring.h"
+
+/* Each returns -ENOMEM, or what it would have without a failure. */
+
+static int read_report(void)
+{
+	struct hf_report_entry entry;
+	struct hf_report *report;
+	int ret = hf_report_open(NULL, &report), next;
+
+	if (ret)
+		return ret;
+	/* The next line can be read although one could not. */
+	while ((next = hf_report_next(report, &entry)))
+		if (next == -ENOMEM)
+			ret = next;
+	hf_report_close(report);
+	return ret;
+}
+
+static int read_mappings(void)
+{
+	struct mappings mappings;
+	int ret = mappings_read(&mappings, 7);
+
+	if (!ret)
+		mappings_free(&mappings);
+	return ret;
+}
+
+static int look(unsigned int index, uint64_t addr, uint64_t length, void *arg)
+{
+	(void)index;
+	(void)addr;
+	(void)length;
+	(void)arg;
+	return 0;
+}
+
+static int read_ring(void)
+{
+	const struct process process = { .pid = 1, .pidfd = -1 };
+
+	return uring_each_buffer(&process, 0, look, NULL);
+}
+
+/* Where an area is that has no name for want of memory, it is not a file. */
+static int read_maps(void)
+{
+	struct hf_area area;
+	int ret = hf_area_look((void *)0x7f0000001000, 0x2000, &area);
+
+	must(ret == 0);
+	must(!area.file || area.path);
+	free(area.path);
+	return has_failed ? -ENOMEM : 0;
+}
+
+static void fail_each(int (*read)(void))
+{
+	int want = read(), ret;
+
+	for (unsigned int nth = 1; nth < 40; nth++) {
+		has_failed = false;
+		fail_nth = nth;
+		ret = read();
+		fail_nth = 0;
+		must(ret == (has_failed ? -ENOMEM : want));
+		if (!has_failed)
+			break;
+	}
+	has_failed = false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	file_give(data, size);
+	fail_each(read_report);
+	fail_each(read_mappings);
+	fail_each(read_ring);
+	fail_each(read_maps);
+	file_given = false;
+	return 0;
+}
