@@ -3,7 +3,7 @@
  * Fuzz of all that a program can call on leases: structure-aware, so most calls
  * are nearly right and get far.
  *
- *	fuzz-ioctl [--calls N | --seconds N] [--seed S]
+ *	fuzz-ioctl [--calls N | --seconds N] [--seed S] [--two-files 1]
  *
  * Processes of root and of an ordinary user, two threads each, do as their own
  * generators say, with descriptors and memory in common. What they do gets them
@@ -12,6 +12,7 @@
  * scheduler what comes of it.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/file.h>
@@ -420,12 +421,14 @@ static void parse_arguments(int argc, char **argv)
 			wanted.seconds = value;
 		else if (!strcmp(argv[i], "--seed"))
 			wanted.seed = value;
+		else if (!strcmp(argv[i], "--two-files"))
+			may_share_two = value;
 		else
 			tap_bail("no option %s", argv[i]);
 	}
 	if (argc % 2 == 0 || (!wanted.calls && !wanted.seconds))
 		tap_bail(
-			"usage: fuzz-ioctl --calls N | --seconds N [--seed S]");
+			"usage: fuzz-ioctl --calls N | --seconds N [--seed S] [--two-files 1]");
 }
 
 static void huge_pages(void)
@@ -467,6 +470,18 @@ static void set_up(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+static void remove_files(void)
+{
+	DIR *folder = opendir(FOLDER);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (*entry->d_name != '.')
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (!folder || closedir(folder) || rmdir(FOLDER))
+		tap_bail(FOLDER ": %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int default_ms = parameter_get("break_time_ms");
@@ -488,6 +503,7 @@ int main(int argc, char **argv)
 	parameter_set("break_time_ms", default_ms);
 	parameter_set("break_time_max_ms", most_ms);
 	importer_unload();
+	remove_files();
 
 	printf("# figure calls fuzzed: %llu\n",
 	       (unsigned long long)calls_all());
