@@ -113,7 +113,7 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) \
 	$(URING) $(URING_ARCHIVE) $(URING_PC) $(TOOL) $(DAEMON) $(SHIM) \
-	$(GUEST_TESTS) $(SOAK) $(EXAMPLES)
+	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BUILD)/powercut/records
 
 # --- libraries
 
@@ -262,6 +262,9 @@ $(BUILD)/soak/%: test/soak/%/main.c \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) \
 		-L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lpthread
 
+$(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
+	$(program)
+
 $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
@@ -369,6 +372,6 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIV
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \
-		$(BUILD)/soak $(BUILD)/fuzz $(BUILD)/examples $(KMOD)
+		$(BUILD)/soak $(BUILD)/fuzz $(BUILD)/powercut $(BUILD)/examples $(KMOD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

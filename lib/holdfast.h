@@ -196,7 +196,8 @@ int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
  * the memory again. Waits until the change that broke the lease, and any
  * other of its range, is over; deregister first what was registered, or they
  * wait for each other up to the deadline. A lease that is not broken is left
- * alone.
+ * alone. New pages are durably the file's after an fsync(2) of it, as after
+ * hf_acquire(); also where touching the mapping restored the lease.
  *
  * RETURN VALUE
  * 0, or on failure, with the lease still broken and *@length unchanged:

@@ -270,7 +270,8 @@ int hf_suspend_mr(struct hf_mr *mr);
  *
  * Deregisters it if it is not, waits until the change is over, takes the lease
  * again and registers: the same virtual address, new pages, new keys. Where the
- * file has become shorter so has the region: see hf_query_mr().
+ * file has become shorter so has the region: see hf_query_mr(). What is
+ * written to new pages outlasts a power cut after an fsync(2) of the file.
  *
  * RETURN VALUE
  * 0, or on failure, with the region suspended, unless it says otherwise:
