@@ -88,7 +88,7 @@ TOOL := $(BUILD)/bin/holdfast
 DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
-		$(DAEMON_SRC) tool/message.c tool/size.c)
+		$(DAEMON_SRC) tool/message.c tool/size.c tool/utf8.c)
 # For programs of others: it brings its own libholdfast, and shows none of it.
 SHIM := $(BUILD)/lib/libholdfast-preload.so
 SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\

@@ -619,7 +619,13 @@ void hf_explain(const struct hf_facts *facts, char *line, size_t room)
 	say_subject(&text, facts);
 	say_why(&text, facts);
 	/* A file's name may have newlines, or drive the reader's terminal. */
-	for (; *line; line++)
-		if (iscntrl((unsigned char)*line))
+	for (; *line; line++) {
+		/* U+0080 to U+009F */
+		bool wide = line[0] == '\xc2' && (line[1] & 0xe0) == 0x80;
+
+		if (wide || iscntrl((unsigned char)*line))
 			*line = '?';
+		if (wide)
+			*++line = '?';
+	}
 }

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages of holdfast(1): all on stderr, all of one form; and text to print. */
-#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tool.h"
+#include "utf8.h"
 
+/* A file's name that was given may be somebody else's. */
 static void print(const char *fmt, va_list args)
 {
+	char *text;
+
 	flockfile(stderr);
 	fputs("holdfast: ", stderr);
-	vfprintf(stderr, fmt, args);
+	if (vasprintf(&text, fmt, args) >= 0) {
+		print_text(stderr, text);
+		free(text);
+	} else {
+		fputs(strerror(ENOMEM), stderr);
+	}
 	fputc('\n', stderr);
 	funlockfile(stderr);
 }
@@ -55,8 +65,15 @@ int bad_option(const char *command, int option, char **argv)
 
 void print_text(FILE *to, const char *text)
 {
-	for (; *text; text++)
-		fputc(iscntrl((unsigned char)*text) ? '?' : *text, to);
+	while (*text) {
+		size_t length = utf8_printable(text);
+
+		if (length)
+			fwrite(text, 1, length, to);
+		else
+			fputc('?', to);
+		text += length ? length : 1;
+	}
 }
 
 const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid)

@@ -34,6 +34,15 @@ static size_t character(const unsigned char *s)
 	return length;
 }
 
+size_t utf8_printable(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
+		return 0;
+	return character(s);
+}
+
 char *utf8_repair(const char *text)
 {
 	size_t room = strlen(text) * strlen(replacement) + 1;

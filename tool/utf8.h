@@ -2,6 +2,8 @@
 #ifndef HOLDFAST_UTF8_H
 #define HOLDFAST_UTF8_H
 
+#include <stddef.h>
+
 /*
  * A copy of @text that is UTF-8 throughout, to be freed: each byte that is not
  * part of a character becomes U+FFFD. NULL when there is no memory. A file
@@ -9,5 +11,11 @@
  * neither.
  */
 char *utf8_repair(const char *text);
+
+/*
+ * How many bytes the character at @text has, 0 when there is none, or a terminal
+ * would obey it: control characters, also those from U+0080 to U+009F.
+ */
+size_t utf8_printable(const char *text);
 
 #endif

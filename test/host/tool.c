@@ -190,6 +190,19 @@ static void test_utf8(void)
 	}
 }
 
+static void test_printable(void)
+{
+	tap_is(utf8_printable("x"), 1, "a letter is printed");
+	tap_is(utf8_printable("\xc3\xbc"), 2, "one of two bytes, too");
+	tap_is(utf8_printable("\xf0\x9f\x98\x80"), 4, "and of four");
+	tap_is(utf8_printable("\x1b[2J"), 0, "ESC is not");
+	tap_is(utf8_printable("\n"), 0, "nor a newline");
+	tap_is(utf8_printable("\x7f"), 0, "nor DEL");
+	tap_is(utf8_printable("\x9b"), 0, "nor what is no character");
+	tap_is(utf8_printable("\xc2\x9b"), 0, "nor CSI");
+	tap_is(utf8_printable("\xc2\xa0"), 2, "U+00A0 is");
+}
+
 static char *trace_text(const char *input, bool json)
 {
 	struct trace_line line;
@@ -294,6 +307,7 @@ int main(void)
 	test_trace();
 	test_revocation();
 	test_utf8();
+	test_printable();
 	test_size_parse();
 	test_seconds_parse();
 	test_texts();
