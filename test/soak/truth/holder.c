@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A holder: leases a part of a file, registers it, and has the device write
+ * blocks to it. It also looks at what is there: while a registration lives the
+ * file is what the device sees, whoever wants to change it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "holder.h"
+#include "misdeed.h"
+#include "rdma.h"
+#include "holdfast.h"
+
+struct holder {
+	struct slot *slot;
+	struct part *part;
+	struct plan_holder plan;
+	unsigned int part_nr;
+	uint64_t random;
+	struct rdma rdma;
+	int lease;
+	uint32_t first; /* block */
+	uint32_t count;
+	char *map;
+	struct ibv_mr *mr;
+	uint64_t addr; /* of the region, also when it is unmapped */
+	uint32_t registration;
+	uint64_t answer_ns; /* KIND_SLOW: then */
+	uint64_t known
+		[BLOCKS]; /* what this registration has written, by block */
+};
+
+/* Nothing goes on: the keeper starts another one. */
+static _Noreturn void holder_leave(const char *why, int error)
+{
+	note(why, error);
+	_exit(0);
+}
+
+static void holder_become_user(void)
+{
+	struct rlimit limit = { 64 << 20, 64 << 20 };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || setgroups(0, NULL) ||
+	    setgid(USER_ID) || setuid(USER_ID))
+		give_up("setuid: %s", strerror(errno));
+}
+
+/* The blocks of this part of the file as it is now. */
+static void holder_range(struct holder *me, uint32_t *first, uint32_t *count)
+{
+	unsigned int parts = world->plan.parts[me->slot - world->slots];
+	uint32_t blocks, each;
+	struct stat st;
+
+	if (fstat(me->slot->fd, &st))
+		give_up("fstat: %s", strerror(errno));
+	blocks = st.st_size / BLOCK;
+	if (blocks > BLOCKS)
+		blocks = BLOCKS;
+	each = blocks / parts;
+	*first = each * me->part_nr;
+	*count = each;
+}
+
+static void holder_register(struct holder *me)
+{
+	uint32_t n;
+
+	me->mr = rdma_register(&me->rdma, me->map, (size_t)me->count * BLOCK);
+	if (!me->mr)
+		holder_leave("ibv_reg_mr", errno);
+	me->addr = (uintptr_t)me->map;
+	n = atomic_fetch_add(&me->slot->registration_count, 1);
+	if (n >= REGISTRATIONS)
+		holder_leave("enough registrations", 0);
+	me->slot->registrations[n].had = now_ns();
+	me->registration = n;
+	note("registered", 0);
+	memset(me->known, 0, sizeof(me->known));
+}
+
+static void holder_acquire(struct holder *me)
+{
+	struct hf_attr attr = {
+		.kind = me->plan.kind == KIND_EXCLUSIVE ? HOLDFAST_EXCLUSIVE
+							: HOLDFAST_BREAKABLE,
+		.break_ms = me->plan.kind == KIND_AGENT ? BREAK_MS : 2000,
+		.flags = HF_NONBLOCK,
+	};
+	void *map;
+
+	holder_range(me, &me->first, &me->count);
+	if (me->count < 16)
+		holder_leave("a short file", 0);
+	note("hf_acquire is asked", 0);
+	me->lease = hf_acquire(me->slot->fd, (off_t)me->first * BLOCK,
+			       (size_t)me->count * BLOCK, &attr);
+	if (me->lease < 0)
+		holder_leave("hf_acquire", -me->lease);
+	if (hf_map(me->lease, 0, (size_t)me->count * BLOCK, &map))
+		holder_leave("hf_map", errno);
+	me->map = map;
+	holder_register(me);
+	if (me->plan.kind == KIND_GONE) {
+		munmap(me->map, (size_t)me->count * BLOCK);
+		close(me->lease);
+		me->map = NULL;
+		me->lease = -1;
+	}
+}
+
+static void holder_restore(struct holder *me)
+{
+	uint64_t limit = now_ns() + 60000000000ULL * world->scale;
+	uint64_t length;
+	int ret;
+
+	me->answer_ns = 0;
+	if (ibv_dereg_mr(me->mr))
+		holder_leave("ibv_dereg_mr", errno);
+	me->mr = NULL;
+	while ((ret = hf_restore(me->lease, &length)) == -EAGAIN) {
+		if (now_ns() > limit)
+			problem("%s: not restored in a minute: %s",
+				me->slot->path, hf_error());
+		if (world->stop || now_ns() > limit)
+			holder_leave("the end, while restoring", 0);
+		sleep_ms(2);
+	}
+	/* Nothing is left of the range, or no space for it. */
+	if (ret || length < 16 * BLOCK)
+		holder_leave("hf_restore", -ret);
+	me->count = length / BLOCK;
+	holder_register(me);
+}
+
+static void holder_listen(struct holder *me)
+{
+	struct holdfast_event event;
+
+	while (me->lease >= 0 && hf_wait(me->lease, &event, 0) == 0) {
+		if (event.type == HOLDFAST_EVENT_FENCED)
+			figure_add(FIGURE_FENCES, 1);
+		if (event.type != HOLDFAST_EVENT_BREAK)
+			continue;
+		figure_add(FIGURE_BREAKS, 1);
+		if (event.op == HOLDFAST_OP_REVOKE)
+			holder_leave("revoked", 0);
+		if (me->plan.kind == KIND_GOOD)
+			holder_restore(me);
+		else if (me->plan.kind == KIND_SLOW && !me->answer_ns)
+			me->answer_ns =
+				now_ns() + me->plan.slow_ms * 1000000ULL;
+	}
+	if (me->answer_ns && now_ns() >= me->answer_ns)
+		holder_restore(me);
+}
+
+/*
+ * As the file grows and shrinks the ranges of its holders overlap. A block is
+ * written by one of them only.
+ */
+static uint32_t holder_block(struct holder *me)
+{
+	uint32_t n, pos;
+
+	do {
+		n = random_below(&me->random, me->count);
+		pos = me->first + n;
+	} while (IS_CPU_BLOCK(pos) || pos / 8 % PARTS != me->part_nr);
+	return n;
+}
+
+static void holder_write(struct holder *me)
+{
+	uint32_t n = holder_block(me);
+	struct write *write =
+		write_begin(me->slot, me->first + n, me->registration);
+	bool landed;
+
+	if (!write) {
+		sleep_ms(20);
+		return;
+	}
+	block_make(me->rdma.buffer, world->seed, write->mark, write->pos);
+	landed = rdma_move(&me->rdma, IBV_WR_RDMA_WRITE,
+			   me->addr + (uint64_t)n * BLOCK, me->mr->rkey);
+	write_end(write, landed);
+	if (!landed)
+		holder_leave("an RDMA write", 0);
+	me->known[n] = write->mark;
+	figure_add(FIGURE_WRITTEN, BLOCK);
+}
+
+static uint64_t holder_device_sees(struct holder *me, uint32_t n)
+{
+	uint32_t pos;
+
+	if (!rdma_move(&me->rdma, IBV_WR_RDMA_READ,
+		       me->addr + (uint64_t)n * BLOCK, me->mr->rkey))
+		holder_leave("an RDMA read", 0);
+	return block_read(me->rdma.buffer, world->seed, &pos);
+}
+
+/*
+ * Only we write this block, and nobody may move it. Where the file shows
+ * something else, our registration is gone (an agent took it): the device would
+ * say so.
+ */
+static void holder_look(struct holder *me)
+{
+	uint32_t n = holder_block(me), pos;
+	static char block[BLOCK];
+	uint64_t file, device;
+
+	if (!me->known[n])
+		return;
+	if (pread(me->slot->fd, block, BLOCK, (off_t)(me->first + n) * BLOCK) !=
+	    BLOCK)
+		memset(block, 0, BLOCK);
+	file = block_read(block, world->seed, &pos);
+	device = holder_device_sees(me, n);
+	figure_add(FIGURE_CHECKED, 2 * BLOCK);
+	if (file != me->known[n] || device != me->known[n])
+		lost("%s: block %u under a live registration: written %llx, the device sees %llx, the file shows %llx",
+		     me->slot->path, me->first + n,
+		     (unsigned long long)me->known[n],
+		     (unsigned long long)device, (unsigned long long)file);
+}
+
+static _Noreturn void holder_run(unsigned int slot, unsigned int part,
+				 unsigned int life)
+{
+	struct holder *me = calloc(1, sizeof(*me));
+	enum order order;
+	int error;
+
+	if (!me)
+		holder_leave("calloc", errno);
+	me->slot = &world->slots[slot];
+	me->part = &me->slot->parts[part];
+	me->part_nr = part;
+	me->plan = world->plan.holders[slot][part][life];
+	me->random = world->plan.seed + slot * 100 + part * 10 + life;
+	if (me->plan.user)
+		holder_become_user();
+	error = rdma_open(&me->rdma);
+	if (error) {
+		sleep_ms(100);
+		holder_leave("rdma_open", -error);
+	}
+	holder_acquire(me);
+	while (!world->no_more) {
+		holder_listen(me);
+		holder_write(me);
+		if (!random_below(&me->random, 4))
+			holder_look(me);
+		order = atomic_exchange(&me->part->order, ORDER_NONE);
+		if (order)
+			misdeed(order, me->lease, me->rdma.context->cmd_fd);
+	}
+	holder_leave("the end", 0);
+}
+
+/* All that it will start is in its group. */
+static pid_t holder_start(unsigned int slot, unsigned int part,
+			  unsigned int life)
+{
+	pid_t pid = process_start();
+
+	if (!pid) {
+		setpgid(0, 0);
+		holder_run(slot, part, life);
+	}
+	setpgid(pid, pid);
+	return pid;
+}
+
+void keeper_run(unsigned int slot, unsigned int part)
+{
+	struct part *me = &world->slots[slot].parts[part];
+	pid_t pids[4 * LIVES], pid = 0;
+	unsigned int life = 0;
+	int status;
+
+	while (!world->no_more) {
+		if (!pid && (!world->device || world->slots[slot].unlinked ||
+			     life == sizeof(pids) / sizeof(*pids))) {
+			sleep_ms(20);
+			continue;
+		}
+		if (!pid) {
+			pid = holder_start(slot, part, life % LIVES);
+			pids[life++] = pid;
+			me->holder = pid;
+		}
+		if (waitpid(pid, &status, WNOHANG) == 0) {
+			sleep_ms(10);
+			continue;
+		}
+		me->holder = 0;
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			figure_add(FIGURE_KILLS, 1);
+		else if (!WIFEXITED(status))
+			problem("a holder (%s) died of signal %d",
+				kind_name(world->plan
+						  .holders[slot][part]
+							  [(life - 1) % LIVES]
+						  .kind),
+				WTERMSIG(status));
+		pid = 0;
+	}
+	me->holder = 0;
+	/* Also what they have left behind. */
+	for (unsigned int i = 0; i < life; i++)
+		kill(-pids[i], SIGKILL);
+	if (pid)
+		process_end(pid, 30000 * world->scale, "a killed holder");
+}

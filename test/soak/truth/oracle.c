@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a block may hold. */
+#include <stdio.h>
+
+#include "oracle.h"
+
+void oracle_prepare(struct slot *slot)
+{
+	uint32_t count = slot->write_count;
+
+	for (uint32_t pos = 0; pos < BLOCKS; pos++)
+		slot->by_pos[pos] = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct write *write = &slot->writes[i];
+
+		/* Whoever began this one was killed before it was written. */
+		if (write->mark == MARK_ZERO)
+			continue;
+		write->next = slot->by_pos[write->pos];
+		slot->by_pos[write->pos] = i + 1;
+	}
+}
+
+#define for_each_write(write, slot, pos)        \
+	for (uint32_t n_ = (slot)->by_pos[pos]; \
+	     n_ && ((write) = &(slot)->writes[n_ - 1]); n_ = (write)->next)
+
+/* It takes the block that was here away, or gives it another meaning. */
+static bool change_concerns(const struct change *change, uint32_t pos)
+{
+	switch (change->op) {
+	case OP_TRUNCATE:
+	case OP_COLLAPSE:
+	case OP_INSERT:
+		return pos >= change->first;
+	case OP_PUNCH:
+	case OP_ZERO:
+	case OP_REFLINK:
+	case OP_CLONE:
+		return pos >= change->first &&
+		       pos < change->first + change->count;
+	default:
+		return false;
+	}
+}
+
+/* Its registration is gone when the change takes effect. */
+static bool must_be_before(const struct slot *slot, const struct write *write,
+			   const struct change *change)
+{
+	if (write->end && write->end < change->begin)
+		return true;
+	return write->registration != NO_REGISTRATION &&
+	       change->outcome == CHANGED &&
+	       change_concerns(change, write->pos) &&
+	       slot->registrations[write->registration].had < change->begin;
+}
+
+static bool must_be_after(const struct write *write,
+			  const struct change *change)
+{
+	return write->begin > change->end;
+}
+
+static bool may_be_in(const struct slot *slot, const struct write *write,
+		      uint32_t stage)
+{
+	if (stage && must_be_before(slot, write, &slot->changes[stage]))
+		return false;
+	return stage == slot->change_count ||
+	       !must_be_after(write, &slot->changes[stage + 1]);
+}
+
+static bool must_be_in(const struct slot *slot, const struct write *write,
+		       uint32_t stage)
+{
+	if (!write->landed ||
+	    (stage && !must_be_after(write, &slot->changes[stage])))
+		return false;
+	return stage == slot->change_count ||
+	       must_be_before(slot, write, &slot->changes[stage + 1]);
+}
+
+/* What the change left at @pos, before anything was written to it. */
+static bool change_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
+			  uint64_t mark)
+{
+	const struct change *change = &slot->changes[stage];
+	uint32_t from = pos;
+
+	if (change->outcome != CHANGED &&
+	    oracle_allows(slot, stage - 1, pos, mark))
+		return true;
+	if (change->outcome == UNCHANGED)
+		return false;
+	switch (change->op) {
+	case OP_TRUNCATE:
+	case OP_PUNCH:
+	case OP_ZERO:
+		if (change_concerns(change, pos))
+			return mark == MARK_ZERO;
+		break;
+	case OP_REFLINK:
+		if (change_concerns(change, pos))
+			return mark ==
+			       MARK(FILE_DONOR,
+				    change->donor + pos - change->first + 1);
+		break;
+	case OP_COLLAPSE:
+		if (pos >= change->first)
+			from = pos + change->count;
+		break;
+	case OP_INSERT:
+		if (pos >= change->first + change->count)
+			from = pos - change->count;
+		else if (pos >= change->first)
+			return mark == MARK_ZERO;
+		break;
+	default:
+		break;
+	}
+	/* Behind the end there is nothing, and zeros where it is moved here. */
+	if (from >= change->before || from >= BLOCKS)
+		return mark == MARK_ZERO;
+	return oracle_allows(slot, stage - 1, from, mark);
+}
+
+/* Another write to the block, in the same stage, came after it. */
+static bool is_overwritten(const struct slot *slot, const struct write *write,
+			   uint32_t stage)
+{
+	const struct write *other;
+
+	if (!write->end)
+		return false;
+	for_each_write(other, slot, write->pos)
+	{
+		if (other->begin > write->end && must_be_in(slot, other, stage))
+			return true;
+	}
+	return false;
+}
+
+bool oracle_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
+		   uint64_t mark)
+{
+	const struct write *write;
+	bool inherited = true;
+
+	for_each_write(write, slot, pos)
+	{
+		if (!may_be_in(slot, write, stage))
+			continue;
+		/* What was under way when its process died may be half done. */
+		if (mark == MARK_TORN && !write->landed)
+			return true;
+		if (write->mark == mark && !is_overwritten(slot, write, stage))
+			return true;
+	}
+	for_each_write(write, slot, pos)
+	{
+		if (must_be_in(slot, write, stage))
+			inherited = false;
+	}
+	if (!inherited)
+		return false;
+	if (!stage)
+		return mark ==
+		       (pos < slot->first_blocks ? slot->base[pos] : MARK_ZERO);
+	return change_allows(slot, stage, pos, mark);
+}
+
+void oracle_explain(const struct slot *slot, uint32_t pos, uint64_t mark)
+{
+	const struct write *write;
+	uint64_t zero = slot->changes[1].begin;
+
+	problem("%s: block %u holds %llx, began with %llx", slot->path, pos,
+		(unsigned long long)mark,
+		(unsigned long long)(pos < slot->first_blocks ? slot->base[pos]
+							      : 0));
+	for (uint32_t i = 1; i <= slot->change_count; i++) {
+		const struct change *change = &slot->changes[i];
+
+		problem("  %u: %s at %u, %u blocks, outcome %u, length %u to %u, %lld to %lld us",
+			i, op_name(change->op), change->first, change->count,
+			change->outcome, change->before, change->after,
+			(long long)(change->begin - zero) / 1000,
+			(long long)(change->end - zero) / 1000);
+	}
+	for_each_write(write, slot, pos)
+	{
+		uint32_t r = write->registration;
+
+		problem("  write %llx, %slanded, %lld to %lld us, registered %lld us",
+			(unsigned long long)write->mark,
+			write->landed ? "" : "not ",
+			(long long)(write->begin - zero) / 1000,
+			write->end ? (long long)(write->end - zero) / 1000 : -1,
+			r == NO_REGISTRATION
+				? -1
+				: (long long)(slot->registrations[r].had -
+					      zero) /
+					  1000);
+	}
+}
