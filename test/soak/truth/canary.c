@@ -123,7 +123,10 @@ void canary_run(void)
 	for (unsigned int nr = 0; nr < CANARIES; nr++)
 		canaries[nr].fd = -1;
 	do {
-		for (unsigned int nr = 0; nr < CANARIES; nr++) {
+		/* Now and then all there is. */
+		uint32_t most = 4 + random_below(&random, CANARIES / 2);
+
+		for (unsigned int nr = 0; nr < most; nr++) {
 			if (canaries[nr].fd < 0 && !canary_fill(nr))
 				break;
 		}

@@ -64,11 +64,15 @@ static void slot_make(struct slot *slot)
 	slot->unlinked = false;
 	slot->fd = openat(world->dir, slot->path,
 			  O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (slot->fd < 0 || fchown(slot->fd, USER_ID, USER_ID) ||
-	    ftruncate(slot->fd, (off_t)FIRST_BLOCKS * BLOCK))
+	if (slot->fd < 0 || fchown(slot->fd, USER_ID, USER_ID))
 		give_up("%s: %s", slot->path, strerror(errno));
+	for (uint32_t pos = 0; pos < FIRST_BLOCKS; pos++) {
+		slot->base[pos] = MARK(slot->id, ++slot->marks);
+		block_make(block, world->seed, slot->base[pos], pos);
+		if (pwrite(slot->fd, block, BLOCK, (off_t)pos * BLOCK) != BLOCK)
+			give_up("%s: %s", slot->path, strerror(errno));
+	}
 	slot->blocks = FIRST_BLOCKS;
-	memset(slot->base, 0, sizeof(slot->base));
 }
 
 static void slot_open(struct slot *slot)
@@ -105,7 +109,7 @@ void files_open(void)
 
 /* One file, as it is now or as it was when change @stage + 1 cloned it. */
 static void content_judge(const struct slot *slot, int fd, uint32_t blocks,
-			  uint32_t stage, uint64_t *content)
+			  uint32_t stage, uint64_t content[BLOCKS])
 {
 	unsigned int wrong = 0;
 
@@ -149,14 +153,17 @@ static void clones_judge(const struct slot *slot)
 
 void files_judge(void)
 {
+	static uint64_t content[BLOCKS];
+
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		struct slot *slot = &world->slots[i];
 
 		oracle_prepare(slot);
 		clones_judge(slot);
-		/* What it holds now is what the next round begins with. */
 		content_judge(slot, slot->fd, slot->blocks, slot->change_count,
-			      slot->base);
+			      content);
+		/* What it holds now is what the next round begins with. */
+		memcpy(slot->base, content, sizeof(content));
 	}
 	donor_judge();
 }

@@ -100,6 +100,17 @@ static void end(pid_t pid, unsigned int limit_ms, const char *what)
 		problem("%s: status %#x", what, status);
 }
 
+/* Changes begin when there is something to break. */
+static void holders_wait(void)
+{
+	uint64_t limit = now_ns() + 3000000000ULL * world->scale;
+
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		while (!world->slots[i].registration_count && now_ns() < limit)
+			sleep_ms(10);
+	}
+}
+
 static void round_run(void)
 {
 	pid_t changers[SLOTS], keepers[SLOTS][PARTS], malice, canary;
@@ -114,7 +125,7 @@ static void round_run(void)
 			}
 		}
 	}
-	sleep_ms(300);
+	holders_wait();
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		changers[i] = process_start();
 		if (!changers[i]) {

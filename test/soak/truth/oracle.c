@@ -81,44 +81,36 @@ static bool must_be_in(const struct slot *slot, const struct write *write,
 	       must_be_before(slot, write, &slot->changes[stage + 1]);
 }
 
+/* Which block it put here; none of the file's: NOWHERE. */
+#define NOWHERE UINT32_MAX
+
+static uint32_t change_source(const struct change *change, uint32_t pos)
+{
+	if (change->op == OP_CLONE || !change_concerns(change, pos))
+		return pos;
+	if (change->op == OP_COLLAPSE)
+		return pos + change->count;
+	if (change->op == OP_INSERT && pos >= change->first + change->count)
+		return pos - change->count;
+	return NOWHERE;
+}
+
 /* What the change left at @pos, before anything was written to it. */
 static bool change_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
 			  uint64_t mark)
 {
 	const struct change *change = &slot->changes[stage];
-	uint32_t from = pos;
+	uint32_t from;
 
 	if (change->outcome != CHANGED &&
 	    oracle_allows(slot, stage - 1, pos, mark))
 		return true;
 	if (change->outcome == UNCHANGED)
 		return false;
-	switch (change->op) {
-	case OP_TRUNCATE:
-	case OP_PUNCH:
-	case OP_ZERO:
-		if (change_concerns(change, pos))
-			return mark == MARK_ZERO;
-		break;
-	case OP_REFLINK:
-		if (change_concerns(change, pos))
-			return mark ==
-			       MARK(FILE_DONOR,
+	if (change->op == OP_REFLINK && change_concerns(change, pos))
+		return mark == MARK(FILE_DONOR,
 				    change->donor + pos - change->first + 1);
-		break;
-	case OP_COLLAPSE:
-		if (pos >= change->first)
-			from = pos + change->count;
-		break;
-	case OP_INSERT:
-		if (pos >= change->first + change->count)
-			from = pos - change->count;
-		else if (pos >= change->first)
-			return mark == MARK_ZERO;
-		break;
-	default:
-		break;
-	}
+	from = change_source(change, pos);
 	/* Behind the end there is nothing, and zeros where it is moved here. */
 	if (from >= change->before || from >= BLOCKS)
 		return mark == MARK_ZERO;
@@ -170,30 +162,16 @@ bool oracle_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
 	return change_allows(slot, stage, pos, mark);
 }
 
-void oracle_explain(const struct slot *slot, uint32_t pos, uint64_t mark)
+static void writes_explain(const struct slot *slot, uint32_t pos, uint64_t zero)
 {
 	const struct write *write;
-	uint64_t zero = slot->changes[1].begin;
 
-	problem("%s: block %u holds %llx, began with %llx", slot->path, pos,
-		(unsigned long long)mark,
-		(unsigned long long)(pos < slot->first_blocks ? slot->base[pos]
-							      : 0));
-	for (uint32_t i = 1; i <= slot->change_count; i++) {
-		const struct change *change = &slot->changes[i];
-
-		problem("  %u: %s at %u, %u blocks, outcome %u, length %u to %u, %lld to %lld us",
-			i, op_name(change->op), change->first, change->count,
-			change->outcome, change->before, change->after,
-			(long long)(change->begin - zero) / 1000,
-			(long long)(change->end - zero) / 1000);
-	}
 	for_each_write(write, slot, pos)
 	{
 		uint32_t r = write->registration;
 
-		problem("  write %llx, %slanded, %lld to %lld us, registered %lld us",
-			(unsigned long long)write->mark,
+		problem("  write %llx to %u, %slanded, %lld to %lld us, registered %lld us",
+			(unsigned long long)write->mark, pos,
 			write->landed ? "" : "not ",
 			(long long)(write->begin - zero) / 1000,
 			write->end ? (long long)(write->end - zero) / 1000 : -1,
@@ -203,4 +181,30 @@ void oracle_explain(const struct slot *slot, uint32_t pos, uint64_t mark)
 					      zero) /
 					  1000);
 	}
+}
+
+void oracle_explain(const struct slot *slot, uint32_t pos, uint64_t mark)
+{
+	uint64_t zero = slot->changes[1].begin;
+
+	problem("%s: block %u holds %llx", slot->path, pos,
+		(unsigned long long)mark);
+	writes_explain(slot, pos, zero);
+	for (uint32_t i = slot->change_count; i; i--) {
+		const struct change *change = &slot->changes[i];
+		uint32_t from = change_source(change, pos);
+
+		problem("  %u: %s at %u, %u blocks, outcome %u, length %u to %u, %lld to %lld us",
+			i, op_name(change->op), change->first, change->count,
+			change->outcome, change->before, change->after,
+			(long long)(change->begin - zero) / 1000,
+			(long long)(change->end - zero) / 1000);
+		if (from >= BLOCKS)
+			return;
+		if (from != pos)
+			writes_explain(slot, from, zero);
+		pos = from;
+	}
+	problem("  began as block %u with %llx", pos,
+		(unsigned long long)slot->base[pos]);
 }
