@@ -55,7 +55,8 @@ static void canary_look(unsigned int nr)
 			count = CHUNK;
 		n = pread(canary->fd, chunk, count * BLOCK, (off_t)pos * BLOCK);
 		if (n != (ssize_t)count * BLOCK) {
-			lost("canary %u: read %zd at block %u", nr, n, pos);
+			lost(LOST_CANARY, "canary %u: read %zd at block %u", nr,
+			     n, pos);
 			return;
 		}
 		for (uint32_t i = 0; i < count; i++) {
@@ -63,7 +64,8 @@ static void canary_look(unsigned int nr)
 						   world->seed, &where);
 
 			if (mark != canary_mark(nr, pos + i))
-				lost("canary %u: block %u holds %llx, written to block %u of file %u",
+				lost(LOST_CANARY,
+				     "canary %u: block %u holds %llx, written to block %u of file %u",
 				     nr, pos + i, (unsigned long long)mark,
 				     where, MARK_FILE(mark));
 		}

@@ -360,8 +360,8 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	change_settle(slot, change);
 	if (change->outcome == CHANGED &&
 	    change->after != length_expected(change))
-		lost("%s: %u blocks long after %s, must be %u", slot->path,
-		     change->after, op_name(change->op),
+		lost(LOST_LENGTH, "%s: %u blocks long after %s, must be %u",
+		     slot->path, change->after, op_name(change->op),
 		     length_expected(change));
 	slot->change_count = n;
 }

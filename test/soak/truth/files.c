@@ -47,7 +47,7 @@ static void donor_judge(void)
 		uint64_t mark = block_at(world->donor, pos);
 
 		if (mark != MARK(FILE_DONOR, pos + 1))
-			lost("donor: block %u holds %llx", pos,
+			lost(LOST_DONOR, "donor: block %u holds %llx", pos,
 			     (unsigned long long)mark);
 	}
 }
@@ -86,7 +86,8 @@ static void slot_open(struct slot *slot)
 		if (slot->fd < 0 || fstat(slot->fd, &st))
 			give_up("%s: %s", slot->path, strerror(errno));
 		if (st.st_size != (off_t)slot->blocks * BLOCK)
-			lost("%s: %lld bytes long, must be %u blocks",
+			lost(LOST_LENGTH,
+			     "%s: %lld bytes long, must be %u blocks",
 			     slot->path, (long long)st.st_size, slot->blocks);
 	}
 	slot->first_blocks = slot->blocks;
@@ -120,7 +121,8 @@ static void content_judge(const struct slot *slot, int fd, uint32_t blocks,
 			content[pos] = mark;
 		if (oracle_allows(slot, stage, pos, mark))
 			continue;
-		lost("%s after %u changes%s: block %u holds %llx of file %u",
+		lost(content ? LOST_FILE : LOST_CLONE,
+		     "%s after %u changes%s: block %u holds %llx of file %u",
 		     slot->path, stage, content ? "" : ", in its clone", pos,
 		     (unsigned long long)mark, MARK_FILE(mark));
 		if (wrong++ < TOLD)
@@ -141,7 +143,7 @@ static void clones_judge(const struct slot *slot)
 		clone_name(name, slot - world->slots, i);
 		fd = openat(world->dir, name, O_RDONLY | O_CLOEXEC);
 		if (change->copied && fd < 0)
-			lost("%s is gone", name);
+			lost(LOST_CLONE, "%s is gone", name);
 		else if (change->copied)
 			content_judge(slot, fd, change->before, i - 1, NULL);
 		if (fd >= 0) {
@@ -187,7 +189,8 @@ void files_compare(void)
 			uint64_t mark = block_at(slot->fd, pos);
 
 			if (mark != slot->base[pos])
-				lost("%s after a remount: block %u holds %llx, held %llx",
+				lost(LOST_REMOUNT,
+				     "%s after a remount: block %u holds %llx, held %llx",
 				     slot->path, pos, (unsigned long long)mark,
 				     (unsigned long long)slot->base[pos]);
 		}

@@ -235,7 +235,8 @@ static void holder_look(struct holder *me)
 	device = holder_device_sees(me, n);
 	figure_add(FIGURE_CHECKED, 2 * BLOCK);
 	if (file != me->known[n] || device != me->known[n])
-		lost("%s: block %u under a live registration: written %llx, the device sees %llx, the file shows %llx",
+		lost(LOST_LIVE,
+		     "%s: block %u under a live registration: written %llx, the device sees %llx, the file shows %llx",
 		     me->slot->path, me->first + n,
 		     (unsigned long long)me->known[n],
 		     (unsigned long long)device, (unsigned long long)file);

@@ -185,7 +185,7 @@ static void rounds_run(const struct options *options, uint64_t *hash)
 	uint64_t limit = now_ns() + options->seconds * 1000000000ULL;
 	unsigned int n = 0;
 
-	/* At least one; the first has to come to its end. */
+	/* Where something was lost there is nothing to be built on. */
 	do {
 		plan_make(&world->plan, options->seed, ++n);
 		*hash = plan_hash(&world->plan, *hash);
@@ -201,7 +201,8 @@ static void rounds_run(const struct options *options, uint64_t *hash)
 			files_close();
 		}
 		problems_say();
-	} while (options->rounds ? n < options->rounds : now_ns() < limit);
+	} while (!world->figures[FIGURE_LOST] &&
+		 (options->rounds ? n < options->rounds : now_ns() < limit));
 }
 
 static void figures_say(void)

@@ -118,11 +118,20 @@ void problem(const char *fmt, ...)
 	va_end(args);
 }
 
-void lost(const char *fmt, ...)
+const char LOST_CANARY[] = "lost, in a canary";
+const char LOST_LIVE[] = "lost, under a live registration";
+const char LOST_LENGTH[] = "lost, a length";
+const char LOST_DONOR[] = "lost, where others were reflinked from";
+const char LOST_CLONE[] = "lost, in a clone";
+const char LOST_REMOUNT[] = "lost, by a remount";
+const char LOST_FILE[] = "lost, in a file";
+
+void lost(const char *kind, const char *fmt, ...)
 {
 	va_list args;
 
 	figure_add(FIGURE_LOST, 1);
+	note(kind, 0);
 	va_start(args, fmt);
 	problem_say(fmt, args);
 	va_end(args);

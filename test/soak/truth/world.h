@@ -167,8 +167,13 @@ void note(const char *what, int error);
 /* Something is wrong. The caller goes on. */
 __attribute__((format(printf, 1, 2))) void problem(const char *fmt, ...);
 
-/* A block does not hold what it must: also a problem. */
-__attribute__((format(printf, 1, 2))) void lost(const char *fmt, ...);
+/* Notes are told apart by their address. */
+extern const char LOST_CANARY[], LOST_LIVE[], LOST_LENGTH[], LOST_DONOR[],
+	LOST_CLONE[], LOST_REMOUNT[], LOST_FILE[];
+
+/* A block of such a file does not hold what it must: also a problem. */
+__attribute__((format(printf, 2, 3))) void lost(const char *kind,
+						const char *fmt, ...);
 
 /* The test itself can not go on: ends the process. */
 __attribute__((format(printf, 1, 2), noreturn)) void give_up(const char *fmt,
