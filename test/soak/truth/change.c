@@ -328,8 +328,12 @@ static void change_wait(struct change *change, pid_t pid, unsigned int kill_ms,
 	}
 	change->end = now_ns();
 	ms = (change->end - begin) / 1000000;
-	if (ms > world->slowest_ms)
+	/* For people to look at: that it is of another one does no harm. */
+	if (ms > world->slowest_ms) {
 		world->slowest_ms = ms;
+		world->slowest_op = change->op;
+		world->slowest_round = world->round;
+	}
 }
 
 static void change_run(struct slot *slot, const struct plan_change *plan)

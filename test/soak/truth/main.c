@@ -35,6 +35,8 @@
 /* What a round takes without those that ignore a break. */
 #define ROUND_MS 3000
 
+#define AGENT_LOG "/tmp/holdfastd.log"
+
 struct options {
 	unsigned int seconds;
 	unsigned int rounds;
@@ -161,14 +163,27 @@ static pid_t agent_start(void)
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
-					 "/tmp/holdfastd.log",
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, AGENT_LOG,
 					 O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (posix_spawn(&pid, "/src/build/sbin/holdfastd", &actions, NULL, argv,
 			environ))
 		give_up("holdfastd does not start");
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;
+}
+
+/* How many consumers it says it took from holders. */
+static unsigned int agent_took(void)
+{
+	FILE *log = fopen(AGENT_LOG, "r");
+	unsigned int count = 0;
+	char line[512];
+
+	while (log && fgets(line, sizeof(line), log))
+		count += strstr(line, "deregistered memory region") != NULL;
+	if (log)
+		fclose(log);
+	return count;
 }
 
 /* What went wrong, up to now, is told at once. */
@@ -187,7 +202,8 @@ static void rounds_run(const struct options *options, uint64_t *hash)
 
 	/* Where something was lost there is nothing to be built on. */
 	do {
-		plan_make(&world->plan, options->seed, ++n);
+		world->round = ++n;
+		plan_make(&world->plan, options->seed, n);
 		*hash = plan_hash(&world->plan, *hash);
 		plan_print(&world->plan, n);
 		files_open();
@@ -216,8 +232,9 @@ static void figures_say(void)
 			 world->notes[i].error ? strerror(world->notes[i].error)
 					       : "",
 			 (unsigned long long)world->notes[i].count);
-	tap_diag("slowest change: %llu ms",
-		 (unsigned long long)world->slowest_ms);
+	tap_diag("slowest change: %llu ms, a %s in round %u",
+		 (unsigned long long)world->slowest_ms,
+		 op_name(world->slowest_op), world->slowest_round);
 }
 
 int main(int argc, char **argv)
@@ -245,6 +262,7 @@ int main(int argc, char **argv)
 	rounds_run(&options, &hash);
 	kill(agent, SIGTERM);
 	end(agent, 20000, "holdfastd");
+	figure_add(FIGURE_AGENT, agent_took());
 	leak_end();
 	fsck();
 	problems_say();

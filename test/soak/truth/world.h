@@ -144,6 +144,9 @@ struct world {
 	struct slot slots[SLOTS];
 	_Atomic uint64_t figures[FIGURE_COUNT];
 	_Atomic uint64_t slowest_ms; /* change */
+	enum op slowest_op;
+	unsigned int round;
+	unsigned int slowest_round;
 	struct note notes[NOTES];
 	_Atomic unsigned int problem_count;
 	char problems[PROBLEMS][240];
