@@ -29,6 +29,9 @@
  */
 #define LIMIT_MS (BREAK_MS + 5000 + 30000 * world->scale)
 
+/* Longer than that is worth a look, though not always wrong. */
+#define TOLD_MS (BREAK_MS + 5000U * world->scale)
+
 void clone_name(char name[32], unsigned int slot, unsigned int n)
 {
 	snprintf(name, 32, "clone.%u.%u", slot, n);
@@ -305,23 +308,67 @@ static bool holders_there(const struct slot *slot)
 	return false;
 }
 
+/* As comments; of a process' status the one line that matters. */
+static void file_say(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strstr(path, "status") || !strncmp(line, "State", 5))
+			printf("#   %s", line);
+	}
+	if (file)
+		fclose(file);
+}
+
+/* What is to be known of a change that takes longer than it should. */
+static void change_explain(const struct change *change, pid_t pid)
+{
+	static const char *const holder_files[] = { "status", "stack" };
+	char path[64];
+
+	printf("# round %u: a %s takes long; it waits in\n", world->round,
+	       op_name(change->op));
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	file_say(path);
+	file_say("/proc/fs/holdfast/leases");
+	for (unsigned int i = 0; i < SLOTS * PARTS; i++) {
+		pid_t holder = world->slots[i / PARTS].parts[i % PARTS].holder;
+
+		for (unsigned int j = 0; holder && j < 2; j++) {
+			printf("# %s, holder %d of it: %s\n",
+			       world->slots[i / PARTS].path, holder,
+			       holder_files[j]);
+			snprintf(path, sizeof(path), "/proc/%d/%s", holder,
+				 holder_files[j]);
+			file_say(path);
+		}
+	}
+	fflush(stdout);
+}
+
 static void change_wait(struct change *change, pid_t pid, unsigned int kill_ms,
 			int *status)
 {
 	uint64_t begin = change->begin, held_up = world->held_up_ms, ms;
-	bool raced = false;
+	bool late = false, told = false;
 
 	while (waitpid(pid, status, WNOHANG) == 0) {
 		ms = (now_ns() - begin) / 1000000;
 		if (kill_ms && ms >= kill_ms)
 			kill(pid, SIGKILL);
+		if (ms > TOLD_MS && !told) {
+			change_explain(change, pid);
+			told = true;
+		}
 		/* While it is frozen it is nobody's turn. */
 		if (ms > LIMIT_MS + 5000 + world->held_up_ms - held_up &&
-		    !raced) {
+		    !late) {
 			problem("%s of %u blocks at %u: held up for %llu ms",
 				op_name(change->op), change->count,
 				change->first, (unsigned long long)ms);
-			raced = true;
+			late = true;
 			kill(pid, SIGKILL);
 		}
 		sleep_ms(2);
