@@ -2,7 +2,7 @@
 /* The life of a lease: acquire, map, query, restore, release. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,15 +17,20 @@
  */
 static unsigned int default_break_ms(void)
 {
-	FILE *file = fopen("/proc/sys/fs/lease-break-time", "re");
-	unsigned int seconds;
-	int fields;
+	int fd = open("/proc/sys/fs/lease-break-time", O_RDONLY | O_CLOEXEC);
+	unsigned long seconds;
+	char text[24], *end;
+	ssize_t length;
 
-	if (!file)
+	if (fd < 0)
 		return 0; /* the module's default */
-	fields = fscanf(file, "%u", &seconds);
-	fclose(file);
-	if (fields != 1)
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	seconds = strtoul(text, &end, 10);
+	if (end == text)
 		return 0;
 	if (!seconds || seconds > UINT32_MAX / 1000)
 		return UINT32_MAX;
