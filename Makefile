@@ -2,7 +2,7 @@
 #
 # For packagers and for work on the code; ./run is for everything else.
 #
-#	make			libraries, tools, guest tests and examples, in build/
+#	make			libraries, tools, guest tests, examples and benchmarks, in build/
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
 #				MANDIR, UNITDIR
 #	make check		the tests that need no kernel module, and the style
@@ -105,6 +105,8 @@ SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
 		$(wildcard test/soak/*/main.c))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 		$(wildcard examples/*.c))
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
+		$(wildcard bench/*.c))
 
 .PHONY: all install check fuzz clean kmod install-kmod install-dkms
 .DELETE_ON_ERROR:
@@ -113,7 +115,7 @@ MAKEFLAGS += --no-builtin-rules
 
 all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) \
 	$(URING) $(URING_ARCHIVE) $(URING_PC) $(TOOL) $(DAEMON) $(SHIM) \
-	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BUILD)/powercut/records
+	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records
 
 # --- libraries
 
@@ -268,6 +270,9 @@ $(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
 $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
+$(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS)
+	$(program)
+
 # --- tests of the host
 
 $(BUILD)/obj/san/%.o: %.c VERSION
@@ -372,6 +377,7 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIV
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \
-		$(BUILD)/soak $(BUILD)/fuzz $(BUILD)/powercut $(BUILD)/examples $(KMOD)
+		$(BUILD)/soak $(BUILD)/fuzz $(BUILD)/powercut $(BUILD)/examples \
+		$(BUILD)/bench $(KMOD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
