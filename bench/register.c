@@ -70,7 +70,8 @@ int main(int argc, char **argv)
 		options);
 	dax_fd = open_dax(dax);
 	rdma_open(&rdma);
-	for (unsigned int s = 0; s < sizes.count; s++) {
+	/* The largest first: it is in fewer pieces where nothing was yet. */
+	for (unsigned int s = sizes.count; s--;) {
 		size_t size = sizes.size[s];
 
 		/* A new one: pages that were small once stay so. */
