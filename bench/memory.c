@@ -7,10 +7,10 @@
 #include "bench.h"
 
 #define LEASES 4000 /* of a page */
-#define WHOLE  100  /* of a large file, or of one in pieces */
+#define WHOLE  50   /* of a large file, or of one in pieces */
 
 static const char *directory = "/mnt/pmem";
-static unsigned long rounds = 3, length = 512 * MIB, pieces = 4096;
+static unsigned long rounds = 3, length = 64 * MIB, pieces = 4096;
 
 static const struct bench_option options[] = {
 	{ "directory", "on a filesystem with DAX", .text = &directory },
