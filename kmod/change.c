@@ -126,6 +126,8 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 {
 	int err;
 
+	change->mapping = file->inode->i_mapping;
+	INIT_LIST_HEAD(&change->second_node);
 	spin_lock(&file->lock);
 	err = hf_refuse(file, change);
 	if (!err)
@@ -617,6 +619,7 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 	bool passed = ret != -ERESTARTSYS && ret != -ETXTBSY;
 	struct hf_lease *lease;
 
+	hf_second_told(change, NULL);
 	spin_lock(&file->lock);
 	list_del(&change->node);
 	if (change->entered && passed)

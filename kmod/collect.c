@@ -54,7 +54,7 @@ static unsigned long hf_pmd_pages(struct mm_struct *mm, unsigned long addr,
 {
 	pmd_t *pmd = hf_pmd(mm, addr);
 	unsigned long nr = 0;
-	spinlock_t *lock;
+	spinlock_t *lock; /* of the entry */
 
 	if (!pmd)
 		return 0;

@@ -200,16 +200,14 @@ static int hf_heir_of_mapper(const void *arg, struct file *file,
 /*
  * Whatever can hold a consumer, or hide what does: a ring can have files of its
  * own, and a socket files on their way. Who serves a filesystem can keep who is
- * killed in a request to it. VFIO is left out: what its type1 does not unpin
- * (see doc/semantics.md) no kill brings back. So is DRM: that is the user's
- * whole desktop.
+ * killed in a request to it. DRM is left out: that is the user's whole desktop.
  */
 static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {
 	struct socket *sock;
 
-	if (hf_file_is_verbs(file) || hf_file_is_xdp(file) ||
-	    hf_file_is_fuse(file))
+	if (hf_file_is_verbs(file) || hf_file_is_vfio(file) ||
+	    hf_file_is_xdp(file) || hf_file_is_fuse(file))
 		return 1;
 	if (hf_file_is_ring(file))
 		return hf_ring_has_resources(file->private_data);

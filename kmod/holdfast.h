@@ -20,6 +20,7 @@
  *   probe.c	how calls into the kernel reach wrap.c, remap.c, exchange.c and
  *		gup.c
  *   stray.c	changes whose end no wrapper sees
+ *   second.c	changes of two files at a time
  *   report.c	what the administrator sees
  *
  * doc/locking.md has the locks and their order.
@@ -61,10 +62,13 @@ struct hf_change {
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool stray;	     /* see stray.c */
-	bool asked;	     /* for a busy page, and told of one */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
 	bool widest;	     /* of all pages of the leases that it breaks */
 	ktime_t deadline;    /* the last of those leases */
+
+	struct address_space *mapping; /* of the file */
+	struct page *busy;	       /* see second.c */
+	struct list_head second_node;
 };
 
 enum hf_backing {
@@ -420,6 +424,10 @@ bool hf_user_is_plain(const struct hf_lease *lease);
 void hf_heirs_collect_cycles(void);
 bool hf_process_inherits(const struct hf_heirs *heirs,
 			 struct task_struct *process);
+
+/* second.c */
+void hf_second_told(struct hf_change *change, struct page *page);
+struct page *hf_second_page(const struct address_space *mapping);
 
 /* probe.c */
 int hf_probes_init(void);

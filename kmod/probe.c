@@ -83,7 +83,9 @@ static bool hf_wants_longterm_remote(struct pt_regs *regs)
 #ifdef HF_DAX_BREAK_LAYOUT
 static bool hf_wants_inode(struct pt_regs *regs)
 {
-	return hf_inode_leased((void *)regs_get_kernel_argument(regs, 0));
+	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
 }
 
 static bool hf_wants_longterm(struct pt_regs *regs)
@@ -97,7 +99,7 @@ static bool hf_wants_mapping(struct pt_regs *regs)
 	struct address_space *mapping =
 		(void *)regs_get_kernel_argument(regs, 0);
 
-	return hf_inode_leased(mapping->host);
+	return hf_inode_leased(mapping->host) || hf_second_page(mapping);
 }
 #endif
 

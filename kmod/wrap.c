@@ -203,6 +203,13 @@ static void hf_wait_unlocked(struct address_space *mapping)
 	filemap_invalidate_lock(mapping);
 }
 
+static int hf_wait_page(struct address_space *mapping, struct page *page)
+{
+	return ___wait_var_event(hf_page_idle_var(page), !hf_page_busy(page),
+				 TASK_INTERRUPTIBLE, 0, 0,
+				 hf_wait_unlocked(mapping));
+}
+
 /* Waits for consumers of broken leases outside the range of the change. */
 static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 			     struct address_space *mapping, bool may_wait)
@@ -211,11 +218,11 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 	int err = 0;
 
 	while (!err && (page = hf_change_busy_page(file, change))) {
-		if (!may_wait)
+		if (!may_wait) {
+			hf_second_told(change, page);
 			return -ERESTARTSYS;
-		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_page_busy(page), TASK_INTERRUPTIBLE,
-					0, 0, hf_wait_unlocked(mapping));
+		}
+		err = hf_wait_page(mapping, page);
 	}
 	return err;
 }
@@ -256,10 +263,14 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 			     void(cb)(struct inode *))
 {
+	struct page *page = cb ? hf_second_page(inode->i_mapping) : NULL;
 	struct hf_file *file = hf_file_find(inode);
-	int err;
+	int err = page ? hf_wait_page(inode->i_mapping, page) : 0;
 
-	if (file) {
+	if (err) {
+		if (file)
+			hf_file_put(file);
+	} else if (file) {
 		err = hf_break_layout(file, inode, start, end, cb);
 		hf_file_put(file);
 	} else {
@@ -272,10 +283,7 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 
 #else
 
-/*
- * dax_layout_busy_page() names a page to wait for; the filesystem waits. Where
- * it is not ours alone to wait for (two files), it asks again without sleeping.
- */
+/* dax_layout_busy_page() names a page to wait for; the filesystem waits. */
 static struct page *hf_busy_page(struct hf_file *file,
 				 struct address_space *mapping)
 {
@@ -290,29 +298,25 @@ static struct page *hf_busy_page(struct hf_file *file,
 	hf_change_bytes(change, &start, &end);
 	if (!page)
 		page = dax_layout_busy_page_range(mapping, start, end);
+	hf_second_told(change, page);
 	if (!page) {
 		hf_reserved_leave(file, change);
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
-	} else if (change->asked) {
-		schedule_timeout_uninterruptible(1);
-	} else {
-		change->asked = true;
 	}
 	return page;
 }
 
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping)
 {
+	struct page *page = hf_second_page(mapping);
 	struct hf_file *file = hf_file_find(mapping->host);
-	struct page *page;
 
-	if (file) {
-		page = hf_busy_page(file, mapping);
+	if (!page)
+		page = file ? hf_busy_page(file, mapping)
+			    : dax_layout_busy_page_range(mapping, 0, LLONG_MAX);
+	if (file)
 		hf_file_put(file);
-	} else {
-		page = dax_layout_busy_page_range(mapping, 0, LLONG_MAX);
-	}
 	hf_probes_leave();
 	return page;
 }
