@@ -69,7 +69,8 @@ static unsigned long hf_pmd_pages(struct mm_struct *mm, unsigned long addr,
 /*
  * With the mmap lock. References and no pins: GUP looks at a pinned page as if
  * it were anonymous when its blocks were shared, see hf_page_own(). A write fault
- * allocates holes and unshares reflinked extents.
+ * allocates holes and unshares reflinked extents. Nothing is held over a fault: a
+ * change that finds it busy may have the lock that the fault waits for.
  */
 static int hf_window_get(struct hf_window *window, struct mm_struct *mm)
 {
@@ -83,9 +84,9 @@ static int hf_window_get(struct hf_window *window, struct mm_struct *mm)
 	window->nr = min(left, hf_pmd_pages(mm, window->addr, *window->pages));
 	if (window->nr)
 		return 0;
-	/* What is wrong with one of these is seen when it is the first. */
-	more = hf_gup_get(window->addr + PAGE_SIZE, batch - 1, FOLL_WRITE,
-			  window->pages + 1);
+	/* What has to be faulted in is when it is the first. */
+	more = hf_gup_get(window->addr + PAGE_SIZE, batch - 1,
+			  FOLL_WRITE | FOLL_NOFAULT, window->pages + 1);
 	if (more > 0)
 		window->refs += more;
 	window->nr = window->refs;

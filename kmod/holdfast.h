@@ -267,6 +267,8 @@ unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
 			       unsigned long pgoff, unsigned long flags);
 
 /* lease.c */
+int hf_leases_init(void);
+void hf_leases_exit(void);
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
 int hf_lease_restore(struct hf_lease *lease, unsigned int state);

@@ -20,13 +20,29 @@
 static DEFINE_XARRAY(hf_leases);
 static atomic64_t hf_lease_ids;
 
+/* There can be many, and their size is just above a power of two. */
+static struct kmem_cache *hf_lease_cache;
+
+int hf_leases_init(void)
+{
+	hf_lease_cache = KMEM_CACHE(hf_lease, SLAB_ACCOUNT);
+	return hf_lease_cache ? 0 : -ENOMEM;
+}
+
+/* Once no callback of RCU is left. */
+void hf_leases_exit(void)
+{
+	kmem_cache_destroy(hf_lease_cache);
+}
+
 /**
  * hf_lease_new - an unbound lease
  * @host: inode of the open device, for the lease's own address space
  */
 struct hf_lease *hf_lease_new(struct inode *host)
 {
-	struct hf_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL_ACCOUNT);
+	struct hf_lease *lease =
+		kmem_cache_zalloc(hf_lease_cache, GFP_KERNEL_ACCOUNT);
 
 	if (!lease)
 		return NULL;
@@ -47,6 +63,12 @@ struct hf_lease *hf_lease_new(struct inode *host)
 	return lease;
 }
 
+static void hf_lease_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(hf_lease_cache,
+			container_of(rcu, struct hf_lease, rcu));
+}
+
 static void hf_lease_free(struct kref *kref)
 {
 	struct hf_lease *lease = container_of(kref, struct hf_lease, kref);
@@ -60,7 +82,7 @@ static void hf_lease_free(struct kref *kref)
 		put_cred(lease->cred);
 	if (lease->file)
 		hf_file_put(lease->file);
-	kfree_rcu(lease, rcu);
+	call_rcu(&lease->rcu, hf_lease_free_rcu);
 }
 
 void hf_lease_put(struct hf_lease *lease)

@@ -40,9 +40,12 @@ static int __init hf_init(void)
 	hf_wq = alloc_workqueue("holdfast", WQ_UNBOUND, 0);
 	if (!hf_wq)
 		return -ENOMEM;
-	err = hf_dmabuf_init();
+	err = hf_leases_init();
 	if (err)
 		goto destroy_wq;
+	err = hf_dmabuf_init();
+	if (err)
+		goto exit_leases;
 	err = hf_files_init();
 	if (err)
 		goto exit_dmabuf;
@@ -65,6 +68,8 @@ exit_files:
 	hf_files_exit();
 exit_dmabuf:
 	hf_dmabuf_exit();
+exit_leases:
+	hf_leases_exit();
 destroy_wq:
 	destroy_workqueue(hf_wq);
 	return err;
@@ -81,11 +86,12 @@ static void __exit hf_exit(void)
 	hf_probes_exit();
 	/* The last put of a lease may be in there. */
 	flush_workqueue(hf_wq);
-	/* Files are freed after a grace period, by work of hf_wq. */
+	/* Leases and files are freed after a grace period, these by work. */
 	rcu_barrier();
 	destroy_workqueue(hf_wq);
 	hf_files_exit();
 	hf_dmabuf_exit();
+	hf_leases_exit();
 }
 
 module_init(hf_init);

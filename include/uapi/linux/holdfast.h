@@ -125,6 +125,8 @@ enum holdfast_op {
  *		shared with another file not be copied (also EIO from the
  *		filesystem)
  * EINTR	a signal came while a change was waited for
+ * EFAULT	the structure cannot be read, or not be written, which alone
+ *		does not undo what was done: then there is a lease
  */
 struct holdfast_acquire {
 	__u32 size;
@@ -215,7 +217,7 @@ struct holdfast_query {
  * ENXIO	nothing of the range is left in the file
  * EBUSY	consumers of the pages it had are left
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
- * ENOSPC, EDQUOT, EIO, ENOMEM, EINTR	as for HOLDFAST_IOC_ACQUIRE
+ * ENOSPC, EDQUOT, EIO, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
  */
 struct holdfast_restore {
 	__u32 size;
