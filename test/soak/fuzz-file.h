@@ -13,11 +13,6 @@
  * because the mark is also that of anonymous pages.
  */
 static bool may_share;
-/*
- * Between two files, too: XFS waits for the second one's pages without being
- * killable, and where they are the waiting process's own, for ever.
- */
-static bool may_share_two;
 
 static void some_path(char path[64])
 {
@@ -102,7 +97,7 @@ static void op_other(void)
 static int share_range(int fd)
 {
 	struct file_clone_range clone = {
-		.src_fd = may_share_two ? fd_some(KIND_FILE) : fd,
+		.src_fd = fd_some(KIND_FILE),
 		.src_offset = random_offset(FILE_SIZE),
 		.src_length = one_in(4) ? 0 : random_length(FILE_SIZE),
 		.dest_offset = random_offset(FILE_SIZE),
@@ -113,8 +108,7 @@ static int share_range(int fd)
 	} dedupe = { .range = { .src_offset = random_offset(FILE_SIZE),
 				.src_length = random_length(FILE_SIZE),
 				.dest_count = 1 },
-		     .info = { .dest_fd = may_share_two ? fd_some(KIND_FILE)
-							: fd,
+		     .info = { .dest_fd = fd_some(KIND_FILE),
 			       .dest_offset = random_offset(FILE_SIZE) } };
 
 	if (!may_share)

@@ -3,7 +3,7 @@
  * Fuzz of all that a program can call on leases: structure-aware, so most calls
  * are nearly right and get far.
  *
- *	fuzz-ioctl [--calls N | --seconds N] [--seed S] [--two-files 1]
+ *	fuzz-ioctl [--calls N | --seconds N] [--seed S]
  *
  * Processes of root and of an ordinary user, two threads each, do as their own
  * generators say, with descriptors and memory in common. What they do gets them
@@ -421,14 +421,12 @@ static void parse_arguments(int argc, char **argv)
 			wanted.seconds = value;
 		else if (!strcmp(argv[i], "--seed"))
 			wanted.seed = value;
-		else if (!strcmp(argv[i], "--two-files"))
-			may_share_two = value;
 		else
 			tap_bail("no option %s", argv[i]);
 	}
 	if (argc % 2 == 0 || (!wanted.calls && !wanted.seconds))
 		tap_bail(
-			"usage: fuzz-ioctl --calls N | --seconds N [--seed S] [--two-files 1]");
+			"usage: fuzz-ioctl --calls N | --seconds N [--seed S]");
 }
 
 static void huge_pages(void)
