@@ -50,7 +50,9 @@ endif
 endif
 
 COMPILE = $(CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS)
-FUZZ_COMPILE = $(FUZZ_CC) $(STD) $(WARN) -MMD -MP $(CPPFLAGS) $(OURS) $(SANITIZE)
+# The kernel's own structures for ioctls end in arrays, and are put into others.
+FUZZ_COMPILE = $(FUZZ_CC) $(STD) $(WARN) -Wno-gnu-variable-sized-type-not-at-end \
+	-MMD -MP $(CPPFLAGS) $(OURS) $(SANITIZE)
 # Guest tests and examples say themselves what they need of the C library.
 OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 
@@ -296,7 +298,7 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Idaemon -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)

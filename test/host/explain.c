@@ -172,7 +172,7 @@ static const struct {
 	const char *want;
 } plain[] = {
 	{ HF_CALL_ACQUIRE, EBUSY, "live patch" },
-	{ HF_CALL_ACQUIRE, ENOSPC, "holes and the filesystem is full" },
+	{ HF_CALL_ACQUIRE, ENOSPC, "filesystem is full: make room" },
 	{ HF_CALL_ACQUIRE, EDQUOT, "fs_limit_mib" },
 	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
 	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
@@ -213,7 +213,7 @@ static const struct {
 	{ HF_CALL_RESTORE, EBUSY, "from before the change" },
 	{ HF_CALL_RESTORE, EAGAIN, "the change is under way" },
 	{ HF_CALL_RESTORE, ENOMEM, "no memory" },
-	{ HF_CALL_RESTORE, ENOSPC, "holes and the filesystem is full" },
+	{ HF_CALL_RESTORE, ENOSPC, "filesystem is full: make room" },
 	{ HF_CALL_RESTORE, EDQUOT, "quota" },
 	{ HF_CALL_RESTORE, EIO, "see the kernel log" },
 	{ HF_CALL_RESTORE, EINTR, "a signal came" },
