@@ -64,7 +64,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o)
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 # What other processes have registered the daemon looks for, too.
-LOOK_SRC := daemon/mappings.c daemon/process.c daemon/uring.c daemon/uverbs.c
+LOOK_SRC := daemon/mappings.c daemon/process.c daemon/uring.c daemon/uverbs.c \
+	daemon/vfio.c
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\

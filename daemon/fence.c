@@ -184,6 +184,8 @@ static int fence_file(const struct process *process, int fd,
 		fence_vfio(fencing, fd);
 		return 0;
 	}
+	if (kind == FILE_DMABUF)
+		return 0; /* the kernel asks who imports it */
 	fencing->fd = process_borrow(process, fd);
 	if (fencing->fd < 0)
 		return fencing->fd == -EBADF ? 0 : fencing->fd;

@@ -62,6 +62,7 @@ static enum file_kind file_kind(int dir, const char *name)
 {
 	static const char vfio[] = "/dev/vfio/";
 	static const char label[] = "/memfd:" HF_VFIO_LABEL;
+	static const char dmabuf[] = "/dmabuf:";
 	char target[PATH_MAX];
 	struct stat st;
 	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -76,6 +77,8 @@ static enum file_kind file_kind(int dir, const char *name)
 		return FILE_VFIO;
 	if (!strncmp(target, label, strlen(label)))
 		return FILE_VFIO_LABEL;
+	if (!strncmp(target, dmabuf, strlen(dmabuf)))
+		return FILE_DMABUF;
 	if (fstatat(dir, name, &st, 0) || !S_ISCHR(st.st_mode))
 		return FILE_OTHER;
 	return device_kind(st.st_rdev);

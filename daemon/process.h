@@ -11,6 +11,7 @@ enum file_kind {
 	FILE_URING,
 	FILE_VFIO,
 	FILE_VFIO_LABEL, /* what is mapped there: vfio.h */
+	FILE_DMABUF,
 };
 
 /* A process as long as it is this one: pids are given again, pidfds are not. */

@@ -33,6 +33,22 @@ int vfio_label_read(const struct process *process, int fd,
 	return ret;
 }
 
+int vfio_container_borrow(const struct process *process,
+			  const struct hf_vfio_label *label)
+{
+	int own = process_borrow(process, label->container);
+	struct stat st;
+
+	if (own < 0)
+		return own;
+	/* The number may be any descriptor's. */
+	if (!fstat(own, &st) && S_ISCHR(st.st_mode) &&
+	    st.st_rdev == makedev(MISC_MAJOR, VFIO_MINOR))
+		return own;
+	close(own);
+	return -ENOTTY;
+}
+
 int64_t vfio_unmap(const struct process *process,
 		   const struct hf_vfio_label *label)
 {
@@ -41,18 +57,14 @@ int64_t vfio_unmap(const struct process *process,
 		.iova = label->iova,
 		.size = label->length,
 	};
-	int own = process_borrow(process, label->container);
-	int64_t ret = -ENOTTY;
-	struct stat st;
+	int own = vfio_container_borrow(process, label);
+	int64_t ret;
 
+	/* Any other file might do anything with the request. */
 	if (own < 0)
 		return own;
-	/* The number may be any descriptor's, and what it does with the request. */
-	if (!fstat(own, &st) && S_ISCHR(st.st_mode) &&
-	    st.st_rdev == makedev(MISC_MAJOR, VFIO_MINOR))
-		ret = ioctl(own, VFIO_IOMMU_UNMAP_DMA, &unmap)
-			      ? -errno
-			      : (int64_t)unmap.size;
+	ret = ioctl(own, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno
+						       : (int64_t)unmap.size;
 	close(own);
 	return ret;
 }

@@ -16,9 +16,16 @@ int vfio_label_read(const struct process *process, int fd,
 		    struct hf_vfio_label *label);
 
 /*
+ * A descriptor of our own for the container that a label names, or a negative
+ * errno value: -ENOTTY, what it names is none.
+ */
+int vfio_container_borrow(const struct process *process,
+			  const struct hf_vfio_label *label);
+
+/*
  * Unmaps what a label says, and nothing else. The process wrote the label, so
  * that nothing but its own container is touched. Bytes, or a negative errno
- * value: -ENOTTY, what it names is no container.
+ * value, as of vfio_container_borrow().
  */
 int64_t vfio_unmap(const struct process *process,
 		   const struct hf_vfio_label *label);

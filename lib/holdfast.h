@@ -142,7 +142,8 @@ int hf_map(int lease, off_t offset, size_t length, void **addr);
  * For drivers that import dma-bufs, ibv_reg_dmabuf_mr(3) for one. Who exports
  * or imports it is fenced like who mapped the lease. It can be imported while
  * the lease is active; while the lease is broken, importers wait for its
- * restore. It does not keep the lease. Thread safe.
+ * restore. It does not keep the lease. Its name is "lease" and the lease's
+ * number, for who looks. Thread safe.
  *
  * RETURN VALUE
  * A new descriptor with close-on-exec set, or on failure:

@@ -4,8 +4,9 @@
  *
  * The kernel knows that a page is pinned, and not by whom. But a process that maps a
  * lease has descriptors, and for some of them the kernel tells what memory they have
- * registered: its address, which lies in the mapping or does not. The rest is said to
- * be of a kind that is not known.
+ * registered: its address, which lies in the mapping or does not. For VFIO and dma-bufs
+ * the library leaves labels with the lease's number. The rest is said to be of a kind
+ * that is not known.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,12 +18,14 @@
 #include <unistd.h>
 
 #include "consumers.h"
+#include "dmabuf.h"
 #include "mappings.h"
 #include "process.h"
 #include "size.h"
 #include "tool.h"
 #include "uring.h"
 #include "uverbs.h"
+#include "vfio.h"
 
 enum column {
 	LEASE,
@@ -63,14 +66,16 @@ struct look {
 	int fd; /* there */
 };
 
-/* One consumer; @size 0: where it lies is not known. */
+#define NOWHERE UINT64_MAX
+
+/* One consumer; @addr NOWHERE, @size 0: not known. */
 __attribute__((format(printf, 6, 7))) static void
 line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
      uint64_t size, const char *fmt, ...)
 {
 	struct libscols_line *line =
 		scols_table_new_line(look->consumers->lines, NULL);
-	char text[128], name[PROCESS_NAME_ROOM], room[SIZE_ROOM];
+	char text[160], name[PROCESS_NAME_ROOM], room[SIZE_ROOM];
 	bool exact = look->consumers->exact || look->consumers->json;
 	int err = line ? 0 : -ENOMEM;
 	va_list args;
@@ -87,17 +92,20 @@ line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
 						     process_name(name, pid));
 	}
 	snprintf(text, sizeof(text), "%#" PRIx64, addr);
-	if (size) {
+	if (addr != NOWHERE)
 		err = err ?: scols_line_set_data(line, ADDRESS, text);
+	if (size)
 		err = err
 			      ?: scols_line_set_data(line, SIZE,
 						     size_text(room, size,
 							       exact));
-	}
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	err = err ?: scols_line_set_data(line, DETAIL, text);
+	for (int i = 0; !look->consumers->json && !err && i < COLUMNS; i++)
+		if (!scols_cell_get_data(scols_line_get_cell(line, i)))
+			err = scols_line_set_data(line, i, "-");
 	if (err)
 		look->err = -ENOMEM;
 }
@@ -137,6 +145,41 @@ static int look_at_buffer(unsigned int index, uint64_t addr, uint64_t length,
 	return 0;
 }
 
+static void look_at_label(struct look *look)
+{
+	struct hf_vfio_label label;
+	int own;
+
+	if (vfio_label_read(look->process, look->fd, &label) ||
+	    label.lease != look->lease->id)
+		return;
+	own = vfio_container_borrow(look->process, &label);
+	if (own < 0)
+		return;
+	close(own);
+	line(look, "vfio", look->process->pid, label.iova, label.length,
+	     "descriptor %d; the address is the device's", label.container);
+}
+
+/* Open it may be in many places; a consumer is the device that is attached. */
+static void look_at_dmabuf(struct look *look)
+{
+	char devices[DMABUF_DEVICES_ROOM];
+	struct dmabuf dmabuf;
+	FILE *file;
+
+	if (dmabuf_read(look->process, look->fd, &dmabuf) ||
+	    dmabuf.lease != look->lease->id)
+		return;
+	file = fopen(DMABUF_BUFINFO, "re");
+	if (!file)
+		return; /* guess_at_dmabuf() */
+	if (dmabuf_devices(devices, file, dmabuf.inode))
+		line(look, "dma-buf", look->process->pid, NOWHERE, dmabuf.size,
+		     "descriptor %d, attached: %s", look->fd, devices);
+	fclose(file);
+}
+
 static int look_at_file(const struct process *process, int fd,
 			enum file_kind kind, void *arg)
 {
@@ -155,10 +198,29 @@ static int look_at_file(const struct process *process, int fd,
 	case FILE_URING:
 		uring_each_buffer(process, fd, look_at_buffer, look);
 		break;
+	case FILE_VFIO_LABEL:
+		look_at_label(look);
+		break;
+	case FILE_DMABUF:
+		look_at_dmabuf(look);
+		break;
 	default:
 		break;
 	}
 	return look->err;
+}
+
+/* Without debugfs, which is not mounted or which a locked kernel does not open. */
+static void guess_at_dmabuf(struct look *look)
+{
+	struct dmabuf dmabuf;
+
+	if (access(DMABUF_BUFINFO, R_OK) &&
+	    !dmabuf_read(look->process, look->fd, &dmabuf) &&
+	    dmabuf.lease == look->lease->id)
+		line(look, "dma-buf", look->process->pid, NOWHERE, dmabuf.size,
+		     "descriptor %d; debugfs would tell whether a device has it",
+		     look->fd);
 }
 
 /* What may be one, where nothing else explains the pins. */
@@ -167,10 +229,13 @@ static int guess_at_file(const struct process *process, int fd,
 {
 	struct look *look = arg;
 
+	look->fd = fd;
 	if (kind == FILE_VFIO)
-		line(look, "VFIO", process->pid, 0, 0,
+		line(look, "vfio", process->pid, NOWHERE, 0,
 		     "descriptor %d; the kernel does not tell what is mapped",
 		     fd);
+	else if (kind == FILE_DMABUF)
+		guess_at_dmabuf(look);
 	return look->err;
 }
 
@@ -196,10 +261,11 @@ static void tell_unknown(struct look *look)
 	const struct hf_report_entry *lease = look->lease;
 
 	for (size_t i = 0; i < lease->mapper_count; i++)
-		line(look, "unknown", lease->mappers[i], 0, 0,
+		line(look, "unknown", lease->mappers[i], NOWHERE, 0,
 		     "this process has mapped the lease");
 	if (!lease->mapper_count)
-		line(look, "unknown", 0, 0, 0, "no process maps the lease");
+		line(look, "unknown", 0, NOWHERE, 0,
+		     "no process maps the lease");
 }
 
 int consumers_add(const struct hf_report_entry *entry, void *arg)
