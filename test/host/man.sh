@@ -68,4 +68,21 @@ for option in $("$BUILD/sbin/holdfastd" --help | grep -oE -e '--[a-z][a-z-]+'); 
 	quiet "holdfastd.8 explains $option" grep -q -- "Fl -${option#--}\b" man/holdfastd.8
 done
 
+# Where a reader begins, and every page that is found from there.
+reached=" libholdfast.7 holdfast.1 "
+queue=(libholdfast.7 holdfast.1)
+while ((${#queue[@]})); do
+	page=${queue[0]}
+	queue=("${queue[@]:1}")
+	while read -r other; do
+		[[ -e man/$other && $reached != *" $other "* ]] || continue
+		reached+="$other "
+		queue+=("$other")
+	done < <(sed -nE 's/^\..*Xr ([^ ]+) ([1-8])( .*)?$/\1.\2/p' "man/$page")
+done
+for page in man/*.[1-8]; do
+	quiet "${page#man/} is reached from libholdfast.7 or holdfast.1" \
+		grep -qF " ${page#man/} " <<<"$reached"
+done
+
 finish
