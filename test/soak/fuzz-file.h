@@ -7,11 +7,7 @@
 
 #include "fuzz-world.h"
 
-/*
- * Kernels before 6.15 forget the mark of a page that two files had. 6.1 warns of
- * it, see doc/semantics.md; with CONFIG_DEBUG_VM pinning such a page is a BUG,
- * because the mark is also that of anonymous pages.
- */
+/* 6.1 forgets the mark of a page that two files had, and warns: doc/semantics.md. */
 static bool may_share;
 
 static void some_path(char path[64])
