@@ -308,7 +308,8 @@ int main(void)
 	int lease;
 
 	if (!nvme || !*nvme) {
-		tap_skip("the guest has no NVMe disk: lab/guest --iommu");
+		tap_skip(
+			"no NVMe disk here: lab/guest --iommu has one, but for the debug kernel");
 		return tap_done();
 	}
 	file = file_make(PATH, LENGTH);
