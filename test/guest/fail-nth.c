@@ -92,7 +92,10 @@ static void with_large_pages(struct session *s)
 	map(s, LENGTH);
 }
 
-/* Too short for a large one. */
+/*
+ * Too short for a large one. Not to be touched: where a page table cannot be had
+ * the kernel complains of VM_FAULT_OOM in its log, of any driver, and tries again.
+ */
 static void with_pages(struct session *s)
 {
 	map(s, 2 * PART);
@@ -325,7 +328,6 @@ static const struct step steps[] = {
 	{ "acquire, exclusive", NULL, do_exclude, false },
 	{ "map", with_lease, do_map, false },
 	{ "touch", with_large_pages, do_touch, false },
-	{ "touch, small pages", with_pages, do_touch, false },
 	{ "register", with_large_pages, do_register, false },
 	{ "register, small pages", with_pages, do_register, false },
 	{ "query", with_region, do_query, false },
