@@ -493,11 +493,12 @@ int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
  *
  * For HOLDFAST_EVENT_BREAK. Afterwards the device does not reach the file. The
  * shadow has the file's content if this is called before the change is over, and
- * zeros behind its end.
+ * zeros behind its end. What the device writes while it is copied the file has,
+ * and the shadow may not have.
  *
  * RETURN VALUE
- * 0, also when it is broken already, or on failure what VFIO_IOMMU_UNMAP_DMA
- * gives, nothing changed; or what mapping the shadow gives (ENOMEM:
+ * 0, also when it is broken already, or on failure what mmap(2) of the file or
+ * VFIO_IOMMU_UNMAP_DMA gives, nothing changed; or what mapping the shadow gives (ENOMEM:
  * RLIMIT_MEMLOCK), with nothing mapped.
  */
 int hf_vfio_break(struct hf_vfio *vfio);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,20 +121,32 @@ static int map_file(struct hf_vfio *vfio, size_t length)
 	return 0;
 }
 
-static void fill_shadow(struct hf_vfio *vfio)
+/*
+ * Before anything is unmapped, so that the change still waits. It may have the
+ * file's lock, so not by read(2), but through a mapping; and by a system call, as
+ * the end of the file may be in there where it is too late.
+ */
+static int fill_shadow(struct hf_vfio *vfio)
 {
+	char *map = mmap(NULL, vfio->length, PROT_READ, MAP_SHARED, vfio->file,
+			 vfio->offset);
 	size_t done = 0;
+	ssize_t n;
 
-	while (done < vfio->length) {
-		ssize_t n = pread(vfio->file, vfio->before + done,
-				  vfio->length - done, vfio->offset + done);
+	if (map == MAP_FAILED)
+		return -errno;
+	do {
+		struct iovec to = { vfio->before + done, vfio->length - done };
+		struct iovec from = { map + done, vfio->length - done };
 
-		if (n <= 0)
-			break; /* beyond the end, where it is too late */
-		done += n;
-	}
+		n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < vfio->length);
+	munmap(map, vfio->length);
 	memset(vfio->before + done, 0, vfio->length - done);
 	memcpy(vfio->shadow, vfio->before, vfio->length);
+	return 0;
 }
 
 static uint64_t count_written(const struct hf_vfio *vfio)
@@ -256,19 +269,22 @@ HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
 
 HF_EXPORT int hf_vfio_break(struct hf_vfio *vfio)
 {
-	uint64_t began = now_ns();
-	int err;
+	uint64_t began;
+	int err = 0;
 
 	if (vfio->broken)
 		return 0;
-	err = dma_unmap(vfio);
+	if (vfio->policy == HF_VFIO_REDIRECT)
+		err = fill_shadow(vfio);
+	began = now_ns();
+	if (!err)
+		err = dma_unmap(vfio);
 	if (err)
 		return fail(vfio, err);
 	vfio->broken = true;
 	vfio->mapped = 0;
 	err = set_label(vfio, 0);
 	if (!err && vfio->policy == HF_VFIO_REDIRECT) {
-		fill_shadow(vfio);
 		err = map_shadow(vfio, 0);
 		gap_end(vfio, began);
 	}
