@@ -530,6 +530,31 @@ static bool hf_lease_broken(const struct hf_lease *lease)
 	       lease->state != HOLDFAST_ACQUIRING;
 }
 
+/* The pages leave the leases as they came. */
+static void hf_change_give_back(struct hf_file *file,
+				const struct hf_change *change)
+{
+	struct hf_lease *lease, *next;
+	LIST_HEAD(leaving);
+
+	if (!hf_reserved_is_used())
+		return;
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		kref_get(&lease->kref);
+		list_add_tail(&lease->zap_node, &leaving);
+	}
+	spin_unlock(&file->lock);
+
+	list_for_each_entry_safe(lease, next, &leaving, zap_node) {
+		down_read(&lease->runs_sem);
+		hf_reserved_restore(&lease->runs);
+		up_read(&lease->runs_sem);
+		list_del(&lease->zap_node);
+		hf_lease_put(lease);
+	}
+}
+
 /**
  * hf_change_passed - the filesystem found no busy page
  * @file: the file; its inode's invalidate_lock is held exclusively
@@ -543,6 +568,7 @@ void hf_change_passed(struct hf_file *file, struct hf_change *change)
 {
 	struct hf_lease *lease;
 
+	hf_change_give_back(file, change);
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (hf_lease_broken(lease))

@@ -349,7 +349,7 @@ void hf_runs_unpin(const struct hf_runs *runs);
 /* reserved.c */
 void hf_reserved_clear(struct page **pages, long nr);
 struct page *hf_reserved_restore(const struct hf_runs *runs);
-void hf_reserved_leave(struct hf_file *file, const struct hf_change *change);
+bool hf_reserved_is_used(void);
 
 /* map.c */
 int hf_map(struct hf_lease *lease, struct file *target,

@@ -77,6 +77,12 @@ static bool hf_page_reserve(struct page *page)
 	return idle;
 }
 
+/* Whether any page may have to be given it back. */
+bool hf_reserved_is_used(void)
+{
+	return READ_ONCE(hf_reserved_used);
+}
+
 /**
  * hf_reserved_restore - give idle pages the flag back
  * @runs: pages that a lease has, or had
@@ -90,7 +96,7 @@ struct page *hf_reserved_restore(const struct hf_runs *runs)
 	struct page *busy = NULL;
 	unsigned int i;
 
-	if (!READ_ONCE(hf_reserved_used))
+	if (!hf_reserved_is_used())
 		return NULL;
 	for (i = 0; i < runs->nr; i++) {
 		unsigned long pfn = runs->run[i].pfn;
@@ -106,37 +112,4 @@ struct page *hf_reserved_restore(const struct hf_runs *runs)
 		}
 	}
 	return busy;
-}
-
-/**
- * hf_reserved_leave - a change is about to take the pages of the leases it broke
- * @file: the file; its inode's invalidate_lock is held exclusively
- * @change: after the filesystem found no busy page
- */
-void hf_reserved_leave(struct hf_file *file, const struct hf_change *change)
-{
-	struct interval_tree_node *node;
-	struct hf_lease *lease, *next;
-	LIST_HEAD(leases);
-
-	if (!READ_ONCE(hf_reserved_used))
-		return;
-	spin_lock(&file->lock);
-	for (node = interval_tree_iter_first(&file->leases, change->first,
-					     change->last);
-	     node; node = interval_tree_iter_next(node, change->first,
-						  change->last)) {
-		lease = container_of(node, struct hf_lease, range);
-		kref_get(&lease->kref);
-		list_add_tail(&lease->zap_node, &leases);
-	}
-	spin_unlock(&file->lock);
-
-	list_for_each_entry_safe(lease, next, &leases, zap_node) {
-		down_read(&lease->runs_sem);
-		hf_reserved_restore(&lease->runs);
-		up_read(&lease->runs_sem);
-		list_del(&lease->zap_node);
-		hf_lease_put(lease);
-	}
 }

@@ -248,10 +248,8 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	if (!err)
 		err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
 			      dax_break_layout(inode, start, end, cb));
-	if (!err) {
-		hf_reserved_leave(file, change);
+	if (!err)
 		hf_change_passed(file, change);
-	}
 	if (!err || cb)
 		hf_stray_passed(change);
 	else
@@ -267,16 +265,12 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 	struct hf_file *file = hf_file_find(inode);
 	int err = page ? hf_wait_page(inode->i_mapping, page) : 0;
 
-	if (err) {
-		if (file)
-			hf_file_put(file);
-	} else if (file) {
-		err = hf_break_layout(file, inode, start, end, cb);
+	if (!err)
+		err = file ? hf_break_layout(file, inode, start, end, cb)
+			   : HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
+				     dax_break_layout(inode, start, end, cb));
+	if (file)
 		hf_file_put(file);
-	} else {
-		err = HF_PASS(HF_PROBE_DAX_BREAK_LAYOUT,
-			      dax_break_layout(inode, start, end, cb));
-	}
 	hf_probes_leave();
 	return err;
 }
@@ -300,7 +294,6 @@ static struct page *hf_busy_page(struct hf_file *file,
 		page = dax_layout_busy_page_range(mapping, start, end);
 	hf_second_told(change, page);
 	if (!page) {
-		hf_reserved_leave(file, change);
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
 	}
