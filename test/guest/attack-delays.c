@@ -5,17 +5,14 @@
  * killed stays for a while.
  */
 #define _GNU_SOURCE
-#include <linux/fuse.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-#include "attacker.h"
+#include "attacker-fuse.h"
 
-#define MOUNT	  "/tmp/attacker"
 #define PROCESSES 6
 
 static struct hf_attr long_time = { .kind = HOLDFAST_BREAKABLE,
@@ -168,23 +165,6 @@ static void waits_for_userfaultfd(struct attacker *me)
 	touch_page(page);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text),
-	     path);
-	close(fd);
-}
-
-static void own_namespaces(int which)
-{
-	must(!unshare(CLONE_NEWUSER | which), "unshare");
-	write_file("/proc/self/setgroups", "deny");
-	write_file("/proc/self/uid_map", "0 65534 1");
-	write_file("/proc/self/gid_map", "0 65534 1");
-}
-
 /* The first process of a namespace ignores SIGKILL from within, at least. */
 static void is_init(struct attacker *me)
 {
@@ -203,47 +183,10 @@ static void is_init(struct attacker *me)
 	attacker_ready(me);
 }
 
-/* Answers nothing but the greeting, and that it can not do this and that. */
-static void deaf_filesystem(int device, int ready)
-{
-	static char buf[FUSE_MIN_READ_BUFFER + MIB];
-	struct fuse_in_header *in = (void *)buf;
-	struct {
-		struct fuse_out_header head;
-		struct fuse_init_out init;
-	} out = { .init = { .major = FUSE_KERNEL_VERSION,
-			    .minor = 31,
-			    .max_write = 4096 } };
-
-	do {
-		must(read(device, buf, sizeof(buf)) > 0, "fuse");
-		out.head.unique = in->unique;
-		out.head.error = in->opcode == FUSE_INIT ? 0 : -ENOSYS;
-		out.head.len = in->opcode == FUSE_INIT ? sizeof(out)
-						       : sizeof(out.head);
-		if (in->opcode != FUSE_LOOKUP)
-			must(write(device, &out, out.head.len) == out.head.len,
-			     "fuse");
-	} while (in->opcode != FUSE_LOOKUP);
-	must(write(ready, "r", 1) == 1, "ready");
-	sit();
-}
-
 /* He dies already: of a signal that has his memory written to that filesystem. */
 static void dumps_core(struct attacker *me)
 {
-	char options[80];
-	int device;
-
-	own_namespaces(CLONE_NEWNS);
-	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	must(device >= 0, "/dev/fuse");
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=40777,user_id=0,group_id=0", device);
-	must(!mount("attacker", MOUNT, "fuse", 0, options), "mount");
-	if (!fork())
-		deaf_filesystem(device, me->ready);
-	close(device);
+	mount_deaf_filesystem(me);
 	must(!chdir(MOUNT), "chdir");
 	attacker_hold(me);
 	must(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
@@ -281,13 +224,8 @@ static void test_fuse(void)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 
-	/* As Debian's udev has it. */
-	if (system("modprobe fuse") || chmod("/dev/fuse", 0666)) {
-		tap_skip("no FUSE");
+	if (!fuse_prepare())
 		return;
-	}
-	mkdir(MOUNT, 0777);
-	chmod(MOUNT, 0777);
 	/* The lab forbids what users may, mostly. */
 	if (setrlimit(RLIMIT_CORE, &all))
 		tap_bail("setrlimit: %s", strerror(errno));

@@ -5,14 +5,10 @@
  * not die.
  */
 #define _GNU_SOURCE
-#include <linux/fuse.h>
 #include <pthread.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 
-#include "attacker.h"
-
-#define MOUNT "/tmp/attacker"
+#include "attacker-fuse.h"
 
 /* --- who could be found is gone */
 
@@ -127,37 +123,6 @@ static void is_traced_to_the_end(struct attacker *me)
 	attacker_ready(me);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text),
-	     path);
-	close(fd);
-}
-
-/* A filesystem that takes requests and does not answer. */
-static void deaf_filesystem(int device, int ready)
-{
-	static char buf[FUSE_MIN_READ_BUFFER + MIB];
-	struct fuse_in_header *in = (void *)buf;
-	struct {
-		struct fuse_out_header head;
-		struct fuse_init_out init;
-	} out = { .head.len = sizeof(out),
-		  .init = { .major = FUSE_KERNEL_VERSION,
-			    .minor = 31,
-			    .max_write = 4096 } };
-
-	must(read(device, buf, sizeof(buf)) > 0 && in->opcode == FUSE_INIT,
-	     "fuse");
-	out.head.unique = in->unique;
-	must(write(device, &out, sizeof(out)) == sizeof(out), "fuse");
-	must(read(device, buf, sizeof(buf)) > 0, "fuse");
-	must(write(ready, "r", 1) == 1, "ready");
-	sit();
-}
-
 static void *look_up(void *arg)
 {
 	open(MOUNT "/file", O_RDONLY);
@@ -167,35 +132,17 @@ static void *look_up(void *arg)
 /* A thread is in a request to a filesystem of his own, which ends it. */
 static void waits_for_fuse(struct attacker *me)
 {
-	char options[80];
 	pthread_t thread;
-	int device;
 
-	must(!unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
-	write_file("/proc/self/setgroups", "deny");
-	write_file("/proc/self/uid_map", "0 65534 1");
-	write_file("/proc/self/gid_map", "0 65534 1");
-	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	must(device >= 0, "/dev/fuse");
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
-	must(!mount("attacker", MOUNT, "fuse", 0, options), "mount");
-	if (!fork())
-		deaf_filesystem(device, me->ready);
-	close(device);
+	mount_deaf_filesystem(me);
 	attacker_hold(me);
 	must(!pthread_create(&thread, NULL, look_up, NULL), "thread");
 }
 
 static void test_fuse(void)
 {
-	/* As Debian's udev has it. */
-	if (system("modprobe fuse") || chmod("/dev/fuse", 0666)) {
-		tap_skip("no FUSE");
+	if (!fuse_prepare())
 		return;
-	}
-	mkdir(MOUNT, 0777);
-	chmod(MOUNT, 0777);
 	attack("a filesystem of his own does not answer", waits_for_fuse);
 	rmdir(MOUNT);
 }

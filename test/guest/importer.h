@@ -6,20 +6,11 @@
 #include <sys/syscall.h>
 
 #include "../kmod/hf_importer.h"
-#include "common.h"
+#include "test-module.h"
 
 static inline void importer_load(void)
 {
-	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
-	char path[80];
-	int fd;
-
-	snprintf(path, sizeof(path), "/src/build/test-kmod/%s/hf_importer.ko",
-		 kernel ? kernel : "");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
-		tap_bail("%s: %s", path, strerror(errno));
-	close(fd);
+	test_module_load("hf_importer");
 }
 
 static inline void importer_unload(void)

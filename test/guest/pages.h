@@ -7,10 +7,8 @@
 #ifndef HOLDFAST_TEST_PAGES_H
 #define HOLDFAST_TEST_PAGES_H
 
-#include <sys/syscall.h>
-
 #include "../kmod/hf_pages.h"
-#include "common.h"
+#include "test-module.h"
 
 struct pages {
 	size_t nr;
@@ -21,16 +19,7 @@ struct pages {
 
 static inline void pages_load(void)
 {
-	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
-	char path[80];
-	int fd;
-
-	snprintf(path, sizeof(path), "/src/build/test-kmod/%s/hf_pages.ko",
-		 kernel ? kernel : "");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
-		tap_bail("%s: %s", path, strerror(errno));
-	close(fd);
+	test_module_load("hf_pages");
 }
 
 static inline uint64_t pages_look(const struct pages *pages, size_t i)
