@@ -67,8 +67,8 @@ static unsigned long hf_pmd_pages(struct mm_struct *mm, unsigned long addr,
 }
 
 /*
- * With the mmap lock. References and no pins: up to 6.14 GUP takes a page
- * whose block was shared for anonymous when it pins it. A write fault
+ * With the mmap lock. References and no pins: GUP looks at a pinned page as if
+ * it were anonymous when its blocks were shared, see hf_page_own(). A write fault
  * allocates holes and unshares reflinked extents. Nothing is held over a fault: a
  * change that finds it busy may have the lock that the fault waits for.
  */
@@ -155,7 +155,8 @@ static int hf_window_try(struct hf_window *window)
 
 static int hf_window_add(struct hf_window *window, struct hf_runs *runs)
 {
-	long i;
+	struct address_space *mapping = window->file->f_mapping;
+	unsigned long i;
 	int err;
 
 	for (i = 0; i < window->refs; i++) {
@@ -168,6 +169,10 @@ static int hf_window_add(struct hf_window *window, struct hf_runs *runs)
 		if (err)
 			return err;
 	}
+	for (i = 0; i < window->nr; i++)
+		hf_page_own(i < window->refs ? window->pages[i]
+					     : *window->pages + i,
+			    mapping, window->index + i);
 	return 0;
 }
 

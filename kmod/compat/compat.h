@@ -261,6 +261,12 @@ static inline bool hf_page_pin(struct page *page)
 	return true;
 }
 
+/* Pages whose blocks were shared look like others. */
+static inline void hf_page_own(struct page *page, struct address_space *mapping,
+			       pgoff_t index)
+{
+}
+
 /* Page tables hold references: what splits or zaps a PMD must see a folio. */
 #define HF_VM_FLAGS 0
 #else
@@ -302,6 +308,31 @@ static inline bool hf_page_pin(struct page *page)
 	folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
 	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
 	return true;
+}
+
+/*
+ * fs/dax.c marks a page whose block is or was shared, also a copy that a write
+ * fault made of one, in a way in which GUP takes it for anonymous: of a read-only
+ * mapping it would try for ever to pin it. The caller has the page referenced, in
+ * one piece with such a one, and by a write fault, so the block is the file's
+ * alone. Where the page is, too (an entry of another file can stay until that
+ * is punched), make it what dax_associate_entry() makes of an unshared one:
+ * dax_disassociate_entry() knows both.
+ */
+static inline void hf_page_own(struct page *page, struct address_space *mapping,
+			       pgoff_t index)
+{
+#ifdef PAGE_MAPPING_DAX_COW
+	void *shared = (void *)PAGE_MAPPING_DAX_COW;
+#else
+	void *shared = PAGE_MAPPING_DAX_SHARED;
+#endif
+
+	/* While it is shared, the index counts by whom. */
+	if (READ_ONCE(page->mapping) == shared && page->index == 1) {
+		page->index = index;
+		WRITE_ONCE(page->mapping, mapping);
+	}
 }
 
 #define HF_VM_FLAGS VM_MIXEDMAP

@@ -154,19 +154,13 @@ static void test_cow_beside(struct rdma *rdma)
 
 int main(void)
 {
-	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
 	struct rdma rdma = rdma_open();
 
 	test_two_consumers(&rdma);
 	test_holder_goes_on(&rdma);
 	if (fs_is_xfs()) {
 		test_swapext(&rdma);
-		if (kernel &&
-		    (!strcmp(kernel, "6.1") || !strcmp(kernel, "debug")))
-			tap_skip(
-				"a mark on DAX pages that a fault has copied: stock 6.1 forgets it, DEBUG_VM takes it for that of others");
-		else
-			test_cow_beside(&rdma);
+		test_cow_beside(&rdma);
 	} else {
 		tap_skip("extents are exchanged and shared on XFS only");
 	}
