@@ -9,6 +9,7 @@
  *   change.c	a layout change of such a file, and the breaks it causes
  *   limit.c	how much may be leased
  *   collect.c	which pages a range of a file has
+ *   shared.c	blocks that are shared with another file
  *   pin.c	which pages a lease covers, and whether something holds them
  *   reserved.c	PG_reserved of pages that VFIO pins
  *   map.c	mappings of a lease
@@ -329,6 +330,9 @@ void hf_uncharge(struct hf_lease *lease);
 /* collect.c */
 int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
+
+/* shared.c */
+int hf_shared_prepare(struct file *file, pgoff_t first, pgoff_t last);
 
 /* pin.c */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
