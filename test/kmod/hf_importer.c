@@ -99,10 +99,14 @@ static void importer_unmap(struct importer *imp, struct dma_buf_attachment *at)
 	imp->sgt = NULL;
 }
 
+/* For dynamic importers only: see dma_buf_pin(). */
 static int importer_pin(struct importer *imp)
 {
-	int err = dma_buf_pin(imp->attach);
+	int err;
 
+	if (!imp->attach->importer_ops)
+		return -EINVAL;
+	err = dma_buf_pin(imp->attach);
 	if (!err)
 		imp->pins++;
 	return err;

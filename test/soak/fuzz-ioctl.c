@@ -443,6 +443,7 @@ static void huge_pages(void)
 static void set_up(void)
 {
 	struct utsname uts;
+	struct stat st;
 	char path[64];
 
 	if (uname(&uts))
@@ -455,6 +456,9 @@ static void set_up(void)
 		tap_bail("%s", strerror(errno));
 	if ((mkdir(FOLDER, 0777) && errno != EEXIST) || chmod(FOLDER, 0777))
 		tap_bail(FOLDER ": %s", strerror(errno));
+	if (stat(FOLDER, &st))
+		tap_bail(FOLDER ": %s", strerror(errno));
+	folder_device = st.st_dev;
 	for (int i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), FOLDER "%d", i);
 		close(file_make(path, FILE_SIZE));

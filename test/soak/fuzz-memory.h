@@ -19,6 +19,25 @@ static size_t some_size(void)
 	return (uint64_t)(1 + random_below(one_in(4) ? 512 : 16)) << 12;
 }
 
+/*
+ * Not a mapping that stores to a file whose blocks may be shared, but for a
+ * lease's: by that any program can make stock kernels BUG, see kmod/shared.c.
+ * Of a descriptor of our own, which the other thread does not exchange.
+ */
+static void *map_safely(void *at, size_t size, int protection, int flags,
+			int fd, off_t offset)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct stat st;
+	void *map;
+
+	if (own >= 0 && !fstat(own, &st) && st.st_dev == folder_device)
+		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+	map = mmap(at, size, protection, flags, own, offset);
+	close(own);
+	return map;
+}
+
 static void op_map(void)
 {
 	int protection = one_in(6) ? (int)random_below(8)
@@ -35,8 +54,8 @@ static void op_map(void)
 				MAP_SYNC, MAP_HUGETLB, MAP_GROWSDOWN);
 	if (size > AREA)
 		size = one_in(2) ? FILE_SIZE : AREA;
-	count_deep(DEEP_MAP, (long)mmap(some_memory(), size, protection, flags,
-					fd, offset));
+	count_deep(DEEP_MAP, (long)map_safely(some_memory(), size, protection,
+					      flags, fd, offset));
 }
 
 static void op_unmap(void)
