@@ -132,9 +132,9 @@ static void hf_fence_one(struct hf_lease *lease, struct task_struct *process)
 	if (dying)
 		return;
 	pr_notice_ratelimited(
-		"lease %llu: killing process %d (%s): consumers still hold up a %s after %u ms\n",
+		"lease %llu: killing process %d (%s): consumers still hold up a %s at its deadline\n",
 		lease->id, task_tgid_nr(process), process->comm,
-		hf_op_name(lease->change.op), lease->break_ms);
+		hf_op_name(lease->change.op));
 }
 
 /*

@@ -286,6 +286,7 @@ bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 /* release.c */
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
+void hf_leases_revoke(unsigned int grace_ms);
 void hf_lease_close(struct hf_lease *lease);
 void hf_reap_work(struct work_struct *work);
 bool hf_lease_is_busy(struct hf_lease *lease);

@@ -299,17 +299,43 @@ void hf_probes_leave(void)
  */
 #define HF_DISARM_DELAY (5 * HZ)
 
+/*
+ * An administrator can switch all probes of a kernel off (kernel.ftrace_enabled,
+ * kprobes/enabled in debugfs), and nobody is told. Then nothing protects leased
+ * blocks any more: so it is looked at this often, and the holders get this long.
+ */
+#define HF_WATCH_INTERVAL HZ
+#define HF_WATCH_GRACE_MS 1000
+
 static void hf_disarm_work(struct work_struct *work);
+static void hf_watch_work(struct work_struct *work);
 
 static DEFINE_MUTEX(hf_arm_mutex); /* all of these */
 static unsigned long hf_leases_armed;
 static bool hf_armed;
 static DECLARE_DELAYED_WORK(hf_disarm, hf_disarm_work);
+static DECLARE_DELAYED_WORK(hf_watch, hf_watch_work);
 
 static void hf_probes_disable(unsigned int nr)
 {
 	while (nr--)
 		WARN_ON(disable_kprobe(&hf_probes[nr].kp));
+}
+
+/* Called with hf_arm_mutex held. */
+static bool hf_probes_are_live(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hf_probes); i++) {
+		if (!hf_kprobe_is_live(&hf_probes[i].kp)) {
+			pr_err_ratelimited(
+				"holdfast: the probe on %s does not take: see /sys/kernel/debug/kprobes/enabled and the sysctl kernel.ftrace_enabled\n",
+				hf_probes[i].kp.symbol_name);
+			return false;
+		}
+	}
+	return true;
 }
 
 static int hf_probes_enable(void)
@@ -321,17 +347,10 @@ static int hf_probes_enable(void)
 		err = enable_kprobe(&hf_probes[i].kp);
 		if (err)
 			goto disable;
-		/* An administrator can switch all probes off, silently. */
-		if (!hf_kprobe_is_live(&hf_probes[i].kp)) {
-			pr_err_ratelimited(
-				"holdfast: the probe on %s does not take: see /sys/kernel/debug/kprobes/enabled and the sysctl kernel.ftrace_enabled\n",
-				hf_probes[i].kp.symbol_name);
-			err = -EBUSY;
-			i++;
-			goto disable;
-		}
 	}
-	return 0;
+	if (hf_probes_are_live())
+		return 0;
+	err = -EBUSY;
 
 disable:
 	hf_probes_disable(i);
@@ -348,6 +367,23 @@ static void hf_disarm_work(struct work_struct *work)
 	mutex_unlock(&hf_arm_mutex);
 }
 
+static void hf_watch_work(struct work_struct *work)
+{
+	bool armed, dead;
+
+	mutex_lock(&hf_arm_mutex);
+	armed = hf_armed;
+	dead = hf_leases_armed && !hf_probes_are_live();
+	mutex_unlock(&hf_arm_mutex);
+	if (dead) {
+		pr_err_ratelimited(
+			"holdfast: the probes were switched off: revoking all leases\n");
+		hf_leases_revoke(HF_WATCH_GRACE_MS);
+	}
+	if (armed)
+		queue_delayed_work(hf_wq, &hf_watch, HF_WATCH_INTERVAL);
+}
+
 /**
  * hf_probes_arm - one more lease needs the probes
  *
@@ -361,9 +397,12 @@ int hf_probes_arm(void)
 	mutex_lock(&hf_arm_mutex);
 	if (!hf_armed)
 		err = hf_probes_enable();
+	else if (!hf_probes_are_live())
+		err = -EBUSY;
 	if (!err) {
 		hf_armed = true;
 		hf_leases_armed++;
+		queue_delayed_work(hf_wq, &hf_watch, HF_WATCH_INTERVAL);
 	}
 	mutex_unlock(&hf_arm_mutex);
 	return err;
@@ -406,6 +445,7 @@ void hf_probes_exit(void)
 
 	cancel_delayed_work_sync(&hf_disarm);
 	hf_disarm_work(NULL);
+	cancel_delayed_work_sync(&hf_watch);
 	for (i = 0; i < ARRAY_SIZE(hf_probes); i++)
 		unregister_kprobe(&hf_probes[i].kp);
 	/* Tasks between the module_put() of hf_probes_leave() and its return. */

@@ -201,6 +201,21 @@ int hf_lease_revoke(const struct holdfast_revoke *args)
 	return err;
 }
 
+/* Revokes all leases, and waits for no consumers; @grace_ms: see hf_lease_stop(). */
+void hf_leases_revoke(unsigned int grace_ms)
+{
+	struct hf_lease *lease;
+	unsigned long id = 0;
+
+	while ((lease = hf_lease_next(&id))) {
+		hf_lease_stop(lease, grace_ms);
+		hf_lease_end(lease, -EINPROGRESS);
+		hf_lease_put(lease);
+		id++;
+		cond_resched();
+	}
+}
+
 /* The open file is gone, and with it every mapping. */
 void hf_lease_close(struct hf_lease *lease)
 {

@@ -117,7 +117,8 @@ enum holdfast_op {
  *		file, nor one with an extent size hint that does not divide
  *		HOLDFAST_CHANGE_ALIGN) or ext4 with DAX, tmpfs (memfd_create() too), hugetlbfs
  * EBUSY	this open file is a lease already, or another tool (livepatch)
- *		occupies one of the functions Holdfast must watch
+ *		occupies one of the functions Holdfast must watch, or probes are
+ *		switched off (sysctl kernel.ftrace_enabled)
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
  * EDQUOT	the administrator's limit for the filesystem would be exceeded
  *		(module parameter fs_limit_mib), or a disk quota
