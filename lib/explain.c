@@ -282,11 +282,12 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		say_not_lendable(text, facts);
 		break;
 	case EBUSY:
-		say(text, "another tool (a live patch, a tracer) occupies a "
-			  "kernel function that Holdfast must watch: end it; or "
-			  "probes are switched off (sysctl "
-			  "kernel.ftrace_enabled): the kernel log names the "
-			  "function (dmesg)");
+		say(text,
+		    "another tool (a live patch, a tracer) occupies a "
+		    "kernel function that Holdfast must watch: end it; or "
+		    "probes are switched off (sysctl "
+		    "kernel.ftrace_enabled): the kernel log names the "
+		    "function (dmesg)");
 		break;
 	default:
 		say_pages(text, facts);

@@ -57,7 +57,7 @@ struct board {
 
 static struct board *board;
 static dev_t folder_device; /* of the DAX files */
-static int mail[2]; /* descriptors from process to process */
+static int mail[2];	    /* descriptors from process to process */
 static unsigned int own_worker;
 static __thread unsigned int own_thread;
 
