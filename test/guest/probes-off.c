@@ -63,8 +63,8 @@ static bool released(int lease)
 static void test_switch(struct rdma *rdma, int fd, const char *path)
 {
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	int unpinned = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
-				  LONG_BREAK);
+	int unpinned =
+		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	struct ibv_mr *mr =
 		rdma_register(rdma, lease_map(lease, 0, LENGTH), LENGTH);
 	pid_t stubborn = stubborn_start(fd);
