@@ -76,6 +76,8 @@ static bool change_place(struct change *change, const struct plan_change *plan,
 	case OP_REVOKE:
 		return true;
 	case OP_REFLINK:
+	case OP_DEDUPE:
+	case OP_EXCHANGE:
 		most = DONOR_BLOCKS / 2;
 		break;
 	default:
@@ -115,6 +117,106 @@ static int do_clone(const struct slot *slot, unsigned int nr, unsigned int n)
 	clone_name(name, nr, n);
 	fd = openat(world->dir, name, O_RDWR | O_CREAT | O_EXCL, 0644);
 	return fd < 0 ? -1 : ioctl(fd, FICLONE, slot->fd);
+}
+
+/* Which block of the donor is at @pos, or DONOR_BLOCKS. */
+static uint32_t donor_block_at(const struct slot *slot, uint32_t pos)
+{
+	static char block[BLOCK];
+	uint64_t mark;
+	uint32_t where;
+
+	if (pread(slot->fd, block, BLOCK, (off_t)pos * BLOCK) != BLOCK)
+		return DONOR_BLOCKS;
+	mark = block_read(block, world->seed, &where);
+	return MARK_FILE(mark) == FILE_DONOR ? (uint32_t)mark - 1
+					     : DONOR_BLOCKS;
+}
+
+/* Where the file has blocks of the donor; else it stays where it is. */
+static void dedupe_place(const struct slot *slot, struct change *change)
+{
+	uint32_t donor = DONOR_BLOCKS, pos;
+
+	for (pos = 0; pos < change->before; pos++) {
+		donor = donor_block_at(slot, pos);
+		if (donor < DONOR_BLOCKS)
+			break;
+	}
+	if (pos == change->before)
+		return;
+	change->first = pos;
+	change->donor = donor;
+	for (change->count = 1;
+	     pos + change->count < change->before &&
+	     donor + change->count < DONOR_BLOCKS &&
+	     donor_block_at(slot, pos + change->count) == donor + change->count;
+	     change->count++)
+		;
+}
+
+static int do_dedupe(const struct slot *slot, struct change *change)
+{
+	struct {
+		struct file_dedupe_range range;
+		struct file_dedupe_range_info info;
+	} dedupe;
+
+	dedupe_place(slot, change);
+	dedupe.range = (struct file_dedupe_range){
+		.src_offset = (uint64_t)change->donor * BLOCK,
+		.src_length = (uint64_t)change->count * BLOCK,
+		.dest_count = 1,
+	};
+	dedupe.info = (struct file_dedupe_range_info){
+		.dest_fd = slot->fd,
+		.dest_offset = (uint64_t)change->first * BLOCK,
+	};
+	if (ioctl(world->donor, FIDEDUPERANGE, &dedupe))
+		return -1;
+	if (dedupe.info.status == FILE_DEDUPE_RANGE_SAME)
+		return 0;
+	/* They differ, or somebody has written there meanwhile. */
+	errno = dedupe.info.status < 0 ? -dedupe.info.status : EBADE;
+	return -1;
+}
+
+/* As in <xfs/xfs_fs.h> from 6.10 on, which the host need not have. */
+struct exchange_range {
+	int32_t file1_fd;
+	uint32_t pad;
+	uint64_t file1_offset;
+	uint64_t file2_offset;
+	uint64_t length;
+	uint64_t flags;
+};
+
+/* With a new file that has the donor's bytes at this place, and is kept. */
+static int do_exchange(const struct slot *slot, const struct change *change,
+		       unsigned int n)
+{
+	struct exchange_range range = {
+		.file1_offset = (uint64_t)change->first * BLOCK,
+		.file2_offset = (uint64_t)change->first * BLOCK,
+		.length = (uint64_t)change->count * BLOCK,
+	};
+	static char block[BLOCK];
+	char name[32];
+
+	clone_name(name, slot - world->slots, n);
+	range.file1_fd =
+		openat(world->dir, name, O_RDWR | O_CREAT | O_EXCL, 0644);
+	if (range.file1_fd < 0)
+		return -1;
+	for (uint32_t i = 0; i < change->count; i++) {
+		off_t from = (off_t)(change->donor + i) * BLOCK;
+		off_t to = (off_t)(change->first + i) * BLOCK;
+
+		if (pread(world->donor, block, BLOCK, from) != BLOCK ||
+		    pwrite(range.file1_fd, block, BLOCK, to) != BLOCK)
+			return -1;
+	}
+	return ioctl(slot->fd, _IOW('X', 129, struct exchange_range), &range);
 }
 
 /* By write(2): one block is one write of the log. */
@@ -220,6 +322,10 @@ static int change_make(struct slot *slot, struct change *change, unsigned int n)
 		return do_reflink(slot, change);
 	case OP_CLONE:
 		return do_clone(slot, slot - world->slots, n);
+	case OP_DEDUPE:
+		return do_dedupe(slot, change);
+	case OP_EXCHANGE:
+		return do_exchange(slot, change, n);
 	case OP_COPY:
 		return do_copies(slot, change);
 	case OP_APPEND:
@@ -391,7 +497,8 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	pid_t pid;
 
 	*change = (struct change){ 0 };
-	if (((plan->op == OP_REFLINK || plan->op == OP_CLONE) &&
+	if (((plan->op == OP_REFLINK || plan->op == OP_CLONE ||
+	      plan->op == OP_DEDUPE) &&
 	     !world->reflink) ||
 	    !change_place(change, plan, slot->blocks))
 		return;
@@ -405,7 +512,9 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	change->outcome = change_outcome(status);
 	note(op_name(change->op),
 	     WIFEXITED(status) ? WEXITSTATUS(status) : EINTR);
-	change->copied = change->op == OP_CLONE && change->outcome == CHANGED;
+	change->copied =
+		(change->op == OP_CLONE || change->op == OP_EXCHANGE) &&
+		change->outcome == CHANGED;
 	if (change->op == OP_UNLINK && change->outcome != UNCHANGED)
 		slot->unlinked = true;
 	change_settle(slot, change);

@@ -108,13 +108,17 @@ void files_open(void)
 		slot_open(&world->slots[i]);
 }
 
-/* One file, as it is now or as it was when change @stage + 1 cloned it. */
-static void content_judge(const struct slot *slot, int fd, uint32_t blocks,
-			  uint32_t stage, uint64_t content[BLOCKS])
+/*
+ * One file, as it is now or as it was, from @pos to @end, when change
+ * @stage + 1 gave that to another file.
+ */
+static void content_judge(const struct slot *slot, int fd, uint32_t pos,
+			  uint32_t end, uint32_t stage,
+			  uint64_t content[BLOCKS])
 {
 	unsigned int wrong = 0;
 
-	for (uint32_t pos = 0; pos < blocks; pos++) {
+	for (; pos < end; pos++) {
 		uint64_t mark = block_at(fd, pos);
 
 		if (content)
@@ -138,14 +142,16 @@ static void clones_judge(const struct slot *slot)
 		const struct change *change = &slot->changes[i];
 		int fd;
 
-		if (change->op != OP_CLONE)
+		if (change->op != OP_CLONE && change->op != OP_EXCHANGE)
 			continue;
 		clone_name(name, slot - world->slots, i);
 		fd = openat(world->dir, name, O_RDONLY | O_CLOEXEC);
 		if (change->copied && fd < 0)
 			lost(LOST_CLONE, "%s is gone", name);
 		else if (change->copied)
-			content_judge(slot, fd, change->before, i - 1, NULL);
+			content_judge(slot, fd, change->first,
+				      change->first + change->count, i - 1,
+				      NULL);
 		if (fd >= 0) {
 			unlinkat(world->dir, name, 0);
 			close(fd);
@@ -162,8 +168,8 @@ void files_judge(void)
 
 		oracle_prepare(slot);
 		clones_judge(slot);
-		content_judge(slot, slot->fd, slot->blocks, slot->change_count,
-			      content);
+		content_judge(slot, slot->fd, 0, slot->blocks,
+			      slot->change_count, content);
 		/* What it holds now is what the next round begins with. */
 		memcpy(slot->base, content, sizeof(content));
 	}

@@ -12,6 +12,7 @@
  *	      +- changer --- change ... (change.c), for each file
  *	      +- malice		        (malice.c)
  *	      +- canary		        (canary.c)
+ *	      +- reader		        (reader.c)
  *	      +- holdfastd
  */
 #include <errno.h>
@@ -31,6 +32,7 @@
 #include "holder.h"
 #include "leak.h"
 #include "malice.h"
+#include "reader.h"
 
 /* What a round takes without those that ignore a break. */
 #define ROUND_MS 3000
@@ -115,7 +117,7 @@ static void holders_wait(void)
 
 static void round_run(void)
 {
-	pid_t changers[SLOTS], keepers[SLOTS][PARTS], malice, canary;
+	pid_t changers[SLOTS], keepers[SLOTS][PARTS], malice, canary, reader;
 
 	world->stop = world->no_more = world->over = false;
 	for (unsigned int i = 0; i < SLOTS; i++) {
@@ -127,6 +129,7 @@ static void round_run(void)
 			}
 		}
 	}
+	reader = start(reader_run);
 	holders_wait();
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		changers[i] = process_start();
@@ -152,6 +155,7 @@ static void round_run(void)
 	leak_look();
 	world->over = true;
 	end(canary, 120000, "the canary");
+	end(reader, 20000, "the reader");
 	figure_add(FIGURE_ROUNDS, 1);
 	figure_add(FIGURE_FENCES, kernel_kills());
 }

@@ -37,6 +37,8 @@ static bool change_concerns(const struct change *change, uint32_t pos)
 	case OP_ZERO:
 	case OP_REFLINK:
 	case OP_CLONE:
+	case OP_DEDUPE:
+	case OP_EXCHANGE:
 		return pos >= change->first &&
 		       pos < change->first + change->count;
 	default:
@@ -86,7 +88,8 @@ static bool must_be_in(const struct slot *slot, const struct write *write,
 
 static uint32_t change_source(const struct change *change, uint32_t pos)
 {
-	if (change->op == OP_CLONE || !change_concerns(change, pos))
+	if (change->op == OP_CLONE || change->op == OP_DEDUPE ||
+	    !change_concerns(change, pos))
 		return pos;
 	if (change->op == OP_COLLAPSE)
 		return pos + change->count;
@@ -107,7 +110,8 @@ static bool change_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
 		return true;
 	if (change->outcome == UNCHANGED)
 		return false;
-	if (change->op == OP_REFLINK && change_concerns(change, pos))
+	if ((change->op == OP_REFLINK || change->op == OP_EXCHANGE) &&
+	    change_concerns(change, pos))
 		return mark == MARK(FILE_DONOR,
 				    change->donor + pos - change->first + 1);
 	from = change_source(change, pos);

@@ -10,6 +10,7 @@ static const char *const op_names[OP_COUNT] = {
 	[OP_COLLAPSE] = "collapse", [OP_INSERT] = "insert",
 	[OP_ZERO] = "zero",	    [OP_REFLINK] = "reflink",
 	[OP_CLONE] = "clone",	    [OP_COPY] = "copy",
+	[OP_DEDUPE] = "dedupe",	    [OP_EXCHANGE] = "exchange",
 	[OP_APPEND] = "append",	    [OP_WRITE] = "write",
 	[OP_EXTEND] = "extend",	    [OP_RENAME] = "rename",
 	[OP_UNLINK] = "unlink",	    [OP_REMOUNT] = "remount",
@@ -36,7 +37,8 @@ static const unsigned int op_weights[OP_COUNT] = {
 	[OP_TRUNCATE] = 4, [OP_PUNCH] = 4,   [OP_COLLAPSE] = 3, [OP_INSERT] = 3,
 	[OP_ZERO] = 3,	   [OP_REFLINK] = 3, [OP_CLONE] = 3,	[OP_COPY] = 2,
 	[OP_APPEND] = 2,   [OP_WRITE] = 2,   [OP_EXTEND] = 2,	[OP_RENAME] = 1,
-	[OP_UNLINK] = 1,   [OP_REMOUNT] = 1, [OP_REVOKE] = 1,
+	[OP_UNLINK] = 1,   [OP_REMOUNT] = 1, [OP_REVOKE] = 1,	[OP_DEDUPE] = 2,
+	[OP_EXCHANGE] = 3,
 };
 
 static const unsigned int kind_weights[KIND_COUNT] = {

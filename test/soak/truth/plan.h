@@ -22,9 +22,11 @@ enum op {
 	OP_COLLAPSE,
 	OP_INSERT,
 	OP_ZERO,
-	OP_REFLINK, /* of another file's blocks into this one */
-	OP_CLONE,   /* of this file's blocks into another one */
-	OP_COPY,    /* bytes of another file into this one */
+	OP_REFLINK,  /* of another file's blocks into this one */
+	OP_CLONE,    /* of this file's blocks into another one */
+	OP_COPY,     /* bytes of another file into this one */
+	OP_DEDUPE,   /* of blocks that are the same as another file's */
+	OP_EXCHANGE, /* of blocks with those of another file */
 	OP_APPEND,
 	OP_WRITE,
 	OP_EXTEND,

@@ -125,6 +125,7 @@ const char LOST_DONOR[] = "lost, where others were reflinked from";
 const char LOST_CLONE[] = "lost, in a clone";
 const char LOST_REMOUNT[] = "lost, by a remount";
 const char LOST_FILE[] = "lost, in a file";
+const char LOST_MAPPED[] = "lost, in a mapping";
 
 void lost(const char *kind, const char *fmt, ...)
 {

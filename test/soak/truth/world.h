@@ -61,12 +61,12 @@ struct change {
 	enum outcome outcome;
 	uint32_t first; /* blocks */
 	uint32_t count;
-	uint32_t donor;	 /* OP_REFLINK, OP_COPY: from there */
+	uint32_t donor;	 /* where the other file's blocks come from */
 	uint32_t before; /* length of the file in blocks */
 	uint32_t after;
 	uint64_t begin;
 	uint64_t end;
-	bool copied; /* OP_CLONE: there is a copy to look at */
+	bool copied; /* OP_CLONE, OP_EXCHANGE: another file has what was here */
 };
 
 /* What a holder is told to do to itself. */
@@ -172,7 +172,7 @@ __attribute__((format(printf, 1, 2))) void problem(const char *fmt, ...);
 
 /* Notes are told apart by their address. */
 extern const char LOST_CANARY[], LOST_LIVE[], LOST_LENGTH[], LOST_DONOR[],
-	LOST_CLONE[], LOST_REMOUNT[], LOST_FILE[];
+	LOST_CLONE[], LOST_REMOUNT[], LOST_FILE[], LOST_MAPPED[];
 
 /* A block of such a file does not hold what it must: also a problem. */
 __attribute__((format(printf, 2, 3))) void lost(const char *kind,
