@@ -12,13 +12,16 @@
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
+#include <linux/fs.h>
 
+#include "extents.h"
 #include "fault.h"
 #include "importer.h"
 #include "rdma.h"
 #include "sigbus.h"
 
 #define PATH	      PMEM "fail-nth"
+#define OTHER	      PMEM "fail-nth.other"
 #define LENGTH	      (4 * MIB)
 #define PART	      (LENGTH / 8)
 /* Of a file in large pages; each of these is looked up by itself. */
@@ -140,6 +143,25 @@ static void with_break(struct session *s)
 static void with_hole(struct session *s)
 {
 	need(s, !ftruncate(s->file, 0) && !ftruncate(s->file, LENGTH), "hole");
+}
+
+/* Two pages of a large one: an entry to be dropped, and two copies to be made. */
+static void with_shared(struct session *s)
+{
+	struct file_clone_range range = { .src_fd = s->file,
+					  .src_offset = LENGTH / 2,
+					  .src_length = PAGES };
+	int other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	/* Large again, as the first lease of the file made it. */
+	with_hole(s);
+	with_lease(s);
+	if (s->broken)
+		return;
+	close(s->lease);
+	s->lease = -1;
+	need(s, other >= 0 && !ioctl(other, FICLONERANGE, &range), "reflink");
+	close(other);
 }
 
 /* --- the steps: 0 or an errno value */
@@ -317,10 +339,6 @@ struct step {
 	bool change;
 };
 
-/*
- * No reflink among them: more than a hundred things can fail where four pages
- * are unshared, and to share them again each time takes long.
- */
 static const struct step steps[] = {
 	{ "acquire", NULL, do_acquire, false },
 	{ "acquire holes", with_hole, do_acquire, false },
@@ -346,8 +364,10 @@ static const struct step steps[] = {
 	{ "revoke", with_region, do_revoke, false },
 	{ "release", with_map, do_release, false },
 	{ "zombie", with_region, do_close, false },
+	/* The last: only XFS shares. */
+	{ "acquire shared pages", with_shared, do_acquire_pages, false },
 };
-#define STEPS (sizeof(steps) / sizeof(*steps))
+static size_t nr_steps = sizeof(steps) / sizeof(*steps);
 
 static bool errno_is_good(int err)
 {
@@ -492,7 +512,7 @@ static bool session_fail(const struct step *step, unsigned int nth,
 
 static void fail_each(void)
 {
-	for (size_t i = 0; i < STEPS; i++) {
+	for (size_t i = 0; i < nr_steps; i++) {
 		const struct step *step = &steps[i];
 		unsigned int bad = 0, nth = 1;
 
@@ -534,7 +554,7 @@ static void fail_anywhere(unsigned int rounds)
 	lenient = true;
 	fault_set("probability", "5");
 	for (unsigned int round = 0; round < rounds; round++)
-		for (size_t i = 0; i < STEPS; i++)
+		for (size_t i = 0; i < nr_steps; i++)
 			session_fail(&steps[i], 0, &bad);
 	fault_set("probability", "0");
 	lenient = false;
@@ -551,7 +571,7 @@ static void fail_at_random(unsigned int seconds, unsigned int seed)
 
 	srand(seed);
 	while (now_ns() < end) {
-		const struct step *step = &steps[rand() % STEPS];
+		const struct step *step = &steps[rand() % nr_steps];
 		unsigned int nth = 1 + rand() % 40;
 
 		session_fail(step, nth, &bad);
@@ -565,7 +585,7 @@ static void good_session(void)
 {
 	unsigned int bad = 0;
 
-	for (size_t i = 0; i < STEPS; i++)
+	for (size_t i = 0; i < nr_steps; i++)
 		session_fail(&steps[i], 0, &bad);
 	tap_ok(!bad, "afterwards all is well");
 }
@@ -605,6 +625,7 @@ int main(int argc, char **argv)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		tap_bail("%s", strerror(errno));
+	nr_steps -= !fs_is_xfs();
 	sigbus_catch();
 	/* The first lease allocates it in large pages, where it can. */
 	close(file_make(PATH, 0));
@@ -623,6 +644,7 @@ int main(int argc, char **argv)
 	rdma_close(&rdma);
 	importer_unload();
 	unlink(PATH);
+	unlink(OTHER);
 	printf("# figure faults injected: %lu\n", faults);
 	return tap_done();
 }
