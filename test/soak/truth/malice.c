@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,13 +73,37 @@ static void order(const struct plan_fault *fault, enum order what)
 	world->slots[fault->slot].parts[part].order = what;
 }
 
-/* Held by a tracer, also when it is being killed: until that one is, too. */
+/* The owner of its files in /proc is root, as it has changed its ids. */
+static uid_t uid_of(pid_t pid)
+{
+	char path[32], line[128];
+	uid_t uid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return uid;
+}
+
+/*
+ * Held by a tracer, also when it is being killed: until that one is, too. It is of
+ * the same user: the fence leaves others' alone, see doc/semantics.md.
+ */
 static void fault_trace(pid_t pid, pid_t *tracer)
 {
+	uid_t uid = uid_of(pid);
+
 	*tracer = process_start();
 	if (*tracer)
 		return;
 	if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT) ||
+	    setresuid(uid, uid, uid) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
 	    ptrace(PTRACE_INTERRUPT, pid, 0, 0))
 		_exit(0);
 	for (;;)
