@@ -67,33 +67,32 @@ static int hf_dmabuf_pin_pages(struct hf_dmabuf *buf)
 	struct hf_lease *lease = buf->lease;
 	struct hf_runs runs = {};
 	bool room = false;
-	int err;
+	unsigned int nr;
+	int err = 0;
 
 	while (!room) {
-		unsigned int nr;
-
 		down_read(&lease->runs_sem);
 		nr = lease->runs.nr;
 		up_read(&lease->runs_sem);
-		hf_runs_free(&runs);
-		runs.max = max(nr, 1U);
-		runs.run =
-			kvmalloc_array(runs.max, sizeof(*runs.run), GFP_KERNEL);
-		if (!runs.run)
-			return -ENOMEM;
+		err = hf_runs_reserve(&runs, nr);
+		if (err)
+			goto free;
 		down_write(&lease->runs_sem);
 		err = hf_dmabuf_usable(lease);
 		/* A restore may have exchanged the list meanwhile. */
-		room = err || lease->runs.nr <= runs.max;
+		room = err || lease->runs.nr <= nr;
 		if (!err && room)
 			err = hf_runs_pin(&runs, &lease->runs, buf->first,
 					  buf->last);
 		up_write(&lease->runs_sem);
 	}
 	if (err)
-		hf_runs_free(&runs);
-	else
-		buf->runs = runs;
+		goto free;
+	buf->runs = runs;
+	return 0;
+
+free:
+	hf_runs_free(&runs);
 	return err;
 }
 
@@ -291,7 +290,7 @@ static struct sg_table *hf_sg_make(const struct hf_runs *runs,
 	}
 	sg = sgt->sgl;
 	for (i = 0; i < runs->nr; i++) {
-		unsigned long pfn = runs->run[i].pfn;
+		unsigned long pfn = hf_run(runs, i)->pfn;
 		unsigned int part;
 
 		left = (u64)hf_run_pages(runs, i) << PAGE_SHIFT;

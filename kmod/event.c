@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the holder is told: one short queue a lease, shared by everybody who
- * has the lease open. When it is full the oldest event goes and is counted.
+ * has the lease open. When it is full the oldest event goes and is counted. Most
+ * leases have none or one event, so there is room for more only when it is needed;
+ * where memory is short, the newest is kept.
  */
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "trace.h"
+
+void hf_events_init(struct hf_lease *lease)
+{
+	lease->events.ring = &lease->events.only;
+	lease->events.room = 1;
+}
 
 static struct hf_event *hf_event_first(struct hf_events *events)
 {
@@ -15,8 +24,32 @@ static struct hf_event *hf_event_first(struct hf_events *events)
 static void hf_event_drop(struct hf_events *events)
 {
 	hf_change_info_put(&events->ring[events->first].change);
-	events->first = (events->first + 1) % HF_EVENTS;
+	events->first = (events->first + 1) % events->room;
 	events->nr--;
+}
+
+/* Room for one more, if there is memory. */
+static void hf_events_grow(struct hf_events *events)
+{
+	struct hf_event *ring = kmalloc_array(HF_EVENTS, sizeof(*ring),
+					      GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!ring)
+		return;
+	ring[0] = events->only;
+	events->ring = ring;
+	events->first = 0;
+	events->room = HF_EVENTS;
+}
+
+/* Nobody needs the room. */
+static void hf_events_shrink(struct hf_events *events)
+{
+	if (events->ring != &events->only)
+		kfree(events->ring);
+	events->ring = &events->only;
+	events->first = 0;
+	events->room = 1;
 }
 
 /* Tells of lease->change. Called with file->lock held. */
@@ -27,11 +60,13 @@ void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 	struct hf_event *event;
 
 	lockdep_assert_held(&lease->file->lock);
-	if (events->nr == HF_EVENTS) {
+	if (events->nr == events->room && events->room < HF_EVENTS)
+		hf_events_grow(events);
+	if (events->nr == events->room) {
 		hf_event_drop(events);
 		events->lost++;
 	}
-	event = &events->ring[(events->first + events->nr++) % HF_EVENTS];
+	event = &events->ring[(events->first + events->nr++) % events->room];
 	event->seq = ++events->seq;
 	event->type = type;
 	event->time = now;
@@ -47,6 +82,7 @@ void hf_events_free(struct hf_lease *lease)
 {
 	while (hf_event_first(&lease->events))
 		hf_event_drop(&lease->events);
+	hf_events_shrink(&lease->events);
 }
 
 /* Copies the oldest event; false if there is none. */
@@ -73,16 +109,43 @@ static bool hf_event_peek(struct hf_lease *lease, struct holdfast_event *out)
 	return event;
 }
 
-/* Takes event @seq off the queue, unless newer ones have pushed it out. */
-static void hf_event_take(struct hf_lease *lease, u64 seq)
+/*
+ * Takes event @seq off the queue. False: another reader had it first, or newer
+ * ones have pushed it out.
+ */
+static bool hf_event_take(struct hf_lease *lease, u64 seq)
 {
+	struct hf_events *events = &lease->events;
 	struct hf_event *event;
+	bool taken;
 
 	spin_lock(&lease->file->lock);
-	event = hf_event_first(&lease->events);
-	if (event && event->seq == seq)
-		hf_event_drop(&lease->events);
+	event = hf_event_first(events);
+	taken = event && event->seq == seq;
+	if (taken)
+		hf_event_drop(events);
+	if (!events->nr)
+		hf_events_shrink(events);
 	spin_unlock(&lease->file->lock);
+	return taken;
+}
+
+/* The next event to read, into @buf: its size, 0: there is none, or -EFAULT. */
+static ssize_t hf_event_read_one(struct hf_lease *lease, char __user *buf,
+				 size_t size)
+{
+	struct holdfast_event event;
+
+	/* An event leaves the queue only when its reader has it. */
+	do {
+		if (!hf_event_peek(lease, &event))
+			return 0;
+		event.size = min(size, sizeof(event));
+		if (copy_to_user(buf, &event, event.size))
+			return -EFAULT;
+	} while (!hf_event_take(lease, event.seq));
+	trace_holdfast_notice(event.lease, event.seq, event.type);
+	return event.size;
 }
 
 ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
@@ -90,37 +153,24 @@ ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 {
 	/* An older reader's buffer takes the beginning of an event. */
 	const size_t min_size = offsetofend(struct holdfast_event, comm);
-	struct holdfast_event event;
-	size_t done = 0, part;
-	int err = 0;
+	const size_t part = min(size, sizeof(struct holdfast_event));
+	size_t done = 0;
+	ssize_t ret;
 
 	BUILD_BUG_ON(HOLDFAST_COMM_LEN != TASK_COMM_LEN);
 	if (size < min_size)
 		return -EINVAL;
-	part = min(size, sizeof(event));
-	if (mutex_lock_interruptible(&lease->read_mutex))
-		return -ERESTARTSYS;
-	while (!hf_event_peek(lease, &event)) {
-		mutex_unlock(&lease->read_mutex);
+	while (!(ret = hf_event_read_one(lease, buf, part))) {
 		if (nonblock)
 			return -EAGAIN;
 		if (wait_event_interruptible(lease->wait,
 					     READ_ONCE(lease->events.nr)))
 			return -ERESTARTSYS;
-		if (mutex_lock_interruptible(&lease->read_mutex))
-			return -ERESTARTSYS;
 	}
-	/* An event leaves the queue only when its reader has it. */
-	do {
-		event.size = part;
-		if (copy_to_user(buf + done, &event, part)) {
-			err = -EFAULT;
+	for (; ret > 0; ret = hf_event_read_one(lease, buf + done, part)) {
+		done += ret;
+		if (done + part > size)
 			break;
-		}
-		hf_event_take(lease, event.seq);
-		trace_holdfast_notice(event.lease, event.seq, event.type);
-		done += part;
-	} while (done + part <= size && hf_event_peek(lease, &event));
-	mutex_unlock(&lease->read_mutex);
-	return done ?: err;
+	}
+	return done ?: ret;
 }

@@ -101,13 +101,23 @@ struct hf_run {
 	unsigned long pfn;
 };
 
-/* Pages of a range: run i goes up to the index of run i + 1. */
+/* Pages of a range: run i goes up to the index of run i + 1. See hf_run(). */
 struct hf_runs {
-	struct hf_run *run;
+	union {
+		struct hf_run *run; /* room for @max */
+		struct hf_run only; /* where @max is 0 */
+	};
 	unsigned int nr, max;
 	pgoff_t end;
 };
 
+/* Run @i: most leases have one, which needs no room of its own. */
+static inline struct hf_run *hf_run(const struct hf_runs *runs, unsigned int i)
+{
+	return runs->max ? &runs->run[i] : (struct hf_run *)&runs->only;
+}
+
+/* Kept unread, at most. */
 #define HF_EVENTS 4
 
 struct hf_event {
@@ -118,10 +128,11 @@ struct hf_event {
 };
 
 struct hf_events {
-	struct hf_event ring[HF_EVENTS];
-	u64 seq; /* of the newest */
-	u8 first, nr;
+	struct hf_event *ring; /* @only, or room for HF_EVENTS */
+	u64 seq;	       /* of the newest */
 	u32 lost;
+	u8 first, nr, room;
+	struct hf_event only;
 };
 
 /* Who mapped the lease. */
@@ -135,9 +146,9 @@ struct hf_mapper {
 };
 
 struct hf_lease {
-	struct kref kref;	 /* the open file, or the zombie */
-	struct mutex mutex;	 /* one acquire or release at a time */
-	struct mutex read_mutex; /* one reader at a time */
+	struct kref kref;   /* the open file, or the zombie */
+	bool reaping;	    /* mutex */
+	struct mutex mutex; /* one acquire or release at a time */
 
 	/* Constant from acquire on. */
 	u64 id; /* 0: none of the others is valid */
@@ -146,9 +157,9 @@ struct hf_lease {
 	struct hf_file *file;
 	const struct cred *cred; /* who acquired, and is charged */
 	bool may_kill;		 /* any process, by CAP_KILL */
+	unsigned int break_ms;
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
-	unsigned int break_ms;
 	ktime_t acquired;
 	pgoff_t asked_last; /* of the range, when it was acquired */
 
@@ -175,17 +186,13 @@ struct hf_lease {
 	struct list_head dmabufs;
 	struct hf_events events;
 
-	struct list_head zap_node; /* the target's invalidate_lock */
-	wait_queue_head_t wait;	   /* events */
+	union {
+		struct list_head zap_node; /* the target's invalidate_lock */
+		struct rcu_head rcu;	   /* nobody's any more */
+	};
+	wait_queue_head_t wait; /* events */
 	struct fasync_struct *fasync;
 	struct address_space mapping; /* of the lease's own mappings */
-
-	/* Woken when the busy page that was found becomes idle. */
-	bool reaping; /* mutex */
-	struct delayed_work reap;
-	struct wait_bit_queue_entry idle_wait;
-	pgoff_t busy_index; /* nothing below it is busy */
-	struct rcu_head rcu;
 };
 
 /* What can break, in bytes, as the kernel's DAX functions take it: last included. */
@@ -288,7 +295,6 @@ int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
 void hf_leases_revoke(unsigned int grace_ms);
 void hf_lease_close(struct hf_lease *lease);
-void hf_reap_work(struct work_struct *work);
 bool hf_lease_is_busy(struct hf_lease *lease);
 bool hf_lease_is_pinned(struct hf_lease *lease);
 u64 hf_lease_pinned(struct hf_lease *lease);
@@ -338,6 +344,7 @@ int hf_shared_prepare(struct file *file, pgoff_t first, pgoff_t last);
 /* pin.c */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 		unsigned long nr);
+int hf_runs_reserve(struct hf_runs *runs, unsigned int nr);
 void hf_runs_free(struct hf_runs *runs);
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
 unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
@@ -370,6 +377,7 @@ int hf_dmabuf_export(struct hf_lease *lease,
 void hf_dmabuf_notify(struct hf_lease *lease);
 
 /* event.c */
+void hf_events_init(struct hf_lease *lease);
 void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 		   ktime_t now);
 ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,

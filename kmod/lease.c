@@ -48,14 +48,13 @@ struct hf_lease *hf_lease_new(struct inode *host)
 		return NULL;
 	kref_init(&lease->kref);
 	mutex_init(&lease->mutex);
-	mutex_init(&lease->read_mutex);
+	hf_events_init(lease);
 	init_rwsem(&lease->runs_sem);
 	RB_CLEAR_NODE(&lease->range.rb);
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->mappers);
 	INIT_LIST_HEAD(&lease->dmabufs);
 	init_waitqueue_head(&lease->wait);
-	INIT_DELAYED_WORK(&lease->reap, hf_reap_work);
 	address_space_init_once(&lease->mapping);
 	init_rwsem(&lease->mapping.invalidate_lock);
 	lease->mapping.host = host;
@@ -255,7 +254,6 @@ static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 {
 	down_write(&lease->runs_sem);
 	swap(lease->runs, *runs);
-	lease->busy_index = 0;
 	up_write(&lease->runs_sem);
 	/* What is pinned again is cleared again. */
 	hf_reserved_restore(runs);

@@ -15,34 +15,48 @@
 
 void hf_runs_free(struct hf_runs *runs)
 {
-	kvfree(runs->run);
+	if (runs->max)
+		kvfree(runs->run);
 	memset(runs, 0, sizeof(*runs));
+}
+
+/* Room for @nr runs, of which there are none yet or as many as before. 0 or -ENOMEM. */
+int hf_runs_reserve(struct hf_runs *runs, unsigned int nr)
+{
+	struct hf_run *run;
+
+	if (nr <= max(runs->max, 1U))
+		return 0;
+	run = kvmalloc_array(nr, sizeof(*run),
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!run)
+		return -ENOMEM;
+	if (runs->nr)
+		memcpy(run, hf_run(runs, 0),
+		       array_size(runs->nr, sizeof(*run)));
+	if (runs->max)
+		kvfree(runs->run);
+	runs->run = run;
+	runs->max = nr;
+	return 0;
 }
 
 /* Adds @nr pages, from @index on, which is behind all others. 0 or -ENOMEM. */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 		unsigned long nr)
 {
-	struct hf_run *last = runs->run + runs->nr - 1;
+	struct hf_run *last = hf_run(runs, runs->nr - 1);
+	int err;
 
 	runs->end = index + nr;
 	if (runs->nr && pfn - last->pfn == index - last->index)
 		return 0;
-	if (runs->nr == runs->max) {
-		unsigned int max = runs->max ? runs->max * 2 : 4;
-		struct hf_run *run = kvmalloc_array(
-			max, sizeof(*run), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-
-		if (!run)
-			return -ENOMEM;
-		if (runs->nr)
-			memcpy(run, runs->run,
-			       array_size(runs->nr, sizeof(*run)));
-		kvfree(runs->run);
-		runs->run = run;
-		runs->max = max;
+	if (runs->nr && runs->nr >= runs->max) {
+		err = hf_runs_reserve(runs, runs->max ? runs->max * 2 : 4);
+		if (err)
+			return err;
 	}
-	runs->run[runs->nr++] = (struct hf_run){ index, pfn };
+	*hf_run(runs, runs->nr++) = (struct hf_run){ index, pfn };
 	return 0;
 }
 
@@ -54,7 +68,7 @@ static unsigned int hf_runs_find(const struct hf_runs *runs, pgoff_t index)
 	while (high - low > 1) {
 		unsigned int mid = low + (high - low) / 2;
 
-		if (runs->run[mid].index <= index)
+		if (hf_run(runs, mid)->index <= index)
 			low = mid;
 		else
 			high = mid;
@@ -64,20 +78,20 @@ static unsigned int hf_runs_find(const struct hf_runs *runs, pgoff_t index)
 
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index)
 {
-	const struct hf_run *run = &runs->run[hf_runs_find(runs, index)];
+	const struct hf_run *run = hf_run(runs, hf_runs_find(runs, index));
 
 	return run->pfn + (index - run->index);
 }
 
 static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
 {
-	return i + 1 < runs->nr ? runs->run[i + 1].index : runs->end;
+	return i + 1 < runs->nr ? hf_run(runs, i + 1)->index : runs->end;
 }
 
 /* How many pages run @i has. */
 unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i)
 {
-	return hf_run_end(runs, i) - runs->run[i].index;
+	return hf_run_end(runs, i) - hf_run(runs, i)->index;
 }
 
 /* The page number of @index, where @nr pages from there are in one piece; or 0. */
@@ -86,12 +100,12 @@ unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 {
 	unsigned int i;
 
-	if (!runs->nr || index < runs->run[0].index)
+	if (!runs->nr || index < hf_run(runs, 0)->index)
 		return 0;
 	i = hf_runs_find(runs, index);
 	if (index + nr > hf_run_end(runs, i))
 		return 0;
-	return runs->run[i].pfn + (index - runs->run[i].index);
+	return hf_run(runs, i)->pfn + (index - hf_run(runs, i)->index);
 }
 
 /*
@@ -103,11 +117,11 @@ static struct page *hf_runs_held_page(const struct hf_runs *runs, pgoff_t first,
 {
 	unsigned int i;
 
-	if (!runs->nr || last < runs->run[0].index || first >= runs->end)
+	if (!runs->nr || last < hf_run(runs, 0)->index || first >= runs->end)
 		return NULL;
-	first = max(first, runs->run[0].index);
+	first = max(first, hf_run(runs, 0)->index);
 	for (i = hf_runs_find(runs, first); i < runs->nr; i++) {
-		const struct hf_run *run = &runs->run[i];
+		const struct hf_run *run = hf_run(runs, i);
 		pgoff_t end = hf_run_end(runs, i);
 
 		for (; first < end; first++) {
@@ -168,7 +182,7 @@ u64 hf_runs_count_busy(const struct hf_runs *runs)
 
 /**
  * hf_runs_pin - pin some pages as GUP would, without a page table
- * @pinned: empty, with room for as many runs as @runs has
+ * @pinned: empty, with room (hf_runs_reserve()) for as many runs as @runs has
  * @runs: pages that are the file's for the time of the call
  * @first: index of the first page to pin
  * @last: index of the last page to pin
@@ -183,14 +197,14 @@ int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
 {
 	unsigned int i;
 
-	if (!runs->nr || first < runs->run[0].index || last >= runs->end)
+	if (!runs->nr || first < hf_run(runs, 0)->index || last >= runs->end)
 		return -ENXIO;
 	for (i = hf_runs_find(runs, first); first <= last; i++) {
 		pgoff_t end = min(hf_run_end(runs, i), last + 1);
 		unsigned long pfn =
-			runs->run[i].pfn + (first - runs->run[i].index);
+			hf_run(runs, i)->pfn + (first - hf_run(runs, i)->index);
 
-		pinned->run[pinned->nr++] = (struct hf_run){ first, pfn };
+		*hf_run(pinned, pinned->nr++) = (struct hf_run){ first, pfn };
 		for (; first < end; first++) {
 			if (!hf_page_pin(pfn_to_page(pfn++)))
 				goto unpin;
@@ -214,8 +228,9 @@ void hf_runs_unpin(const struct hf_runs *runs)
 	unsigned int i;
 
 	for (i = 0; i < runs->nr; i++) {
-		unpin_user_page_range_dirty_lock(pfn_to_page(runs->run[i].pfn),
-						 hf_run_pages(runs, i), false);
+		unpin_user_page_range_dirty_lock(
+			pfn_to_page(hf_run(runs, i)->pfn),
+			hf_run_pages(runs, i), false);
 		cond_resched();
 	}
 }

@@ -8,25 +8,33 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include "holdfast.h"
 
 /* How often to look at a page whose wake-up does not come. */
 #define HF_REAP_AGAIN HZ
 
+/* Ends a lease when its consumers are gone: a worker's own. */
+struct hf_reaper {
+	struct delayed_work work;
+	struct hf_lease *lease; /* with a reference, and one on the module */
+	/* Woken when the busy page that was found becomes idle. */
+	struct wait_bit_queue_entry wait;
+	pgoff_t index; /* nothing below it is busy */
+};
+
 /*
- * The first page that consumers hold, of a lease that gets no new ones; or NULL:
- * then its pages are as they were before the lease.
+ * The first page from *@index on that consumers hold, of a lease that gets no new
+ * ones, and its index; or NULL: then its pages are as they were before the lease.
  */
-static struct page *hf_lease_busy_page(struct hf_lease *lease)
+static struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index)
 {
 	struct page *page = NULL, *busy;
 
 	down_read(&lease->runs_sem);
 	if (hf_lease_has_pages(lease))
-		page = hf_runs_busy_page(&lease->runs,
-					 max(lease->busy_index,
-					     lease->range.start),
-					 lease->range.last, &lease->busy_index);
+		page = hf_runs_busy_page(&lease->runs, *index,
+					 lease->range.last, index);
 	if (!page) {
 		busy = hf_reserved_restore(&lease->runs);
 		if (hf_lease_has_pages(lease))
@@ -72,26 +80,98 @@ u64 hf_lease_pinned(struct hf_lease *lease)
 	return pages << PAGE_SHIFT;
 }
 
+/* In the wake-up of some page's reference count, under its queue's lock. */
+static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
+			int sync, void *arg)
+{
+	struct wait_bit_queue_entry *wait =
+		container_of(entry, struct wait_bit_queue_entry, wq_entry);
+	struct hf_reaper *reaper = container_of(wait, struct hf_reaper, wait);
+	struct wait_bit_key *key = arg;
+
+	if (key->flags == wait->key.flags)
+		mod_delayed_work(hf_wq, &reaper->work, 0);
+	return 0;
+}
+
+/* Nothing holds the pages, nor is the reaper in any queue. */
+static void hf_reaper_end(struct hf_reaper *reaper)
+{
+	struct hf_lease *lease = reaper->lease;
+
+	mutex_lock(&lease->mutex);
+	hf_lease_unbind(lease);
+	mutex_unlock(&lease->mutex);
+	hf_lease_put(lease);
+	kfree(reaper);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Ends a lease, or has itself called when its first busy page is idle. A page
+ * that some process maps as well does not wake anybody when its last pin goes
+ * (from 6.15 on), so it looks again from time to time.
+ */
+static void hf_reap_work(struct work_struct *work)
+{
+	struct hf_reaper *reaper =
+		container_of(to_delayed_work(work), struct hf_reaper, work);
+	struct wait_bit_queue_entry *wait = &reaper->wait;
+	struct page *page;
+	void *var = wait->key.flags;
+
+	if (var)
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	while ((page = hf_lease_busy_page(reaper->lease, &reaper->index))) {
+		var = hf_page_idle_var(page);
+		init_wait_var_entry(wait, var, 0);
+		wait->wq_entry.func = hf_idle_wake;
+		add_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+		/* Pairs with the atomic that dropped the last reference. */
+		smp_mb();
+		if (hf_page_busy(page)) {
+			queue_delayed_work(hf_wq, &reaper->work, HF_REAP_AGAIN);
+			return;
+		}
+		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+	}
+	/* Nobody wakes it any more; drop a wake-up that came before that. */
+	cancel_delayed_work(&reaper->work);
+	hf_reaper_end(reaper);
+}
+
+/* Called with lease->mutex held, once: nothing below page @index is busy. */
+static void hf_reaper_start(struct hf_lease *lease, pgoff_t index)
+{
+	struct hf_reaper *reaper =
+		kzalloc(sizeof(*reaper), GFP_KERNEL | __GFP_NOFAIL);
+
+	lease->reaping = true;
+	kref_get(&lease->kref);
+	__module_get(THIS_MODULE);
+	reaper->lease = lease;
+	reaper->index = index;
+	INIT_DELAYED_WORK(&reaper->work, hf_reap_work);
+	queue_delayed_work(hf_wq, &reaper->work, 0);
+}
+
 /*
  * Ends the lease if nothing pins its pages any more, else has that done when it
  * comes to it. Called with lease->mutex held; true: it has ended.
  */
 static bool hf_lease_finish(struct hf_lease *lease)
 {
+	pgoff_t index = lease->range.start;
+
 	lockdep_assert_held(&lease->mutex);
 	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
 		return true;
-	if (!hf_lease_busy_page(lease)) {
+	if (!hf_lease_busy_page(lease, &index)) {
 		hf_lease_unbind(lease);
 		return true;
 	}
-	if (!lease->reaping) {
-		/* The worker has a reference, and one on its code. */
-		lease->reaping = true;
-		kref_get(&lease->kref);
-		__module_get(THIS_MODULE);
-		queue_delayed_work(hf_wq, &lease->reap, 0);
-	}
+	if (!lease->reaping)
+		hf_reaper_start(lease, index);
 	return false;
 }
 
@@ -233,55 +313,4 @@ void hf_lease_close(struct hf_lease *lease)
 	mutex_unlock(&lease->mutex);
 put:
 	hf_lease_put(lease);
-}
-
-/* In the wake-up of some page's reference count, under its queue's lock. */
-static int hf_idle_wake(struct wait_queue_entry *entry, unsigned int mode,
-			int sync, void *arg)
-{
-	struct wait_bit_queue_entry *wait =
-		container_of(entry, struct wait_bit_queue_entry, wq_entry);
-	struct hf_lease *lease = container_of(wait, struct hf_lease, idle_wait);
-	struct wait_bit_key *key = arg;
-
-	if (key->flags == wait->key.flags)
-		mod_delayed_work(hf_wq, &lease->reap, 0);
-	return 0;
-}
-
-/*
- * Ends a lease, or has itself called when its first busy page is idle. A page
- * that some process maps as well does not wake anybody when its last pin goes
- * (from 6.15 on), so it looks again from time to time.
- */
-void hf_reap_work(struct work_struct *work)
-{
-	struct hf_lease *lease =
-		container_of(to_delayed_work(work), struct hf_lease, reap);
-	struct wait_bit_queue_entry *wait = &lease->idle_wait;
-	struct page *page;
-	void *var = wait->key.flags;
-
-	if (var)
-		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-	while ((page = hf_lease_busy_page(lease))) {
-		var = hf_page_idle_var(page);
-		init_wait_var_entry(wait, var, 0);
-		wait->wq_entry.func = hf_idle_wake;
-		add_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-		/* Pairs with the atomic that dropped the last reference. */
-		smp_mb();
-		if (hf_page_busy(page)) {
-			queue_delayed_work(hf_wq, &lease->reap, HF_REAP_AGAIN);
-			return;
-		}
-		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
-	}
-	/* Nobody wakes it any more; drop a wake-up that came before that. */
-	cancel_delayed_work(&lease->reap);
-	mutex_lock(&lease->mutex);
-	hf_lease_unbind(lease);
-	mutex_unlock(&lease->mutex);
-	hf_lease_put(lease);
-	module_put(THIS_MODULE);
 }

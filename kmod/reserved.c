@@ -99,7 +99,7 @@ struct page *hf_reserved_restore(const struct hf_runs *runs)
 	if (!hf_reserved_is_used())
 		return NULL;
 	for (i = 0; i < runs->nr; i++) {
-		unsigned long pfn = runs->run[i].pfn;
+		unsigned long pfn = hf_run(runs, i)->pfn;
 		unsigned long end = pfn + hf_run_pages(runs, i);
 
 		for (; pfn < end; pfn++) {
