@@ -309,7 +309,7 @@ int main(void)
 
 	if (!nvme || !*nvme) {
 		tap_skip(
-			"no NVMe disk here: lab/guest --iommu has one, but for the debug kernel");
+			"no NVMe disk here: lab/guest --iommu has one");
 		return tap_done();
 	}
 	file = file_make(PATH, LENGTH);
