@@ -308,8 +308,7 @@ int main(void)
 	int lease;
 
 	if (!nvme || !*nvme) {
-		tap_skip(
-			"no NVMe disk here: lab/guest --iommu has one");
+		tap_skip("no NVMe disk here: lab/guest --iommu has one");
 		return tap_done();
 	}
 	file = file_make(PATH, LENGTH);
