@@ -68,7 +68,7 @@ static int hf_dmabuf_pin_pages(struct hf_dmabuf *buf)
 	struct hf_runs runs = {};
 	bool room = false;
 	unsigned int nr;
-	int err = 0;
+	int err;
 
 	while (!room) {
 		down_read(&lease->runs_sem);

@@ -392,18 +392,20 @@ static void hf_watch_work(struct work_struct *work)
  */
 int hf_probes_arm(void)
 {
-	int err = 0;
+	int err;
 
 	mutex_lock(&hf_arm_mutex);
-	if (!hf_armed)
+	if (hf_armed) {
+		err = hf_probes_are_live() ? 0 : -EBUSY;
+	} else {
 		err = hf_probes_enable();
-	else if (!hf_probes_are_live())
-		err = -EBUSY;
-	if (!err) {
-		hf_armed = true;
-		hf_leases_armed++;
-		queue_delayed_work(hf_wq, &hf_watch, HF_WATCH_INTERVAL);
+		hf_armed = !err;
+		/* It goes on by itself from here on. */
+		if (hf_armed)
+			queue_delayed_work(hf_wq, &hf_watch, HF_WATCH_INTERVAL);
 	}
+	if (!err)
+		hf_leases_armed++;
 	mutex_unlock(&hf_arm_mutex);
 	return err;
 }

@@ -19,6 +19,8 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
+#include "../exchange-range.h"
+
 static uint64_t begin_ns;
 
 static uint64_t now_ns(void)
@@ -179,16 +181,6 @@ static int do_swapext(const struct job *job)
 	return system(line) ? 0 : -1;
 }
 
-/* As in <xfs/xfs_fs.h> from 6.10 on, which the host need not have. */
-struct exchange_range {
-	__s32 file1_fd;
-	__u32 pad;
-	__u64 file1_offset;
-	__u64 file2_offset;
-	__u64 length;
-	__u64 flags;
-};
-
 /* FILE and OTHER exchange a range, that in OTHER from @other_offset on. */
 static int exchange(const struct job *job, uint64_t other_offset)
 {
@@ -201,7 +193,7 @@ static int exchange(const struct job *job, uint64_t other_offset)
 	int fd = open_or_die(job->path, O_RDWR);
 
 	begin_ns = now_ns();
-	return ioctl(fd, _IOW('X', 129, struct exchange_range), &range);
+	return exchange_range(fd, &range);
 }
 
 static int do_exchange(const struct job *job)

@@ -8,34 +8,20 @@
 #define _GNU_SOURCE
 #include <linux/fs.h>
 
+#include "../large-map.h"
 #include "extents.h"
 #include "rdma.h"
 
 #define PATH   PMEM "half-shared"
 #define OTHER  PMEM "half-shared.other"
-#define LARGE  (2 * MIB)
 #define COUNT  4UL
-#define LENGTH (COUNT * LARGE)
-
-/* An ordinary mapping of a file, where it can have large pages. */
-static char *map_large(int fd)
-{
-	char *room = mmap(NULL, LENGTH + LARGE, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *at = room + (-(uintptr_t)room & (LARGE - 1));
-
-	at = mmap(at, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		  fd, 0);
-	if (room == MAP_FAILED || at == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
-	return at;
-}
+#define LENGTH (COUNT * LARGE_PAGE)
 
 /* Stores a byte at the same place of each 2 MiB; a fault each, if they are. */
 static void store(volatile char *map, size_t at, char byte)
 {
 	for (size_t i = 0; i < COUNT; i++)
-		map[i * LARGE + at] = byte;
+		map[i * LARGE_PAGE + at] = byte;
 }
 
 /* Whether each 2 MiB of a file has a byte there. */
@@ -44,7 +30,8 @@ static bool has(int fd, size_t at, char byte)
 	char seen;
 
 	for (size_t i = 0; i < COUNT; i++) {
-		if (pread(fd, &seen, 1, i * LARGE + at) != 1 || seen != byte)
+		if (pread(fd, &seen, 1, i * LARGE_PAGE + at) != 1 ||
+		    seen != byte)
 			return false;
 	}
 	return true;
@@ -55,9 +42,9 @@ static void share_halves(int from, int to)
 	for (size_t i = 0; i < COUNT; i++) {
 		struct file_clone_range range = {
 			.src_fd = from,
-			.src_offset = i * LARGE,
+			.src_offset = i * LARGE_PAGE,
 			.src_length = MIB,
-			.dest_offset = i * LARGE,
+			.dest_offset = i * LARGE_PAGE,
 		};
 
 		if (ioctl(to, FICLONERANGE, &range))
@@ -76,9 +63,11 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 
 	if (fd < 0 || other < 0 || fallocate(fd, 0, 0, LENGTH))
 		tap_bail("%s: %s", PATH, strerror(errno));
-	if (block_of(fd, 0) % LARGE)
+	if (block_of(fd, 0) % LARGE_PAGE)
 		tap_skip("%s: the blocks are not aligned", which);
-	plain = map_large(fd);
+	plain = map_large(fd, LENGTH, PROT_READ | PROT_WRITE);
+	if (plain == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
 	store(plain, 4096, 'o');
 	share_halves(fd, other);
 	if (dirty)
@@ -87,11 +76,11 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	map = lease_map(lease, 0, LENGTH);
 	mr = rdma_register(rdma, map, LENGTH);
-	tap_is(rdma_write(rdma, mr, LARGE, word, sizeof(word)), IBV_WC_SUCCESS,
-	       "%s: RDMA into a half that was shared", which);
+	tap_is(rdma_write(rdma, mr, LARGE_PAGE, word, sizeof(word)),
+	       IBV_WC_SUCCESS, "%s: RDMA into a half that was shared", which);
 	store(map, 4096, 'n');
-	tap_ok(has(fd, 4096, 'n') && plain[LARGE] == 'r' &&
-		       plain[LARGE + 4096] == 'n',
+	tap_ok(has(fd, 4096, 'n') && plain[LARGE_PAGE] == 'r' &&
+		       plain[LARGE_PAGE + 4096] == 'n',
 	       "%s: the file shows it, read and mapped", which);
 	tap_ok(has(other, 4096, 'o'), "%s: the other one does not", which);
 	tap_ok(!dirty || has(fd, MIB, 'd'),

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../exchange-range.h"
 #include "change.h"
 #include "holder.h"
 #include "holdfast.h"
@@ -181,16 +182,6 @@ static int do_dedupe(const struct slot *slot, struct change *change)
 	return -1;
 }
 
-/* As in <xfs/xfs_fs.h> from 6.10 on, which the host need not have. */
-struct exchange_range {
-	int32_t file1_fd;
-	uint32_t pad;
-	uint64_t file1_offset;
-	uint64_t file2_offset;
-	uint64_t length;
-	uint64_t flags;
-};
-
 /* With a new file that has the donor's bytes at this place, and is kept. */
 static int do_exchange(const struct slot *slot, const struct change *change,
 		       unsigned int n)
@@ -216,7 +207,7 @@ static int do_exchange(const struct slot *slot, const struct change *change,
 		    pwrite(range.file1_fd, block, BLOCK, to) != BLOCK)
 			return -1;
 	}
-	return ioctl(slot->fd, _IOW('X', 129, struct exchange_range), &range);
+	return exchange_range(slot->fd, &range);
 }
 
 /* By write(2): one block is one write of the log. */

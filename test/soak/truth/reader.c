@@ -8,31 +8,15 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "../../large-map.h"
 #include "reader.h"
-
-#define LARGE  (2UL << 20)
-#define LENGTH ((size_t)BLOCKS * BLOCK)
 
 static sigjmp_buf no_page;
 
 static void on_sigbus(int signal)
 {
 	siglongjmp(no_page, signal);
-}
-
-/* Where it can have large pages. */
-static const char *file_map(int fd)
-{
-	char *room = mmap(NULL, LENGTH + LARGE, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *at = room + (-(uintptr_t)room & (LARGE - 1));
-
-	if (room == MAP_FAILED ||
-	    mmap(at, LENGTH, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) != at)
-		give_up("mmap: %s", strerror(errno));
-	return at;
 }
 
 /* One that is just being written is neither the one nor the other: torn. */
@@ -60,8 +44,11 @@ void reader_run(void)
 {
 	const struct slot *slot = &world->slots[world->round % SLOTS];
 	uint64_t random = world->plan.seed;
-	const char *map = file_map(slot->fd);
+	const char *map =
+		map_large(slot->fd, (size_t)BLOCKS * BLOCK, PROT_READ);
 
+	if (map == MAP_FAILED)
+		give_up("mmap: %s", strerror(errno));
 	signal(SIGBUS, on_sigbus);
 	while (!world->over) {
 		for (unsigned int i = 0; i < 64; i++)
