@@ -63,28 +63,6 @@ void hf_change_info_put(struct hf_change_info *info)
 	info->tgid = NULL;
 }
 
-static struct hf_lease *hf_lease_first(struct hf_file *file, pgoff_t first,
-				       pgoff_t last)
-{
-	struct interval_tree_node *node;
-
-	node = interval_tree_iter_first(&file->leases, first, last);
-	return node ? container_of(node, struct hf_lease, range) : NULL;
-}
-
-static struct hf_lease *hf_lease_following(struct hf_lease *lease,
-					   pgoff_t first, pgoff_t last)
-{
-	struct interval_tree_node *node;
-
-	node = interval_tree_iter_next(&lease->range, first, last);
-	return node ? container_of(node, struct hf_lease, range) : NULL;
-}
-
-#define hf_for_each_overlap(lease, file, first, last)          \
-	for (lease = hf_lease_first(file, first, last); lease; \
-	     lease = hf_lease_following(lease, first, last))
-
 /* Called with file->lock held. */
 static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 {
@@ -102,7 +80,7 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 }
 
 /* -ETXTBSY for what has a name, and so can fail. Called with file->lock held. */
-static int hf_refuse(struct hf_file *file, const struct hf_change *change)
+int hf_change_refuse(struct hf_file *file, const struct hf_change *change)
 {
 	return change->info.op != HOLDFAST_OP_UNKNOWN &&
 			       hf_excluded(file, change)
@@ -129,7 +107,7 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 	change->mapping = file->inode->i_mapping;
 	INIT_LIST_HEAD(&change->second_node);
 	spin_lock(&file->lock);
-	err = hf_refuse(file, change);
+	err = hf_change_refuse(file, change);
 	if (!err)
 		list_add_tail(&change->node, &file->changes);
 	spin_unlock(&file->lock);
@@ -150,7 +128,7 @@ int hf_change_widen(struct hf_file *file, struct hf_change *change,
 	spin_lock(&file->lock);
 	change->first = min(change->first, by->first);
 	change->last = max(change->last, by->last);
-	err = hf_refuse(file, change);
+	err = hf_change_refuse(file, change);
 	spin_unlock(&file->lock);
 	return err;
 }
@@ -292,14 +270,19 @@ static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 	trace_holdfast_changed(lease);
 }
 
+/* Its holder finds out, and starts again. Called with file->lock held. */
+static void hf_break_acquiring(struct hf_lease *lease)
+{
+	WRITE_ONCE(lease->settled, true);
+	WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+}
+
 /* Called with file->lock held; true if the lease has mappings to empty. */
 static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
 {
 	switch (lease->state) {
 	case HOLDFAST_ACQUIRING:
-		/* Its holder finds out, and starts again. */
-		WRITE_ONCE(lease->settled, true);
-		WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+		hf_break_acquiring(lease);
 		return false;
 	case HOLDFAST_ACTIVE:
 		WRITE_ONCE(lease->state, HOLDFAST_BREAKING);
@@ -315,6 +298,35 @@ static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
 	default:
 		return false;
 	}
+}
+
+/**
+ * hf_others_start_again - before a page cache entry is dropped, without a change
+ * @lease: who drops it
+ * @first: index of the first page
+ * @last: index of the last page
+ *
+ * Called with the inode's invalidate_lock held exclusively. Leases that are being
+ * acquired there find out that their pages may not be known any more.
+ *
+ * Return: false: another lease has pages there.
+ */
+bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last)
+{
+	struct hf_file *file = lease->file;
+	struct hf_lease *other;
+	bool none = true;
+
+	spin_lock(&file->lock);
+	hf_for_each_overlap(other, file, first, last)
+		none &= other == lease || !hf_lease_has_pages(other);
+	hf_for_each_overlap(other, file, first, last) {
+		if (none && other != lease &&
+		    other->state == HOLDFAST_ACQUIRING)
+			hf_break_acquiring(other);
+	}
+	spin_unlock(&file->lock);
+	return none;
 }
 
 /**
@@ -348,179 +360,6 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
 	}
-}
-
-/*
- * References that are not for DMA are waited for, too, but the fence does not
- * end those: a kill does. Then a change that can not fail goes on as it would
- * have without leases.
- */
-static bool hf_change_is_hurried(const struct hf_change *change)
-{
-	return change->unstoppable && fatal_signal_pending(current);
-}
-
-static bool hf_change_waits(const struct hf_change *change, struct page *page)
-{
-	return hf_change_is_hurried(change) ? hf_page_pinned(page)
-					    : hf_page_busy(page);
-}
-
-static struct page *hf_lease_waits(struct hf_lease *lease,
-				   const struct hf_change *change)
-{
-	struct page *page;
-
-	page = hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL);
-	if (page && !hf_change_waits(change, page))
-		page = hf_runs_pinned_page(&lease->runs);
-	return page;
-}
-
-/* The holder has given it up, or waits to have it again. */
-static bool hf_lease_answered(const struct hf_lease *lease)
-{
-	return lease->state == HOLDFAST_ZOMBIE ||
-	       lease->state == HOLDFAST_RELEASING || lease->restoring;
-}
-
-/**
- * hf_lease_spared_until - when to fence who has answered
- * @lease: breaking, its file->lock held
- *
- * Where another holder of some of the same pages has not answered, the pins are
- * more likely his: his time first. But nobody gets more than the cap that way.
- *
- * Return: the time, or 0 where there is no such holder.
- */
-ktime_t hf_lease_spared_until(struct hf_lease *lease)
-{
-	ktime_t begin = ktime_sub_ms(lease->deadline, lease->break_ms);
-	ktime_t cap = ktime_add_ms(begin, hf_break_ms(UINT_MAX)), until = 0;
-	struct hf_lease *other;
-
-	lockdep_assert_held(&lease->file->lock);
-	if (!hf_lease_answered(lease))
-		return 0;
-	hf_for_each_overlap(other, lease->file, lease->range.start,
-			    lease->range.last) {
-		if (other != lease && hf_lease_has_pages(other) &&
-		    !hf_lease_answered(other))
-			until = max3(until, lease->deadline, other->deadline);
-	}
-	return min(until, cap);
-}
-
-/**
- * hf_change_busy_page - a leased page that the change has to wait for
- * @file: the file; its inode's invalidate_lock is held exclusively
- * @change: after hf_change_break()
- *
- * A change waits for all consumers of each lease that it breaks, also those of
- * pages outside its range: the lease ends with it, and nothing would know them.
- * Nor do kernels before 6.15 look for busy pages when no process maps the file
- * (DAX pages were thought to be pinned through mappings only).
- */
-struct page *hf_change_busy_page(struct hf_file *file,
-				 const struct hf_change *change)
-{
-	struct hf_lease *lease, *next;
-	struct page *page = NULL;
-	LIST_HEAD(look);
-
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (!hf_lease_has_pages(lease))
-			continue;
-		kref_get(&lease->kref);
-		list_add_tail(&lease->zap_node, &look);
-	}
-	spin_unlock(&file->lock);
-
-	list_for_each_entry_safe(lease, next, &look, zap_node) {
-		down_read(&lease->runs_sem);
-		if (!page && hf_lease_has_pages(lease))
-			page = hf_lease_waits(lease, change);
-		up_read(&lease->runs_sem);
-		list_del(&lease->zap_node);
-		hf_lease_put(lease);
-	}
-	return page;
-}
-
-/* All leases that it has broken should be without consumers by now. */
-static bool hf_change_is_late(const struct hf_change *change)
-{
-	return !change->widest && ktime_after(ktime_get(), change->deadline);
-}
-
-/*
- * Pages of a broken lease that the change itself does not touch may be held by
- * consumers of another lease, whom nobody has told. From its deadline on the
- * change is one of all pages of the leases that it has broken.
- */
-static int hf_change_spread(struct hf_file *file, struct hf_change *change)
-{
-	pgoff_t first = change->first, last = change->last;
-	struct hf_lease *lease;
-	int err;
-
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		first = min_t(pgoff_t, first, lease->range.start);
-		last = max_t(pgoff_t, last, lease->range.last);
-	}
-	change->widest = first == change->first && last == change->last;
-	change->first = first;
-	change->last = last;
-	err = hf_refuse(file, change);
-	spin_unlock(&file->lock);
-	return err;
-}
-
-static unsigned int hf_change_task_state(const struct hf_change *change)
-{
-	if (hf_change_is_hurried(change))
-		return TASK_UNINTERRUPTIBLE;
-	return change->unstoppable ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
-}
-
-/**
- * hf_change_settle - break the leases of the range, and wait for consumers
- * @file: the file; the caller does not hold its inode's invalidate_lock
- * @change: begun
- *
- * Return: 0, or, unless it can not fail, -ERESTARTSYS when a signal came, or
- * -ETXTBSY when consumers may be those of an exclusive lease which it does not
- * overlap itself.
- */
-int hf_change_settle(struct hf_file *file, struct hf_change *change)
-{
-	struct address_space *mapping = file->inode->i_mapping;
-	struct page *page;
-	int err = 0;
-
-	if (change->nothing)
-		return 0;
-	while (!err || change->unstoppable) {
-		filemap_invalidate_lock(mapping);
-		hf_change_break(file, change);
-		page = hf_change_busy_page(file, change);
-		filemap_invalidate_unlock(mapping);
-		if (!page)
-			return 0;
-		if (hf_change_is_late(change))
-			err = hf_change_spread(file, change);
-		else
-			/* Not every page wakes: see hf_reap_work(). */
-			err = ___wait_var_event(
-				hf_page_idle_var(page),
-				!hf_change_waits(change, page) ||
-					hf_change_is_late(change),
-				hf_change_task_state(change), 0, 0,
-				schedule_timeout(HZ));
-	}
-	return err;
 }
 
 /* The lease is between two states of the file. Called with file->lock held. */

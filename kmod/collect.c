@@ -231,14 +231,12 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 			min_t(unsigned long, last - index + 1, HF_WINDOW);
 		unsigned long addr;
 
-		err = hf_shared_prepare(file, index, index + nr - 1);
-		if (err)
-			break;
 		addr = vm_mmap(file, 0, nr << PAGE_SHIFT,
 			       PROT_READ | PROT_WRITE, MAP_SHARED,
 			       (loff_t)index << PAGE_SHIFT);
 		if (IS_ERR_VALUE(addr)) {
-			err = addr;
+			/* Where all is to be locked, and no more may. */
+			err = (long)addr == -EAGAIN ? -ENOMEM : addr;
 			break;
 		}
 		window.addr = addr;

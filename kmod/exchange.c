@@ -120,16 +120,13 @@ static int hf_exchange_begin(struct hf_file *file, u64 pos, u64 length)
 	hf_change_init(&new, HOLDFAST_OP_EXCHANGE, pos, length);
 	if (change) {
 		err = hf_change_widen(file, change, &new);
-		if (err)
-			return err;
 	} else {
 		change = hf_stray_begin(file, &new);
-		if (IS_ERR(change))
-			return PTR_ERR(change);
+		err = PTR_ERR_OR_ZERO(change);
 	}
-	err = hf_change_settle(file, change);
+	err = err ?: hf_change_settle(file, change);
 	if (err)
-		hf_stray_failed(change, err);
+		hf_strays_failed(err);
 	return err;
 }
 

@@ -199,20 +199,23 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			bool sharer, bool first)
 {
 	struct hf_pinners pinners = { .lease = lease };
-	struct hf_processes processes = {};
 	struct task_struct *process;
+	int nr = 0;
 
-	while ((process = hf_processes_next(&processes))) {
-		if (!sharer && hf_process_uses(process, mm))
+	while (!sharer && (process = hf_process_next(&nr))) {
+		if (hf_process_uses(process, mm))
 			hf_pinners_collect(&pinners, process);
+		put_task_struct(process);
 	}
 	if (first && !pinners.nr)
 		return;
-	while ((process = hf_processes_next(&processes))) {
+	nr = 0;
+	while ((process = hf_process_next(&nr))) {
 		if (hf_process_uses(process, mm))
 			hf_fence_process(lease, process);
 		else if (pinners.nr && hf_pinners_shared(&pinners, process))
 			hf_fence_later(lease, process);
+		put_task_struct(process);
 	}
 	hf_pinners_put(&pinners);
 }
@@ -221,9 +224,9 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
 	struct hf_heirs heirs = { .lease = lease, .wide = wide };
-	struct hf_processes processes = {};
 	struct task_struct *process;
 	struct hf_mapper *mapper;
+	int nr = 0;
 
 	heirs.cred[heirs.nr++] = get_cred(lease->cred);
 	spin_lock(&lease->file->lock);
@@ -233,9 +236,10 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	}
 	spin_unlock(&lease->file->lock);
 
-	while ((process = hf_processes_next(&processes))) {
+	while ((process = hf_process_next(&nr))) {
 		if (hf_process_inherits(&heirs, process))
 			hf_fence_process(lease, process);
+		put_task_struct(process);
 	}
 	while (heirs.nr)
 		put_cred(heirs.cred[--heirs.nr]);
@@ -296,6 +300,39 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 		}
 	}
 	return NULL;
+}
+
+/* The holder has given it up, or waits to have it again. */
+static bool hf_lease_answered(const struct hf_lease *lease)
+{
+	return lease->state == HOLDFAST_ZOMBIE ||
+	       lease->state == HOLDFAST_RELEASING || lease->restoring;
+}
+
+/*
+ * When to fence who has answered a break. Called with file->lock held.
+ *
+ * Where another holder of some of the same pages has not answered, the pins are
+ * more likely his: his time first. But nobody gets more than the cap that way.
+ *
+ * Return: the time, or 0 where there is no such holder.
+ */
+static ktime_t hf_lease_spared_until(struct hf_lease *lease)
+{
+	ktime_t begin = ktime_sub_ms(lease->deadline, lease->break_ms);
+	ktime_t cap = ktime_add_ms(begin, hf_break_ms(UINT_MAX)), until = 0;
+	struct hf_lease *other;
+
+	lockdep_assert_held(&lease->file->lock);
+	if (!hf_lease_answered(lease))
+		return 0;
+	hf_for_each_overlap(other, lease->file, lease->range.start,
+			    lease->range.last) {
+		if (other != lease && hf_lease_has_pages(other) &&
+		    !hf_lease_answered(other))
+			until = max3(until, lease->deadline, other->deadline);
+	}
+	return min(until, cap);
 }
 
 static bool hf_fence_spares(struct hf_lease *lease)

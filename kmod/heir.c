@@ -154,10 +154,10 @@ static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
 {
 	struct hf_pinners *pinners = (void *)arg;
 
-	if (pinners->nr < HF_PINNERS && hf_file_pins(pinners->lease, file) &&
+	if (hf_file_pins(pinners->lease, file) &&
 	    !hf_pinner_match(pinners, file, fd))
 		pinners->file[pinners->nr++] = get_file(file);
-	return 0;
+	return pinners->nr == HF_PINNERS;
 }
 
 /* hf_pinners_put() afterwards. */

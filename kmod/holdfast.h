@@ -7,6 +7,7 @@
  *   release.c	the end of a lease, and zombies
  *   file.c	a leased file: all leases and all changes of one inode
  *   change.c	a layout change of such a file, and the breaks it causes
+ *   wait.c	waiting for the consumers of those
  *   limit.c	how much may be leased
  *   collect.c	which pages a range of a file has
  *   shared.c	blocks that are shared with another file
@@ -251,6 +252,29 @@ static inline void hf_lease_out(struct hf_lease *lease)
 	RB_CLEAR_NODE(&lease->range.rb);
 }
 
+/* The leases of a range of pages. Called with file->lock held. */
+static inline struct hf_lease *hf_lease_first(struct hf_file *file,
+					      pgoff_t first, pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&file->leases, first, last);
+	return node ? container_of(node, struct hf_lease, range) : NULL;
+}
+
+static inline struct hf_lease *hf_lease_following(struct hf_lease *lease,
+						  pgoff_t first, pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_next(&lease->range, first, last);
+	return node ? container_of(node, struct hf_lease, range) : NULL;
+}
+
+#define hf_for_each_overlap(lease, file, first, last)          \
+	for (lease = hf_lease_first(file, first, last); lease; \
+	     lease = hf_lease_following(lease, first, last))
+
 static inline u64 hf_lease_pages(const struct hf_lease *lease)
 {
 	return lease->range.last - lease->range.start + 1;
@@ -314,21 +338,24 @@ void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
 int hf_change_begin(struct hf_file *file, struct hf_change *change);
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
+int hf_change_refuse(struct hf_file *file, const struct hf_change *change);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
 		    const struct hf_change *by);
-int hf_change_settle(struct hf_file *file, struct hf_change *change);
+bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
-ktime_t hf_lease_spared_until(struct hf_lease *lease);
-struct page *hf_change_busy_page(struct hf_file *file,
-				 const struct hf_change *change);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
 void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
 void hf_change_info_put(struct hf_change_info *info);
+
+/* wait.c */
+int hf_change_settle(struct hf_file *file, struct hf_change *change);
+struct page *hf_change_busy_page(struct hf_file *file,
+				 const struct hf_change *change);
 
 /* limit.c */
 int hf_charge(struct hf_lease *lease);
@@ -339,7 +366,7 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
 
 /* shared.c */
-int hf_shared_prepare(struct file *file, pgoff_t first, pgoff_t last);
+int hf_drop_shared(struct hf_lease *lease, unsigned int task_state);
 
 /* pin.c */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
@@ -393,19 +420,11 @@ void hf_fence_schedule(struct hf_file *file);
 
 /* process.c */
 
-/* Some processes, with references: see hf_processes_next(). */
-#define HF_PROCESSES 32
-
-struct hf_processes {
-	struct task_struct *task[HF_PROCESSES];
-	unsigned int nr, next;
-};
-
 /* As iterate_fd() has it; without a descriptor for what is mapped. */
 typedef int (*hf_file_look_t)(const void *arg, struct file *file,
 			      unsigned int fd);
 
-struct task_struct *hf_processes_next(struct hf_processes *processes);
+struct task_struct *hf_process_next(int *nr);
 bool hf_process_uses(struct task_struct *process, const struct mm_struct *mm);
 struct mm_struct *hf_process_mm(struct task_struct *process);
 bool hf_process_files(struct task_struct *process, hf_file_look_t look,

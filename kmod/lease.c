@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 #include "trace.h"
@@ -283,21 +284,33 @@ static int hf_lease_unshare_around(struct hf_lease *lease)
 	return err;
 }
 
-/* One try; -EAGAIN: a change came in between. */
-static int hf_lease_try_collect(struct hf_lease *lease)
+static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
+			       unsigned int task_state)
+{
+	int ret = hf_drop_shared(lease, task_state);
+
+	if (ret < 0)
+		return ret;
+	ret = hf_lease_unshare_around(lease)
+		      ?: hf_runs_collect(runs, lease->target,
+					 lease->range.start, lease->range.last);
+	if (!ret && HF_ENTRY_IS_FOLIO)
+		ret = hf_drop_shared(lease, task_state);
+	return ret;
+}
+
+/* One try; 1: what was found may have gone again. */
+static int hf_lease_try_collect(struct hf_lease *lease, unsigned int task_state)
 {
 	struct hf_runs runs = {};
 	int err = 0;
 
 	if (lease->backing == HF_DAX)
-		err = hf_lease_unshare_around(lease)
-			      ?: hf_runs_collect(&runs, lease->target,
-						 lease->range.start,
-						 lease->range.last);
+		err = hf_lease_find_pages(lease, &runs, task_state);
 	hf_lease_set_runs(lease, &runs);
 	spin_lock(&lease->file->lock);
 	if (lease->state != HOLDFAST_ACQUIRING)
-		err = err == -EINTR ? err : -EAGAIN;
+		err = 1;
 	else if (!err)
 		/* Pairs with hf_vm_fault(): the runs come first. */
 		smp_store_release(&lease->state, HOLDFAST_ACTIVE);
@@ -330,10 +343,12 @@ static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
 			return err;
 		if (READ_ONCE(lease->state) == HOLDFAST_RELEASING)
 			return -EBADFD;
-		err = hf_lease_try_collect(lease);
+		err = hf_lease_try_collect(lease, task_state);
 		if (err)
 			hf_lease_leave(lease, from);
-	} while (err == -EAGAIN ||
+		if (err > 0 && signal_pending_state(task_state, current))
+			return -ERESTARTSYS;
+	} while (err > 0 ||
 		 (err == -ENXIO && lease->range.last != hf_lease_reach(lease)));
 	return err;
 }
@@ -541,6 +556,10 @@ void hf_lease_unbind(struct hf_lease *lease)
 	target = lease->target;
 	lease->target = NULL;
 	spin_unlock(&file->lock);
+	/* Without the file the pages may be no memory any more. */
+	down_write(&lease->runs_sem);
+	hf_runs_free(&lease->runs);
+	up_write(&lease->runs_sem);
 
 	hf_file_unbind(file);
 	/* A task does it before it is back in user space; a worker, some time. */

@@ -48,15 +48,17 @@ int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 	struct hf_run *last = hf_run(runs, runs->nr - 1);
 	int err;
 
-	runs->end = index + nr;
-	if (runs->nr && pfn - last->pfn == index - last->index)
+	if (runs->nr && pfn - last->pfn == index - last->index) {
+		runs->end = index + nr;
 		return 0;
+	}
 	if (runs->nr && runs->nr >= runs->max) {
 		err = hf_runs_reserve(runs, runs->max ? runs->max * 2 : 4);
 		if (err)
 			return err;
 	}
 	*hf_run(runs, runs->nr++) = (struct hf_run){ index, pfn };
+	runs->end = index + nr;
 	return 0;
 }
 

@@ -75,6 +75,11 @@ static bool hf_wants_mappings(struct pt_regs *regs)
 	       hf_inode_leased(mapping2->host);
 }
 
+static bool hf_wants_own_fiemap(struct pt_regs *regs)
+{
+	return hf_asks_for_shared((void *)regs_get_kernel_argument(regs, 0));
+}
+
 static bool hf_wants_longterm_remote(struct pt_regs *regs)
 {
 	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
@@ -103,6 +108,21 @@ static bool hf_wants_mapping(struct pt_regs *regs)
 }
 #endif
 
+/* Nothing but a function with a probe: does that come? */
+static noinline void hf_canary(void)
+{
+	barrier();
+}
+
+static bool hf_canary_came; /* hf_arm_mutex */
+
+static int hf_canary_pre(struct kprobe *kp, struct pt_regs *regs)
+{
+	WRITE_ONCE(hf_canary_came, true);
+	return 0;
+}
+NOKPROBE_SYMBOL(hf_canary_pre);
+
 static int hf_probe_pre(struct kprobe *kp, struct pt_regs *regs);
 static void hf_probe_post(struct kprobe *kp, struct pt_regs *regs,
 			  unsigned long flags);
@@ -121,6 +141,13 @@ static void hf_probe_post(struct kprobe *kp, struct pt_regs *regs,
  * to the kernel itself it stands for.
  */
 static struct hf_probe hf_probes[] = {
+	/* Nothing of the kernel's: it tells whether the others come, too. */
+	[HF_PROBE_CANARY] = {
+		.kp.symbol_name = "hf_canary",
+		.kp.flags = KPROBE_FLAG_DISABLED,
+		.kp.pre_handler = hf_canary_pre,
+		.kp.post_handler = hf_probe_post,
+	},
 	/*
 	 * Changes of size of a leased file: learn the range, refuse with
 	 * ETXTBSY under an exclusive lease, know when the change is over.
@@ -168,6 +195,12 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
 		HF_PROBE(pin_user_pages_remote, hf_wants_longterm_remote),
+	/*
+	 * Our own question to a filesystem for extents: the answer is not for
+	 * user memory (shared.c). In tree: an in-kernel form of ->fiemap().
+	 */
+	[HF_PROBE_FIEMAP_FILL_NEXT_EXTENT] =
+		HF_PROBE(fiemap_fill_next_extent, hf_wants_own_fiemap),
 #ifdef HF_PROBE_VERIFY_AREA
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse
@@ -322,20 +355,16 @@ static void hf_probes_disable(unsigned int nr)
 		WARN_ON(disable_kprobe(&hf_probes[nr].kp));
 }
 
-/* Called with hf_arm_mutex held. */
+/* Called with hf_arm_mutex held, and the probes enabled. */
 static bool hf_probes_are_live(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(hf_probes); i++) {
-		if (!hf_kprobe_is_live(&hf_probes[i].kp)) {
-			pr_err_ratelimited(
-				"holdfast: the probe on %s does not take: see /sys/kernel/debug/kprobes/enabled and the sysctl kernel.ftrace_enabled\n",
-				hf_probes[i].kp.symbol_name);
-			return false;
-		}
-	}
-	return true;
+	WRITE_ONCE(hf_canary_came, false);
+	hf_canary();
+	if (READ_ONCE(hf_canary_came))
+		return true;
+	pr_err_ratelimited(
+		"holdfast: probes are switched off: see /sys/kernel/debug/kprobes/enabled and the sysctl kernel.ftrace_enabled\n");
+	return false;
 }
 
 static int hf_probes_enable(void)
@@ -345,8 +374,12 @@ static int hf_probes_enable(void)
 
 	for (i = 0; i < ARRAY_SIZE(hf_probes); i++) {
 		err = enable_kprobe(&hf_probes[i].kp);
-		if (err)
+		if (err) {
+			pr_err_ratelimited(
+				"holdfast: the probe on %s does not take: %d\n",
+				hf_probes[i].kp.symbol_name, err);
 			goto disable;
+		}
 	}
 	if (hf_probes_are_live())
 		return 0;

@@ -5,65 +5,37 @@
  */
 #include <linux/fdtable.h>
 #include <linux/mm.h>
+#include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include "holdfast.h"
 
-/*
- * Whether the list goes on behind it: it was neither reaped, nor replaced by a
- * thread of its own that called execve(). In RCU.
- */
-static bool hf_process_is_listed(struct task_struct *process)
-{
-	return pid_alive(process) && thread_group_leader(process);
-}
-
-static void hf_processes_put(struct hf_processes *processes)
-{
-	while (processes->nr)
-		put_task_struct(processes->task[--processes->nr]);
-	processes->next = 0;
-}
-
-/* What follows the last of them that is still there. */
-static void hf_processes_fill(struct hf_processes *processes)
-{
-	struct task_struct *process = &init_task;
-	unsigned int i;
-
-	rcu_read_lock();
-	for (i = processes->nr; i > 0; i--) {
-		if (hf_process_is_listed(processes->task[i - 1])) {
-			process = processes->task[i - 1];
-			break;
-		}
-	}
-	hf_processes_put(processes);
-	for (process = next_task(process);
-	     process != &init_task && processes->nr < HF_PROCESSES;
-	     process = next_task(process))
-		processes->task[processes->nr++] = get_task_struct(process);
-	rcu_read_unlock();
-}
-
 /**
- * hf_processes_next - the next process of the system
- * @processes: zeroed before the first one; after the last one it is so again
+ * hf_process_next - the next process of the system, by its number
+ * @nr: 0 before the first one; advanced
  *
- * Some may come twice, where many end meanwhile. May sleep.
+ * New ones get higher numbers, until those begin again: so one that is just being
+ * left for another comes before that. May sleep.
  *
- * Return: a process, until the next call, or NULL.
+ * Return: a process, to be put with put_task_struct(), or NULL.
  */
-struct task_struct *hf_processes_next(struct hf_processes *processes)
+struct task_struct *hf_process_next(int *nr)
 {
+	struct task_struct *process = NULL;
+	struct pid *pid;
+
 	cond_resched();
-	if (processes->next == processes->nr)
-		hf_processes_fill(processes);
-	if (processes->next == processes->nr)
-		return NULL;
-	return processes->task[processes->next++];
+	rcu_read_lock();
+	while (!process && (pid = find_ge_pid(*nr, &init_pid_ns))) {
+		process = pid_task(pid, PIDTYPE_TGID);
+		*nr = pid_nr(pid) + 1;
+	}
+	if (process)
+		get_task_struct(process);
+	rcu_read_unlock();
+	return process;
 }
 
 bool hf_process_uses(struct task_struct *process, const struct mm_struct *mm)

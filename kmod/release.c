@@ -281,7 +281,11 @@ int hf_lease_revoke(const struct holdfast_revoke *args)
 	return err;
 }
 
-/* Revokes all leases, and waits for no consumers; @grace_ms: see hf_lease_stop(). */
+/*
+ * Revokes all leases, and waits for nobody; @grace_ms: see hf_lease_stop(). One
+ * whose mutex is held (by a restore that the filesystem keeps waiting) ends when it
+ * is called again.
+ */
 void hf_leases_revoke(unsigned int grace_ms)
 {
 	struct hf_lease *lease;
@@ -289,7 +293,10 @@ void hf_leases_revoke(unsigned int grace_ms)
 
 	while ((lease = hf_lease_next(&id))) {
 		hf_lease_stop(lease, grace_ms);
-		hf_lease_end(lease, -EINPROGRESS);
+		if (mutex_trylock(&lease->mutex)) {
+			hf_lease_finish(lease);
+			mutex_unlock(&lease->mutex);
+		}
 		hf_lease_put(lease);
 		id++;
 		cond_resched();

@@ -1,153 +1,190 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Blocks that a file shares with another one (reflink), before a write fault
- * gives it copies of them.
+ * Blocks that a file shares with another one (reflink), under an entry of the
+ * page cache that is a PMD's. fs/dax.c is not prepared for what happens to a part
+ * of such an entry:
  *
- * fs/dax.c is not prepared for a PMD entry of which single pages are copied:
- * dax_insert_entry() puts an entry of one page in its place, and 511 too many
- * stay in mapping->nrpages, which clear_inode() takes for pages that were left
- * behind (BUG). Up to 6.14 it is enough that a part of an entry from before
- * the reflink is shared; from 6.15 on, where dax_break_layout() has deleted
- * that, it takes an entry of readers, and no 2 MiB of free space in one piece.
- * A store of any program to such a file does it. Who leases the file stores to
- * every page: so entries of shared blocks are dropped first, as
- * dax_break_layout() would drop them.
+ * A write fault that copies a page puts an entry of one page in its place
+ * (dax_insert_entry()), and 511 too many stay in mapping->nrpages, which
+ * clear_inode() takes for pages that were left behind (BUG). Up to 6.14 it is
+ * enough that a part of an entry from before the reflink is shared; from 6.15 on,
+ * where dax_break_layout() has deleted that, it takes an entry of readers, and no
+ * 2 MiB of free space in one piece. A store of any program to such a file does
+ * it. Who leases the file stores to every page.
+ *
+ * A write(2) to a shared block drops the whole entry (dax_iomap_iter()). From
+ * 6.15 on an entry is a folio, which counts the pins of all its pages, and ends
+ * with the entry: those of a lease beside the shared block would be forgotten,
+ * and their blocks given away under a device.
+ *
+ * So entries with shared blocks are dropped before the pages of a lease are
+ * faulted in, as dax_break_layout() would drop them, and from 6.15 on looked for
+ * again before they are the lease's. None can come after that: a fault makes an
+ * entry of blocks that are all shared or all not (xfs_read_iomap_begin(), from
+ * 6.12 on), the lease's are not, and to share any of an entry is a change that
+ * breaks the lease.
  */
 #include <linux/dax.h>
 #include <linux/fiemap.h>
-#include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
-#include "holdfast.h"
-
-/* As many extents are asked for at a time. */
-#define HF_EXTENTS (PAGE_SIZE / sizeof(struct fiemap_extent))
-
-/* Whether the page cache has a PMD entry for page @index. */
-static bool hf_is_pmd_entry(struct address_space *mapping, pgoff_t index)
-{
-	return xa_get_order(&mapping->i_pages, index);
-}
-
-static bool hf_has_pmd_entry(struct address_space *mapping, pgoff_t first,
-			     pgoff_t last)
-{
-	pgoff_t index = round_down(first, PTRS_PER_PTE);
-
-	for (; index <= last; index += PTRS_PER_PTE) {
-		if (hf_is_pmd_entry(mapping, index))
-			return true;
-	}
-	return false;
-}
+#include "wrap.h"
 
 /*
- * Drops the PMD entry that begins at @index: written back, unmapped, and with
- * no page busy. That can be a short-term pin only, of direct I/O for one: the
- * reflink waited for all others, and the leases that it broke find their pages
- * here before they have them again.
+ * Filesystems write their answer to user memory, where the user could change it.
+ * This stands for it: no user can name it.
  */
-static int hf_drop_entry(struct address_space *mapping, pgoff_t index)
-{
-	loff_t start = (loff_t)index << PAGE_SHIFT, end = start + PMD_SIZE - 1;
-	int err;
+static struct fiemap_extent hf_no_user_memory;
 
-	do {
-		err = filemap_write_and_wait_range(mapping, start, end);
-		if (err)
-			return err;
-		filemap_invalidate_lock(mapping);
-		err = -EBUSY;
-		if (!dax_layout_busy_page_range(mapping, start, end))
-			err = invalidate_inode_pages2_range(
-				mapping, index, index + PTRS_PER_PTE - 1);
-		filemap_invalidate_unlock(mapping);
-		if (err == -EBUSY && schedule_timeout_killable(HZ / 50))
-			return -EINTR;
-	} while (err == -EBUSY);
-	return err;
+struct hf_shared_extent {
+	struct fiemap_extent_info info; /* how the filesystem is asked */
+	bool found;
+	u64 start, end;
+};
+
+/* In a probe. */
+bool hf_asks_for_shared(const struct fiemap_extent_info *info)
+{
+	return (__force struct fiemap_extent *)info->fi_extents_start ==
+	       &hf_no_user_memory;
 }
 
-static int hf_drop_entries(struct address_space *mapping, pgoff_t first,
-			   pgoff_t last)
+/* A filesystem's answer, extent by extent. 1: that is enough; it may say one more. */
+int hf_wrap_fiemap_fill_next_extent(struct fiemap_extent_info *info,
+				    u64 logical, u64 phys, u64 len, u32 flags)
 {
-	pgoff_t index = round_down(first, PTRS_PER_PTE);
-	int err = 0;
+	struct hf_shared_extent *extent =
+		container_of(info, struct hf_shared_extent, info);
+	bool found;
 
-	for (; !err && index <= last; index += PTRS_PER_PTE) {
-		if (hf_is_pmd_entry(mapping, index))
-			err = hf_drop_entry(mapping, index);
+	if (flags & FIEMAP_EXTENT_SHARED && !extent->found) {
+		extent->found = true;
+		extent->start = logical;
+		extent->end = logical + len;
+	}
+	found = extent->found;
+	hf_probes_leave();
+	return found;
+}
+
+/* The first shared extent from @start to @end, in bytes. */
+static int hf_find_shared(struct inode *inode, u64 start, u64 end,
+			  struct hf_shared_extent *extent)
+{
+	*extent = (struct hf_shared_extent){
+		.info.fi_extents_max = 1,
+		.info.fi_extents_start = (__force struct fiemap_extent __user
+						  *)&hf_no_user_memory,
+	};
+	return inode->i_op->fiemap(inode, &extent->info, start, end - start);
+}
+
+/* The first PMD entry from @index on, the first page of one; none: behind @last. */
+static pgoff_t hf_next_pmd_entry(struct address_space *mapping, pgoff_t index,
+				 pgoff_t last)
+{
+	while (index <= last && !xa_get_order(&mapping->i_pages, index)) {
+		index += PTRS_PER_PTE;
 		cond_resched();
 	}
-	return err;
+	return index;
 }
 
 /*
- * Goes through the extents from @start to @end, in bytes. The filesystem tells
- * them to user space only: @room is the caller's, who can deceive himself.
+ * With invalidate_lock held exclusively. 1: it was dropped. -EBUSY: not now.
+ *
+ * Where the entry is a folio, one with pages of another lease stays: it has no
+ * shared blocks, see above; the filesystem told us of an earlier one. It ends with
+ * no page busy, that is with short-term pins over, of direct I/O for one. Where it
+ * is not, it can go at any time, as it does when the filesystem drops it.
  */
-static int hf_unshare_extents(struct inode *inode, u64 start, u64 end,
-			      struct fiemap_extent __user *room)
+static int hf_try_drop_entry(struct hf_lease *lease, pgoff_t index)
 {
-	unsigned int i, nr;
+	struct address_space *mapping = lease->target->f_mapping;
+	pgoff_t last = index + PTRS_PER_PTE - 1;
 	int err;
 
+	if (HF_ENTRY_IS_FOLIO) {
+		loff_t start = (loff_t)index << PAGE_SHIFT;
+
+		if (!hf_others_start_again(lease, index, last))
+			return 0;
+		if (dax_layout_busy_page_range(mapping, start,
+					       start + PMD_SIZE - 1))
+			return -EBUSY;
+	}
+	err = invalidate_inode_pages2_range(mapping, index, last);
+	return err ?: 1;
+}
+
+/* Drops the PMD entry that begins at @index, written back. */
+static int hf_drop_entry(struct hf_lease *lease, pgoff_t index,
+			 unsigned int task_state)
+{
+	struct address_space *mapping = lease->target->f_mapping;
+	loff_t start = (loff_t)index << PAGE_SHIFT;
+	int ret;
+
 	do {
-		struct fiemap_extent_info info = {
-			.fi_extents_max = HF_EXTENTS,
-			.fi_extents_start = room,
-		};
-
-		err = inode->i_op->fiemap(inode, &info, start, end - start);
-		nr = info.fi_extents_mapped;
-		for (i = 0; !err && i < nr && start < end; i++) {
-			struct fiemap_extent extent;
-			u64 next;
-
-			if (copy_from_user(&extent, room + i, sizeof(extent)))
-				return -EFAULT;
-			next = extent.fe_logical + extent.fe_length;
-			if (next <= start)
-				return -EFAULT;
-			if (extent.fe_flags & FIEMAP_EXTENT_SHARED)
-				err = hf_drop_entries(
-					inode->i_mapping,
-					max(start, extent.fe_logical) >>
-						PAGE_SHIFT,
-					(min(next, end) - 1) >> PAGE_SHIFT);
-			start = next;
+		ret = filemap_write_and_wait_range(mapping, start,
+						   start + PMD_SIZE - 1);
+		if (ret)
+			return ret;
+		filemap_invalidate_lock(mapping);
+		ret = hf_try_drop_entry(lease, index);
+		filemap_invalidate_unlock(mapping);
+		if (ret == -EBUSY) {
+			__set_current_state(task_state);
+			schedule_timeout(HZ / 50);
+			if (signal_pending_state(task_state, current))
+				return -ERESTARTSYS;
 		}
-	} while (!err && nr == HF_EXTENTS && start < end);
-	return err;
+	} while (ret == -EBUSY);
+	return ret;
 }
 
 /**
- * hf_shared_prepare - before write faults on a range of a DAX file
- * @file: the file
- * @first: index of the first page
- * @last: index of the last page
+ * hf_drop_shared - drop PMD entries with shared blocks
+ * @lease: HOLDFAST_ACQUIRING; its mutex is held, the mmap lock is not
+ * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while pages are busy
  *
- * Called without the mmap lock, by a process that is about to map the range.
+ * Looks at all of each PMD that the lease has a page of.
  *
- * Return: 0, -EINTR when killed, or what the filesystem says.
+ * Return: 1 if any were dropped (also other leases' that are being acquired: they
+ * start again), 0 if there are none, -ERESTARTSYS for a signal, or what the
+ * filesystem says.
  */
-int hf_shared_prepare(struct file *file, pgoff_t first, pgoff_t last)
+int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 {
-	struct inode *inode = file_inode(file);
-	unsigned long room;
-	int err;
+	pgoff_t index = round_down(lease->range.start, PTRS_PER_PTE);
+	pgoff_t last = lease->range.last | (PTRS_PER_PTE - 1);
+	struct file *target = lease->target;
+	struct inode *inode = file_inode(target);
+	bool dropped = false;
+	int ret;
 
-	if (!file->f_op->remap_file_range || !inode->i_op->fiemap ||
-	    !hf_has_pmd_entry(inode->i_mapping, first, last))
+	if (!target->f_op->remap_file_range || !inode->i_op->fiemap)
 		return 0;
-	room = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(room))
-		return room;
-	err = hf_unshare_extents(inode, (u64)first << PAGE_SHIFT,
-				 ((u64)last + 1) << PAGE_SHIFT,
-				 (struct fiemap_extent __user *)room);
-	vm_munmap(room, PAGE_SIZE);
-	return err;
+	while ((index = hf_next_pmd_entry(target->f_mapping, index, last)) <=
+	       last) {
+		struct hf_shared_extent extent;
+
+		ret = hf_find_shared(inode, (u64)index << PAGE_SHIFT,
+				     ((u64)last + 1) << PAGE_SHIFT, &extent);
+		if (ret)
+			return ret;
+		if (!extent.found)
+			break;
+		/* It may begin before. */
+		index = max_t(pgoff_t, index,
+			      round_down(extent.start, PMD_SIZE) >> PAGE_SHIFT);
+		if (xa_get_order(&target->f_mapping->i_pages, index)) {
+			ret = hf_drop_entry(lease, index, task_state);
+			if (ret < 0)
+				return ret;
+			dropped |= ret;
+		}
+		index += PTRS_PER_PTE;
+	}
+	return dropped;
 }

@@ -8,7 +8,11 @@
 #include <linux/task_work.h>
 #include "wrap.h"
 
+static DEFINE_SPINLOCK(hf_strays_lock);
+static LIST_HEAD(hf_strays);
+
 struct hf_stray {
+	struct list_head node; /* hf_strays */
 	struct callback_head work;
 	struct hf_file *file;
 	struct hf_change change;
@@ -18,6 +22,9 @@ struct hf_stray {
 
 static void hf_stray_end(struct hf_stray *stray)
 {
+	spin_lock(&hf_strays_lock);
+	list_del(&stray->node);
+	spin_unlock(&hf_strays_lock);
 	hf_change_end(stray->file, &stray->change, stray->ret);
 	hf_file_put(stray->file);
 	kfree(stray);
@@ -56,6 +63,9 @@ struct hf_change *hf_stray_begin(struct hf_file *file,
 	stray->file = file;
 	stray->change.stray = true;
 	hf_probes_stay();
+	spin_lock(&hf_strays_lock);
+	list_add(&stray->node, &hf_strays);
+	spin_unlock(&hf_strays_lock);
 	init_task_work(&stray->work, hf_stray_work);
 	if ((current->flags & PF_KTHREAD) ||
 	    task_work_add(current, &stray->work, TWA_RESUME))
@@ -80,11 +90,20 @@ struct hf_change *hf_stray_here(struct hf_file *file)
 	return hf_stray_begin(file, &unknown);
 }
 
-/* It was given up before it changed anything: @ret, as for hf_change_end(). */
-void hf_stray_failed(struct hf_change *change, long ret)
+/*
+ * The current task's were given up before they changed anything, also those of
+ * other files: @ret, as for hf_change_end().
+ */
+void hf_strays_failed(long ret)
 {
-	if (change->stray)
-		container_of(change, struct hf_stray, change)->ret = ret;
+	struct hf_stray *stray;
+
+	spin_lock(&hf_strays_lock);
+	list_for_each_entry(stray, &hf_strays, node) {
+		if (stray->change.task == current)
+			stray->ret = ret;
+	}
+	spin_unlock(&hf_strays_lock);
 }
 
 /* The filesystem goes on, or has failed: what has no other end ends here. */

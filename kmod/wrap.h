@@ -6,6 +6,7 @@
 #include "holdfast.h"
 
 enum hf_probe_nr {
+	HF_PROBE_CANARY,
 	HF_PROBE_NOTIFY_CHANGE,
 	HF_PROBE_VFS_FALLOCATE,
 	HF_PROBE_VFS_CLONE_FILE_RANGE,
@@ -14,6 +15,7 @@ enum hf_probe_nr {
 	HF_PROBE_VFS_FILEATTR_SET,
 	HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO,
 	HF_PROBE_PIN_USER_PAGES_REMOTE,
+	HF_PROBE_FIEMAP_FILL_NEXT_EXTENT,
 #ifdef HF_PROBE_VERIFY_AREA
 	HF_PROBE_REMAP_VERIFY_AREA,
 #endif
@@ -48,6 +50,9 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 				   struct page **pages,
 				   HF_VMAS_PARAM int *locked);
 
+int hf_wrap_fiemap_fill_next_extent(struct fiemap_extent_info *info,
+				    u64 logical, u64 phys, u64 len, u32 flags);
+
 #ifdef HF_PROBE_VERIFY_AREA
 int hf_wrap_remap_verify_area(struct file *filp, loff_t pos, loff_t len,
 			      bool write);
@@ -64,11 +69,14 @@ int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif
 
+/* shared.c */
+bool hf_asks_for_shared(const struct fiemap_extent_info *info);
+
 /* stray.c */
 struct hf_change *hf_stray_begin(struct hf_file *file,
 				 const struct hf_change *change);
 struct hf_change *hf_stray_here(struct hf_file *file);
-void hf_stray_failed(struct hf_change *change, long ret);
+void hf_strays_failed(long ret);
 void hf_stray_passed(struct hf_change *change);
 
 #endif

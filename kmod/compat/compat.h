@@ -185,6 +185,9 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 #endif
 
 #ifdef HF_DAX_BREAK_LAYOUT
+/* A page cache entry is a folio, that knows who holds any of its pages. */
+#define HF_ENTRY_IS_FOLIO true
+
 /* Something other than page tables holds the page. */
 static inline bool hf_page_busy(struct page *page)
 {
@@ -270,6 +273,9 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 /* Page tables hold references: what splits or zaps a PMD must see a folio. */
 #define HF_VM_FLAGS 0
 #else
+/* Pages of an entry, also of a large one, are on their own. */
+#define HF_ENTRY_IS_FOLIO false
+
 static inline bool hf_page_busy(struct page *page)
 {
 	return page_ref_count(page) > 1;
@@ -337,16 +343,5 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 
 #define HF_VM_FLAGS VM_MIXEDMAP
 #endif
-
-/*
- * Whether an enabled probe is really in the code: a call (ftrace) or a
- * breakpoint, where else there is a no-op.
- */
-static inline bool hf_kprobe_is_live(const struct kprobe *kp)
-{
-	u8 opcode = *(u8 *)kp->addr;
-
-	return opcode == 0xe8 || opcode == 0xcc;
-}
 
 #endif

@@ -97,6 +97,39 @@ static void shares_memory(struct attacker *me)
 	sit();
 }
 
+#define RELAY_STACK 16384
+static char relay_stacks[8][RELAY_STACK] __attribute__((aligned(16)));
+
+/* Memory and files go from process to process; each is there for a moment. */
+static int relay(void *arg)
+{
+	uintptr_t n = (uintptr_t)arg;
+
+	clone(relay, relay_stacks[n % 8] + RELAY_STACK,
+	      CLONE_VM | CLONE_FILES | SIGCHLD, (void *)(n + 1));
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+static void is_a_relay(struct attacker *me)
+{
+	int held[2];
+	char byte;
+
+	must(!pipe(held), "pipe");
+	if (!fork()) {
+		attacker_hold(me);
+		must(write(held[1], "h", 1) == 1, "held");
+		relay(NULL);
+	}
+	/* Nobody has to wait for them. */
+	must(!prctl(PR_SET_CHILD_SUBREAPER, 1) &&
+		     signal(SIGCHLD, SIG_IGN) != SIG_ERR,
+	     "subreaper");
+	must(read(held[0], &byte, 1) == 1, "held");
+	attacker_ready(me);
+}
+
 /* The leader is gone, a thread goes on. */
 static void *be_thread(void *arg)
 {
@@ -302,6 +335,7 @@ int main(void)
 	attack("moves and seals the mapping", moves_the_mapping);
 	attack("waits in vfork", vforks);
 	attack("shares its memory", shares_memory);
+	attack("is a relay of processes", is_a_relay);
 	attack("the first thread exits", leader_exits);
 	attack("acquires and restores in a loop", takes_again);
 	attack("answers, and takes again in a loop", answers_and_takes_again);

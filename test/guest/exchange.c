@@ -277,6 +277,8 @@ static void test_exclusive(struct rdma *rdma, bool low)
 		lease_make(pair.fd, 0, LENGTH, HOLDFAST_EXCLUSIVE, LONG_BREAK);
 	char *map = lease_map(lease, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
+	int other = lease_make(pair.other_fd, 0, LENGTH, HOLDFAST_BREAKABLE,
+			       LONG_BREAK);
 	struct change change = exchange_start(&pair, 0, LENGTH);
 
 	tap_ok(change_done(&change, AT_ONCE), "exclusive, %s: at once",
@@ -286,6 +288,9 @@ static void test_exclusive(struct rdma *rdma, bool low)
 	       pair.side);
 	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
 	       "exclusive, %s: the lease is active", pair.side);
+	tap_is(lease_query(other).state, HOLDFAST_ACTIVE,
+	       "exclusive, %s: and so is the other file's", pair.side);
+	close(other);
 	tap_ok(holds(pair.fd, 0, LENGTH, SEED),
 	       "exclusive, %s: the file is as it was", pair.side);
 	ibv_dereg_mr(mr);

@@ -6,6 +6,7 @@
  * such a file when its last descriptor is closed is in the kernel log.
  */
 #define _GNU_SOURCE
+#include <linux/falloc.h>
 #include <linux/fs.h>
 
 #include "../large-map.h"
@@ -99,11 +100,98 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 	close(other);
 }
 
+/* Blocks of its own and shared ones in entries that readers have made. */
+static bool make_mixed(int fd, int other)
+{
+	const volatile char *plain;
+
+	if (fallocate(fd, 0, 0, LENGTH) || block_of(fd, 0) % LARGE_PAGE)
+		return false;
+	plain = map_large(fd, LENGTH, PROT_READ | PROT_WRITE);
+	if (plain == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	store((void *)plain, 0, 'o');
+	munmap((void *)plain, LENGTH);
+	if (ioctl(other, FICLONE, fd))
+		tap_bail("reflink: %s", strerror(errno));
+	plain = map_large(fd, LENGTH, PROT_READ);
+	if (plain == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	for (size_t i = 0; i < COUNT; i++) {
+		if (plain[i * LARGE_PAGE] != 'o' ||
+		    fallocate(other, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      i * LARGE_PAGE, MIB))
+			tap_bail("punch: %s", strerror(errno));
+	}
+	munmap((void *)plain, LENGTH);
+	return true;
+}
+
+/* A lease of a range, in the time in which those are given that wait for nobody. */
+static bool leases_at_once(uint64_t offset, uint64_t length)
+{
+	pid_t pid = child_fork();
+	int status;
+
+	if (!pid) {
+		int lease =
+			hf_acquire(open(PATH, O_RDWR), offset, length, NULL);
+
+		_exit(lease < 0);
+	}
+	status = child_wait(pid, AT_ONCE);
+	if (status == -1) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return !status;
+}
+
+/*
+ * A lease of blocks of the file's own that are in one entry with shared ones: what
+ * becomes of those does not end what is known of the consumers of these.
+ */
+static void test_neighbours(struct rdma *rdma)
+{
+	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	int other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC, 0644), lease;
+	struct holdfast_event event;
+	struct change change;
+	struct ibv_mr *mr;
+
+	if (fd < 0 || other < 0)
+		tap_bail("%s: %s", PATH, strerror(errno));
+	if (!make_mixed(fd, other)) {
+		tap_skip("neighbours: the blocks are not aligned");
+		return;
+	}
+	lease = lease_make(fd, MIB / 2, MIB / 2, HOLDFAST_BREAKABLE,
+			   LONG_BREAK);
+	mr = rdma_register(rdma, lease_map(lease, 0, MIB / 2), MIB / 2);
+	tap_ok(leases_at_once(MIB, MIB / 2),
+	       "neighbours: the shared ones are leased with pins on the others");
+	tap_is(pwrite(fd, "n", 1, MIB + MIB / 2), 1,
+	       "neighbours: a shared one is written");
+	change = change_start("truncate", PATH, 0, 0, NULL);
+	tap_ok(event_next(lease, &event, SOON), "neighbours: a break");
+	tap_ok(!change_done(&change, STILL),
+	       "neighbours: the truncate waits for the consumer");
+	ibv_dereg_mr(mr);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "neighbours: and ends with it");
+	close(lease);
+	close(fd);
+	close(other);
+	unlink(PATH);
+	unlink(OTHER);
+}
+
 int main(void)
 {
 	struct rdma rdma = rdma_open();
 
 	if (fs_is_xfs()) {
+		test_neighbours(&rdma);
 		test_lease(&rdma, "clean", false);
 		test_lease(&rdma, "written since", true);
 	} else {

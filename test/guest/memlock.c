@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RLIMIT_MEMLOCK is a limit of the user, for all his processes together. */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "common.h"
@@ -80,6 +81,34 @@ static void user_end(struct user *user)
 	close(user->out);
 }
 
+/*
+ * Who has all he maps locked has less room than a lease, which is mapped for a
+ * moment: that is said, too, and not tried for ever.
+ */
+static void test_locked(void)
+{
+	pid_t pid = child_fork();
+	int status;
+
+	if (!pid) {
+		struct rlimit limit = { LIMIT, LIMIT };
+		int fd = open(PATH, O_RDWR);
+
+		if (setrlimit(RLIMIT_MEMLOCK, &limit) ||
+		    setresuid(1000, 1000, 1000) || mlockall(MCL_FUTURE) ||
+		    mmap(NULL, MOST, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+			_exit(1);
+		_exit(hf_acquire(fd, 0, LIMIT / 2, NULL) == -ENOMEM ? 0 : 2);
+	}
+	status = child_wait(pid, SOON);
+	tap_is(status, 0, "all of his memory is locked: ENOMEM");
+	if (status == -1) {
+		kill(pid, SIGKILL);
+		tap_ok(child_wait(pid, SOON) != -1, "and a kill ends that");
+	}
+}
+
 int main(void)
 {
 	int fd = file_make(PATH, 16 * MIB);
@@ -108,6 +137,7 @@ int main(void)
 	one = user_start(1000);
 	tap_is(user_lease(&one, LIMIT), 0, "in the end all of it is free");
 	user_end(&one);
+	test_locked();
 	close(fd);
 	unlink(PATH);
 	return tap_done();
