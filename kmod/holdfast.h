@@ -367,6 +367,8 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 
 /* shared.c */
 int hf_drop_shared(struct hf_lease *lease, unsigned int task_state);
+bool hf_folios_are_ours(const struct hf_runs *runs,
+			struct address_space *mapping);
 
 /* pin.c */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,

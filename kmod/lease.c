@@ -294,8 +294,11 @@ static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
 	ret = hf_lease_unshare_around(lease)
 		      ?: hf_runs_collect(runs, lease->target,
 					 lease->range.start, lease->range.last);
-	if (!ret && HF_ENTRY_IS_FOLIO)
-		ret = hf_drop_shared(lease, task_state);
+	if (ret || !HF_ENTRY_IS_FOLIO)
+		return ret;
+	ret = hf_drop_shared(lease, task_state);
+	if (!ret && !hf_folios_are_ours(runs, lease->target->f_mapping))
+		ret = -EUCLEAN;
 	return ret;
 }
 

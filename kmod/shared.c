@@ -144,6 +144,40 @@ static int hf_drop_entry(struct hf_lease *lease, pgoff_t index,
 }
 
 /**
+ * hf_folios_are_ours - whether pins of pages are counted where we look for them
+ * @runs: the file's pages
+ * @mapping: the file's
+ *
+ * A file that has the same blocks can have an entry of another size of them. fs/dax.c
+ * warns of that and goes on: the folio of the larger one outlives it, and ends
+ * with the other file's, whatever is pinned by then.
+ */
+bool hf_folios_are_ours(const struct hf_runs *runs,
+			struct address_space *mapping)
+{
+	unsigned long pfn, end;
+	unsigned int i;
+
+	for (i = 0; i < runs->nr; i++) {
+		const struct hf_run *run = hf_run(runs, i);
+
+		end = run->pfn + hf_run_pages(runs, i);
+		for (pfn = run->pfn; pfn < end; pfn++) {
+			if (!(pfn % PTRS_PER_PTE))
+				cond_resched();
+			if (!PageCompound(pfn_to_page(pfn)))
+				continue;
+			if (!xa_get_order(&mapping->i_pages,
+					  run->index + (pfn - run->pfn)))
+				return false;
+			/* The last page of the same entry. */
+			pfn |= PTRS_PER_PTE - 1;
+		}
+	}
+	return true;
+}
+
+/**
  * hf_drop_shared - drop PMD entries with shared blocks
  * @lease: HOLDFAST_ACQUIRING; its mutex is held, the mmap lock is not
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while pages are busy

@@ -234,6 +234,12 @@ static void say_pages(struct text *text, const struct hf_facts *facts)
 		say(text, "the filesystem or its device failed: see the kernel "
 			  "log (dmesg)");
 		break;
+	case EUCLEAN:
+		say(text, "another file that shares blocks with this one is "
+			  "mapped in pages of another size, and the kernel "
+			  "has lost count (dmesg): lease a copy (cp "
+			  "--reflink=never)");
+		break;
 	case EINTR:
 		say(text, "a signal came while a change of the range was "
 			  "waited for");

@@ -97,6 +97,8 @@ struct hf_attr {
  *		shared with another file not be copied
  * EDQUOT	the same, or more than the administrator lets be leased on the
  *		filesystem
+ * EUCLEAN	another file that had the same blocks is mapped in pages of another
+ *		size, and the kernel lost count of who holds them (6.15 and later)
  * EINTR	a signal came while a change was waited for
  * and those of open(2) of /dev/holdfast: ENOENT when the module is not loaded.
  */
@@ -210,7 +212,7 @@ int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
  * EBADF	@lease is not an open descriptor
  * EBADFD	@lease is not a lease, or has been released or revoked
  * ENOTTY	@lease is some other file
- * ENOMEM ENOSPC EDQUOT EIO EINTR	as for hf_acquire()
+ * ENOMEM ENOSPC EDQUOT EIO EUCLEAN EINTR	as for hf_acquire()
  */
 int hf_restore(int lease, uint64_t *length);
 

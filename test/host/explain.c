@@ -174,6 +174,7 @@ static const struct {
 	{ HF_CALL_ACQUIRE, EBUSY, "live patch" },
 	{ HF_CALL_ACQUIRE, ENOSPC, "filesystem is full: make room" },
 	{ HF_CALL_ACQUIRE, EDQUOT, "fs_limit_mib" },
+	{ HF_CALL_ACQUIRE, EUCLEAN, "--reflink=never" },
 	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
 	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
 	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },

@@ -125,6 +125,8 @@ enum holdfast_op {
  * ENOSPC	a hole in the range cannot be allocated, or a block that is
  *		shared with another file not be copied (also EIO from the
  *		filesystem)
+ * EUCLEAN	6.15 and later: another file that had the same blocks has page
+ *		cache entries of them in another size (see the kernel log)
  * EINTR	a signal came while a change was waited for
  * EFAULT	the structure cannot be read, or not be written, which alone
  *		does not undo what was done: then there is a lease
@@ -218,7 +220,7 @@ struct holdfast_query {
  * ENXIO	nothing of the range is left in the file
  * EBUSY	consumers of the pages it had are left
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
- * ENOSPC, EDQUOT, EIO, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
+ * ENOSPC, EDQUOT, EIO, EUCLEAN, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
  */
 struct holdfast_restore {
 	__u32 size;
