@@ -175,8 +175,10 @@ static int do_dedupe(const struct slot *slot, struct change *change)
 	};
 	if (ioctl(world->donor, FIDEDUPERANGE, &dedupe))
 		return -1;
-	if (dedupe.info.status == FILE_DEDUPE_RANGE_SAME)
+	if (dedupe.info.status == FILE_DEDUPE_RANGE_SAME) {
+		change->count = dedupe.info.bytes_deduped / BLOCK;
 		return 0;
+	}
 	/* They differ, or somebody has written there meanwhile. */
 	errno = dedupe.info.status < 0 ? -dedupe.info.status : EBADE;
 	return -1;
@@ -262,15 +264,22 @@ static int do_copies(struct slot *slot, const struct change *change)
 	return 0;
 }
 
+static int rename_back(const struct slot *slot)
+{
+	char from[48];
+
+	snprintf(from, sizeof(from), "%s.renamed", slot->path);
+	return renameat(world->dir, from, world->dir, slot->path);
+}
+
 static int do_rename(const struct slot *slot)
 {
 	char to[48];
 
 	snprintf(to, sizeof(to), "%s.renamed", slot->path);
-	return renameat(world->dir, slot->path, world->dir, to) ||
-			       renameat(world->dir, to, world->dir, slot->path)
+	return renameat(world->dir, slot->path, world->dir, to)
 		       ? -1
-		       : 0;
+		       : rename_back(slot);
 }
 
 /* All leases of the file. */
@@ -480,6 +489,13 @@ static void change_wait(struct change *change, pid_t pid, unsigned int kill_ms,
 	}
 }
 
+/* Blocks are shared, or change hands. */
+static bool op_is_of_two_files(enum op op)
+{
+	return op == OP_REFLINK || op == OP_CLONE || op == OP_DEDUPE ||
+	       op == OP_EXCHANGE;
+}
+
 static void change_run(struct slot *slot, const struct plan_change *plan)
 {
 	unsigned int n = slot->change_count + 1;
@@ -488,9 +504,7 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	pid_t pid;
 
 	*change = (struct change){ 0 };
-	if (((plan->op == OP_REFLINK || plan->op == OP_CLONE ||
-	      plan->op == OP_DEDUPE) &&
-	     !world->reflink) ||
+	if ((op_is_of_two_files(plan->op) && !world->reflink) ||
 	    !change_place(change, plan, slot->blocks))
 		return;
 	if (holders_there(slot))
@@ -506,6 +520,10 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	change->copied =
 		(change->op == OP_CLONE || change->op == OP_EXCHANGE) &&
 		change->outcome == CHANGED;
+	/* Killed between the two. */
+	if (change->op == OP_RENAME && change->outcome == PERHAPS &&
+	    rename_back(slot) && errno != ENOENT)
+		give_up("%s: rename: %s", slot->path, strerror(errno));
 	if (change->op == OP_UNLINK && change->outcome != UNCHANGED)
 		slot->unlinked = true;
 	change_settle(slot, change);

@@ -88,14 +88,20 @@ static bool must_be_in(const struct slot *slot, const struct write *write,
 
 static uint32_t change_source(const struct change *change, uint32_t pos)
 {
-	if (change->op == OP_CLONE || change->op == OP_DEDUPE ||
-	    !change_concerns(change, pos))
+	if (change->op == OP_CLONE || !change_concerns(change, pos))
 		return pos;
 	if (change->op == OP_COLLAPSE)
 		return pos + change->count;
 	if (change->op == OP_INSERT && pos >= change->first + change->count)
 		return pos - change->count;
 	return NOWHERE;
+}
+
+/* All of it is then the donor's: a dedupe found the same there. */
+static bool change_is_donors(const struct change *change)
+{
+	return change->op == OP_REFLINK || change->op == OP_EXCHANGE ||
+	       change->op == OP_DEDUPE;
 }
 
 /* What the change left at @pos, before anything was written to it. */
@@ -110,8 +116,7 @@ static bool change_allows(const struct slot *slot, uint32_t stage, uint32_t pos,
 		return true;
 	if (change->outcome == UNCHANGED)
 		return false;
-	if ((change->op == OP_REFLINK || change->op == OP_EXCHANGE) &&
-	    change_concerns(change, pos))
+	if (change_is_donors(change) && change_concerns(change, pos))
 		return mark == MARK(FILE_DONOR,
 				    change->donor + pos - change->first + 1);
 	from = change_source(change, pos);
