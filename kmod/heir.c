@@ -20,10 +20,15 @@
 #include "holdfast.h"
 
 /* Anybody can give a file of his own that name, but not in there. */
-static bool hf_file_is_ring(const struct file *file)
+static bool hf_file_is_anon(const struct file *file, const char *name)
 {
 	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       !strcmp(file->f_path.dentry->d_name.name, "[io_uring]");
+	       !strcmp(file->f_path.dentry->d_name.name, name);
+}
+
+static bool hf_file_is_ring(const struct file *file)
+{
+	return hf_file_is_anon(file, "[io_uring]");
 }
 
 /* A device of RDMA: of the module, or of a kernel that has it built in. */
@@ -38,11 +43,13 @@ static bool hf_file_is_verbs(const struct file *file)
 	return S_ISCHR(inode->i_mode) && imajor(inode) == uverbs_major;
 }
 
+/* VFIO's own, and that by which a virtual machine keeps its groups open. */
 static bool hf_file_is_vfio(const struct file *file)
 {
 	const struct module *owner = file->f_op->owner;
 
-	return owner && !strncmp(owner->name, "vfio", 4);
+	return (owner && !strncmp(owner->name, "vfio", 4)) ||
+	       hf_file_is_anon(file, "kvm-vfio");
 }
 
 /* An AF_XDP socket: its packets lie in memory that it has pinned. */
