@@ -26,15 +26,17 @@ struct task_struct *hf_process_next(int *nr)
 	struct task_struct *process = NULL;
 	struct pid *pid;
 
-	cond_resched();
-	rcu_read_lock();
-	while (!process && (pid = find_ge_pid(*nr, &init_pid_ns))) {
-		process = pid_task(pid, PIDTYPE_TGID);
-		*nr = pid_nr(pid) + 1;
-	}
-	if (process)
-		get_task_struct(process);
-	rcu_read_unlock();
+	do {
+		cond_resched();
+		rcu_read_lock();
+		pid = find_ge_pid(*nr, &init_pid_ns);
+		if (pid) {
+			*nr = pid_nr(pid) + 1;
+			process = get_pid_task(pid, PIDTYPE_TGID);
+		}
+		rcu_read_unlock();
+		/* Most numbers are threads'. */
+	} while (pid && !process);
 	return process;
 }
 
