@@ -489,11 +489,14 @@ static void change_wait(struct change *change, pid_t pid, unsigned int kill_ms,
 	}
 }
 
-/* Blocks are shared, or change hands. */
-static bool op_is_of_two_files(enum op op)
+/*
+ * Blocks are shared, or change hands: also by a copy on XFS, at a moment when the
+ * file has no lease.
+ */
+static bool op_shares(enum op op)
 {
 	return op == OP_REFLINK || op == OP_CLONE || op == OP_DEDUPE ||
-	       op == OP_EXCHANGE;
+	       op == OP_EXCHANGE || (op == OP_COPY && world->xfs);
 }
 
 static void change_run(struct slot *slot, const struct plan_change *plan)
@@ -504,7 +507,7 @@ static void change_run(struct slot *slot, const struct plan_change *plan)
 	pid_t pid;
 
 	*change = (struct change){ 0 };
-	if ((op_is_of_two_files(plan->op) && !world->reflink) ||
+	if ((op_shares(plan->op) && !world->reflink) ||
 	    !change_place(change, plan, slot->blocks))
 		return;
 	if (holders_there(slot))

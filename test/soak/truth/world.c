@@ -70,7 +70,7 @@ void world_make(uint64_t seed)
 	world->seed = seed;
 	world->scale = scale ? atoi(scale) : 1;
 	world->xfs = !strcmp(fs, "xfs");
-	/* 6.1 warns once of a mark that it forgets: doc/semantics.md. */
+	/* 6.1 forgets a mark, and shows what was in free blocks: doc/semantics.md. */
 	world->reflink = world->xfs && strcmp(kernel, "6.1");
 	world->device = true;
 }
