@@ -76,7 +76,6 @@ static void hf_lease_free(struct kref *kref)
 	hf_events_free(lease);
 	hf_change_info_put(&lease->change);
 	hf_mappers_free(lease);
-	hf_runs_free(&lease->runs);
 	put_pid(lease->tgid);
 	if (lease->cred)
 		put_cred(lease->cred);
