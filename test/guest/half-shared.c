@@ -18,6 +18,16 @@
 #define COUNT  4UL
 #define LENGTH (COUNT * LARGE_PAGE)
 
+/* Not the lease's. */
+static volatile char *map_plain(int fd, int protection)
+{
+	char *map = map_large(fd, LENGTH, protection);
+
+	if (map == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	return map;
+}
+
 /* Stores a byte at the same place of each 2 MiB; a fault each, if they are. */
 static void store(volatile char *map, size_t at, char byte)
 {
@@ -66,9 +76,7 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 		tap_bail("%s: %s", PATH, strerror(errno));
 	if (block_of(fd, 0) % LARGE_PAGE)
 		tap_skip("%s: the blocks are not aligned", which);
-	plain = map_large(fd, LENGTH, PROT_READ | PROT_WRITE);
-	if (plain == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
+	plain = map_plain(fd, PROT_READ | PROT_WRITE);
 	store(plain, 4096, 'o');
 	share_halves(fd, other);
 	if (dirty)
@@ -103,20 +111,16 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 /* Blocks of its own and shared ones in entries that readers have made. */
 static bool make_mixed(int fd, int other)
 {
-	const volatile char *plain;
+	volatile char *plain;
 
 	if (fallocate(fd, 0, 0, LENGTH) || block_of(fd, 0) % LARGE_PAGE)
 		return false;
-	plain = map_large(fd, LENGTH, PROT_READ | PROT_WRITE);
-	if (plain == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
-	store((void *)plain, 0, 'o');
+	plain = map_plain(fd, PROT_READ | PROT_WRITE);
+	store(plain, 0, 'o');
 	munmap((void *)plain, LENGTH);
 	if (ioctl(other, FICLONE, fd))
 		tap_bail("reflink: %s", strerror(errno));
-	plain = map_large(fd, LENGTH, PROT_READ);
-	if (plain == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
+	plain = map_plain(fd, PROT_READ);
 	for (size_t i = 0; i < COUNT; i++) {
 		if (plain[i * LARGE_PAGE] != 'o' ||
 		    fallocate(other, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

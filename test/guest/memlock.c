@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* RLIMIT_MEMLOCK is a limit of the user, for all his processes together. */
 #define _GNU_SOURCE
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "common.h"
