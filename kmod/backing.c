@@ -51,13 +51,18 @@ static unsigned long hf_cow_unit(struct file *target)
  * XFS and ext4 with DAX wait for busy pages before each change of layout; ext2,
  * which has the magic number of ext4, does not.
  */
+bool hf_lends_blocks(const struct super_block *sb)
+{
+	const char *type = sb->s_type->name;
+
+	return !strcmp(type, "xfs") || !strcmp(type, "ext4");
+}
+
 static bool hf_waits_for_pages(struct file *target)
 {
 	struct inode *inode = file_inode(target);
-	const char *type = inode->i_sb->s_type->name;
 
-	return IS_DAX(inode) &&
-	       (!strcmp(type, "xfs") || !strcmp(type, "ext4")) &&
+	return IS_DAX(inode) && hf_lends_blocks(inode->i_sb) &&
 	       hf_cow_unit(target);
 }
 

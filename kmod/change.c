@@ -174,6 +174,15 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 	return false;
 }
 
+/* What of a lease a change takes: all of it, but of an implicit one its range. */
+void hf_change_narrow(const struct hf_lease *lease,
+		      const struct hf_change *change, pgoff_t *first,
+		      pgoff_t *last)
+{
+	*first = lease->implicit ? change->first : 0;
+	*last = lease->implicit ? change->last : ULONG_MAX;
+}
+
 /* Called with file->lock held. */
 static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 {
@@ -185,6 +194,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	lease->restore_failed = false;
 	lease->deadline = ktime_add_ms(now, lease->break_ms);
 	lease->fence_at = lease->deadline;
+	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
@@ -213,6 +223,8 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	lease->breaker = &hf_revoker;
 	lease->deadline = deadline;
 	lease->fence_at = deadline;
+	lease->first_due = 0;
+	lease->last_due = ULONG_MAX;
 	hf_change_info_put(&lease->change);
 	lease->change = (struct hf_change_info){
 		.op = HOLDFAST_OP_REVOKE,
@@ -251,14 +263,20 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
 static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 {
 	passed |= lease->settled || lease->lost;
-	lease->breaker = passed ? NULL : hf_break_heir(lease);
+	lease->breaker = passed && !lease->implicit ? NULL
+						    : hf_break_heir(lease);
 	if (lease->breaker) {
 		hf_change_info_put(&lease->change);
 		hf_change_info_get(&lease->change, &lease->breaker->info);
+		hf_change_narrow(lease, lease->breaker, &lease->first_due,
+				 &lease->last_due);
 		return;
 	}
 	lease->deadline = 0;
 	list_del_init(&lease->break_node);
+	/* What it has left is as good as before. */
+	if (lease->implicit)
+		passed = false;
 	if (passed && !busy) {
 		WRITE_ONCE(lease->settled, true);
 		hf_lease_out(lease);
@@ -268,6 +286,7 @@ static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 			   passed ? HOLDFAST_BROKEN : HOLDFAST_ACTIVE);
 	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
 	trace_holdfast_changed(lease);
+	hf_lease_reap_now(lease);
 }
 
 /* Its holder finds out, and starts again. Called with file->lock held. */
@@ -362,6 +381,27 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 	}
 }
 
+/* Forgets what a change has taken, and nobody holds. May sleep. */
+static void hf_implicit_lose(struct hf_lease *lease,
+			     const struct hf_change *change)
+{
+	int err = 0;
+
+	down_write(&lease->runs_sem);
+	if (hf_lease_has_pages(lease) &&
+	    !hf_runs_busy_page(&lease->runs, change->first, change->last, NULL))
+		err = hf_runs_cut(&lease->runs, change->first, change->last);
+	up_write(&lease->runs_sem);
+	/*
+	 * Then a later holder of these blocks is waited for, too, until the
+	 * lease ends: late, but safe.
+	 */
+	if (err)
+		pr_warn_ratelimited(
+			"holdfast: lease %llu: no memory to forget pages\n",
+			lease->id);
+}
+
 /* The lease is between two states of the file. Called with file->lock held. */
 static bool hf_lease_broken(const struct hf_lease *lease)
 {
@@ -376,8 +416,6 @@ static void hf_change_give_back(struct hf_file *file,
 	struct hf_lease *lease, *next;
 	LIST_HEAD(leaving);
 
-	if (!hf_reserved_is_used())
-		return;
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
 		kref_get(&lease->kref);
@@ -389,6 +427,8 @@ static void hf_change_give_back(struct hf_file *file,
 		down_read(&lease->runs_sem);
 		hf_reserved_restore(&lease->runs);
 		up_read(&lease->runs_sem);
+		if (lease->implicit)
+			hf_implicit_lose(lease, change);
 		list_del(&lease->zap_node);
 		hf_lease_put(lease);
 	}
@@ -410,7 +450,7 @@ void hf_change_passed(struct hf_file *file, struct hf_change *change)
 	hf_change_give_back(file, change);
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (hf_lease_broken(lease))
+		if (hf_lease_broken(lease) && !lease->implicit)
 			WRITE_ONCE(lease->settled, true);
 	}
 	spin_unlock(&file->lock);
@@ -493,7 +533,9 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 		bool busy;
 
 		spin_unlock(&file->lock);
-		busy = hf_lease_is_busy(lease);
+		busy = hf_lease_is_busy(lease, 0, ULONG_MAX);
+		if (lease->implicit && passed && change->entered)
+			hf_implicit_lose(lease, change);
 		spin_lock(&file->lock);
 		if (lease->breaker == change)
 			hf_break_end(lease, passed, busy);

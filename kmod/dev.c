@@ -178,6 +178,36 @@ static int hf_ioctl_export_dmabuf(struct file *filp, void *arg)
 	return hf_dmabuf_export(filp->private_data, arg);
 }
 
+static int hf_ioctl_allow(struct file *filp, void *arg)
+{
+	return hf_permit_open(arg);
+}
+
+static int hf_ioctl_join(struct file *filp, void *arg)
+{
+	struct hf_lease *lease = filp->private_data;
+	struct holdfast_join *args = arg;
+
+	if (args->flags)
+		return -EINVAL;
+	if (!hf_lease_bound(lease) ||
+	    READ_ONCE(lease->state) == HOLDFAST_RELEASING)
+		return -EBADFD;
+	if (!hf_may_map(lease))
+		return -EPERM;
+	return hf_party_add(lease);
+}
+
+static int hf_ioctl_watch(struct file *filp, void *arg)
+{
+	return hf_watch_open(arg);
+}
+
+static int hf_ioctl_policy(struct file *filp, void *arg)
+{
+	return hf_policy_set(arg);
+}
+
 union hf_ioctl_args {
 	u32 size;
 	struct holdfast_acquire acquire;
@@ -186,6 +216,10 @@ union hf_ioctl_args {
 	struct holdfast_restore restore;
 	struct holdfast_revoke revoke;
 	struct holdfast_export_dmabuf export_dmabuf;
+	struct holdfast_allow allow;
+	struct holdfast_join join;
+	struct holdfast_watch watch;
+	struct holdfast_policy policy;
 };
 
 struct hf_ioctl_op {
@@ -213,6 +247,13 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 		 hf_ioctl_revoke),
 	HF_IOCTL(HOLDFAST_IOC_EXPORT_DMABUF, holdfast_export_dmabuf, length,
 		 hf_ioctl_export_dmabuf),
+	HF_IOCTL(HOLDFAST_IOC_ALLOW, holdfast_allow, __reserved,
+		 hf_ioctl_allow),
+	HF_IOCTL(HOLDFAST_IOC_JOIN, holdfast_join, flags, hf_ioctl_join),
+	HF_IOCTL(HOLDFAST_IOC_WATCH, holdfast_watch, __reserved,
+		 hf_ioctl_watch),
+	HF_IOCTL(HOLDFAST_IOC_POLICY, holdfast_policy, __reserved,
+		 hf_ioctl_policy),
 };
 
 static long hf_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)

@@ -52,30 +52,43 @@ static void hf_events_shrink(struct hf_events *events)
 	events->room = 1;
 }
 
-/* Tells of lease->change. Called with file->lock held. */
-void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
-		   ktime_t now)
+/* Called with file->lock held. */
+static void hf_event_queue(struct hf_lease *lease, const struct hf_event *event)
 {
 	struct hf_events *events = &lease->events;
-	struct hf_event *event;
+	struct hf_event *slot;
 
-	lockdep_assert_held(&lease->file->lock);
 	if (events->nr == events->room && events->room < HF_EVENTS)
 		hf_events_grow(events);
 	if (events->nr == events->room) {
 		hf_event_drop(events);
 		events->lost++;
 	}
-	event = &events->ring[(events->first + events->nr++) % events->room];
-	event->seq = ++events->seq;
-	event->type = type;
-	event->time = now;
-	event->deadline = lease->deadline;
-	hf_change_info_get(&event->change, &lease->change);
+	slot = &events->ring[(events->first + events->nr++) % events->room];
+	*slot = *event;
+	hf_change_info_get(&slot->change, &event->change);
 
 	wake_up_interruptible_poll(&lease->wait, EPOLLIN | EPOLLRDNORM);
-	hf_report_wake();
 	kill_fasync(&lease->fasync, SIGIO, POLL_IN);
+}
+
+/* Tells of lease->change. Called with file->lock held. */
+void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now)
+{
+	struct hf_event event = {
+		.seq = ++lease->events.seq,
+		.type = type,
+		.time = now,
+		.deadline = lease->deadline,
+		.change = lease->change,
+	};
+
+	lockdep_assert_held(&lease->file->lock);
+	hf_watches_push(lease, &event);
+	hf_report_wake();
+	if (!lease->implicit)
+		hf_event_queue(lease, &event);
 }
 
 void hf_events_free(struct hf_lease *lease)
@@ -83,6 +96,20 @@ void hf_events_free(struct hf_lease *lease)
 	while (hf_event_first(&lease->events))
 		hf_event_drop(&lease->events);
 	hf_events_shrink(&lease->events);
+}
+
+/* An event as its reader sees it, but for what it says of the lease. */
+void hf_event_fill(struct holdfast_event *out, const struct hf_event *event)
+{
+	out->type = event->type;
+	out->seq = event->seq;
+	out->op = event->change.op;
+	out->pid = pid_vnr(event->change.tgid);
+	out->offset = event->change.offset;
+	out->length = event->change.length;
+	out->deadline_ns = ktime_to_ns(event->deadline);
+	out->time_ns = ktime_to_ns(event->time);
+	memcpy(out->comm, event->change.comm, sizeof(out->comm));
 }
 
 /* Copies the oldest event; false if there is none. */
@@ -94,16 +121,10 @@ static bool hf_event_peek(struct hf_lease *lease, struct holdfast_event *out)
 	spin_lock(&lease->file->lock);
 	event = hf_event_first(&lease->events);
 	if (event) {
-		out->type = event->type;
-		out->seq = event->seq;
+		hf_event_fill(out, event);
 		out->lease = lease->id;
-		out->op = event->change.op;
-		out->pid = pid_vnr(event->change.tgid);
-		out->offset = event->change.offset;
-		out->length = event->change.length;
-		out->deadline_ns = ktime_to_ns(event->deadline);
-		out->time_ns = ktime_to_ns(event->time);
-		memcpy(out->comm, event->change.comm, sizeof(out->comm));
+		out->lease_offset = hf_lease_offset(lease);
+		out->lease_length = hf_lease_pages(lease) << PAGE_SHIFT;
 	}
 	spin_unlock(&lease->file->lock);
 	return event;
@@ -152,13 +173,12 @@ ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 		      bool nonblock)
 {
 	/* An older reader's buffer takes the beginning of an event. */
-	const size_t min_size = offsetofend(struct holdfast_event, comm);
 	const size_t part = min(size, sizeof(struct holdfast_event));
 	size_t done = 0;
 	ssize_t ret;
 
 	BUILD_BUG_ON(HOLDFAST_COMM_LEN != TASK_COMM_LEN);
-	if (size < min_size)
+	if (size < HF_EVENT_MIN_SIZE)
 		return -EINVAL;
 	while (!(ret = hf_event_read_one(lease, buf, part))) {
 		if (nonblock)

@@ -362,7 +362,9 @@ void hf_fence_work(struct work_struct *work)
 	while ((lease = hf_fence_due(file, now))) {
 		lease->fence_at = ktime_add_ms(now, HF_FENCE_AGAIN_MS);
 		spin_unlock(&file->lock);
-		if (hf_lease_is_pinned(lease) && READ_ONCE(lease->breaker) &&
+		if (hf_lease_is_pinned(lease, lease->first_due,
+				       lease->last_due) &&
+		    READ_ONCE(lease->breaker) &&
 		    !hf_fence_spares(lease))
 			hf_fence(lease);
 		hf_lease_put(lease);

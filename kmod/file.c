@@ -73,6 +73,7 @@ static struct hf_file *hf_file_new(struct inode *inode)
 	file->leases = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&file->changes);
 	INIT_LIST_HEAD(&file->breaking);
+	INIT_LIST_HEAD(&file->parties);
 	init_waitqueue_head(&file->wait);
 	INIT_DELAYED_WORK(&file->fence, hf_fence_work);
 	INIT_RCU_WORK(&file->free, hf_file_free_work);

@@ -1,132 +1,393 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long-term pins of leased pages: on kernels whose GUP refuses fs-dax folios, and
- * on all by VFIO, see reserved.c.
+ * Long-term pins of mappings of files.
  *
- * These stand before pin_user_pages() and its kin while a lease exists, see
- * probe.c. GUP's answer to FOLL_LONGTERM on such a folio would be to try again
- * for ever, so a call never goes on into GUP with a lease's mapping and the
- * flag. A range that is partly a lease's is cut short where that begins or
- * ends: callers have to take a short count anyway.
+ * These functions stand before pin_user_pages() and its kin while a lease or a
+ * permission for implicit leases exists, see probe.c. The stock kernel refuses a
+ * long-term pin of a mapping of a file with DAX, as nothing would protect its
+ * blocks. Here a lease does: the pages of a leased range are pinned without
+ * FOLL_LONGTERM, through the file's own mapping, and the pin is recorded. From
+ * then on the kernel's own protection holds, which waits for pinned DAX pages.
  *
- * The mmap lock is held from the look at a lease's mapping until its pages are
- * pinned, so that nobody can exchange the mapping in between. Who puts a lease's
- * mapping where none was, while he pins there, gets what he asked for: GUP tries
- * until he is killed.
+ * A call is split into spans: pages of one mapping of a file that lends its
+ * pages, and all others, which are pinned as asked. The mmap lock is held from
+ * the look at a mapping until its pages are pinned. It is not held while blocks
+ * are prepared and changes are waited for, so a caller that holds it has it
+ * dropped for that time. None that hf_callers names looked at a mapping before.
  */
+#include <linux/file.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include "wrap.h"
 
-#ifdef HF_DAX_BREAK_LAYOUT
+/* A call, and where its consumer comes from. */
+struct hf_gup {
+	struct mm_struct *mm;
+	unsigned int flags;
+	bool locked; /* the caller holds the mmap lock */
+	unsigned long caller;
+	long (*stock)(struct hf_gup *gup, unsigned long start, unsigned long nr,
+		      struct page **pages);
+	struct page **pages; /* all of the call */
+	struct vm_area_struct **vmas; /* for all of these, up to 6.4; or NULL */
+	int *may_unlock; /* of pin_user_pages_remote() */
+};
+
+/* More references to a page than this are not made, far below an overflow. */
+#define HF_MAX_REFS (1U << 30)
+
+/* Called with the mmap lock held. */
+static bool hf_vma_is_leasable(const struct vm_area_struct *vma)
+{
+	return vma_is_dax(vma) && S_ISREG(file_inode(vma->vm_file)->i_mode) &&
+	       (vma->vm_flags & (VM_SHARED | VM_WRITE)) ==
+		       (VM_SHARED | VM_WRITE);
+}
+
+static bool hf_vma_is_ours(const struct vm_area_struct *vma)
+{
+	return hf_vma_is_leasable(vma) || hf_vma_is_lease(vma);
+}
 
 /*
- * How many of @nr pages from @start are alike: all of leases (@leased is set),
- * or none. Called with the mmap lock held.
+ * The longest span of at most @nr pages from @start on. Its file has a
+ * reference. Called with the mmap lock held.
  */
-static unsigned long hf_gup_span(struct mm_struct *mm, unsigned long start,
-				 unsigned long nr, bool *leased)
+static void hf_span_find(struct mm_struct *mm, unsigned long start,
+			 unsigned long nr, struct hf_span *span)
 {
 	unsigned long end = start + (nr << PAGE_SHIFT), at = start;
 	struct vm_area_struct *vma = vma_lookup(mm, start);
 
-	*leased = vma && hf_vma_is_lease(vma);
-	while (at < end) {
-		vma = find_vma(mm, at);
-		if (!vma)
-			return *leased ? (at - start) >> PAGE_SHIFT : nr;
-		if (*leased && (vma->vm_start > at || !hf_vma_is_lease(vma)))
-			break;
-		if (!*leased && hf_vma_is_lease(vma)) {
-			at = max(at, vma->vm_start);
-			break;
+	*span = (struct hf_span){ .addr = start, .nr = nr };
+	if (vma && hf_vma_is_ours(vma)) {
+		span->nr = min(nr, (vma->vm_end - start) >> PAGE_SHIFT);
+		span->mapping_of_lease = hf_vma_is_lease(vma);
+		if (!span->mapping_of_lease) {
+			span->file = get_file(vma->vm_file);
+			span->index = linear_page_index(vma, start);
+		}
+		return;
+	}
+	while (at < end && (vma = find_vma(mm, at)) && vma->vm_start < end) {
+		if (hf_vma_is_ours(vma)) {
+			span->nr = (max(at, vma->vm_start) - start) >>
+				   PAGE_SHIFT;
+			return;
 		}
 		at = vma->vm_end;
 	}
-	return min(nr, (at - start) >> PAGE_SHIFT);
 }
 
-/*
- * Pages of a lease are pinned without the flag; the fault handler sees to it
- * that only an active lease has any. Called with the mmap lock held; it is not
- * dropped.
- */
-static long hf_gup_leased(struct mm_struct *mm, unsigned long start,
-			  unsigned long nr, unsigned int flags,
-			  struct page **pages)
+/* Whether the mapping is still what it was. Called with the mmap lock held. */
+static bool hf_span_is_there(struct mm_struct *mm, const struct hf_span *span)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, span->addr);
+
+	return vma && hf_vma_is_leasable(vma) && vma->vm_file == span->file &&
+	       linear_page_index(vma, span->addr) == span->index &&
+	       span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end;
+}
+
+/* Called with the mmap lock held; it is not dropped. */
+static long hf_pin_short(struct mm_struct *mm, unsigned long start,
+			 unsigned long nr, unsigned int flags,
+			 struct page **pages)
 {
 	flags &= ~FOLL_LONGTERM;
 	if (mm == current->mm)
-		return pin_user_pages(start, nr, flags, pages);
-	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+		return hf_pin_user_pages(start, nr, flags, pages, NULL);
+	return hf_pin_user_pages_remote(mm, start, nr, flags, pages, NULL,
+					NULL);
 }
 
-long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags, struct page **pages)
+/*
+ * Whether pages are what a lease covers: blocks of the file, each with few
+ * enough references.
+ */
+static int hf_pages_check(struct page **pages, long nr)
 {
-	bool leased;
+	long i;
+
+	for (i = 0; i < nr; i++) {
+		if (!hf_page_is_fsdax(pages[i]))
+			return -EOPNOTSUPP;
+		if ((unsigned int)page_ref_count(pages[i]) > HF_MAX_REFS)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * hf_span_pin - pin the pages of a span, short-term for the kernel
+ * @mm: the address space
+ * @span: a mapping of a file
+ * @flags: of the call
+ * @pages: room for span->nr pages
+ *
+ * The caller does not hold the mmap lock. FOLL_WRITE is added, so that holes
+ * are allocated and shared blocks are copied: what is pinned is the file's own.
+ *
+ * Return: how many pages are pinned, from the first one on; -ESTALE when the
+ * mapping is not there any longer; or -errno.
+ */
+long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
+		 unsigned int flags, struct page **pages)
+{
+	long ret = -ESTALE;
+	int err;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	if (hf_span_is_there(mm, span))
+		ret = hf_pin_short(mm, span->addr, span->nr, flags | FOLL_WRITE,
+				   pages);
+	mmap_read_unlock(mm);
+	if (ret <= 0)
+		return ret ?: -EFAULT;
+	err = hf_pages_check(pages, ret);
+	if (err) {
+		unpin_user_pages(pages, ret);
+		return err;
+	}
+	return ret;
+}
+
+/* A mapping of /dev/holdfast: its fault handler knows whether it has pages. */
+static long hf_gup_lease_mapping(struct hf_gup *gup, struct hf_span *span,
+				 struct page **pages)
+{
+	struct vm_area_struct *vma;
+	long ret = -ESTALE;
+
+	if (mmap_read_lock_killable(gup->mm))
+		return -EINTR;
+	vma = vma_lookup(gup->mm, span->addr);
+	if (vma && hf_vma_is_lease(vma) &&
+	    span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end)
+		ret = hf_pin_short(gup->mm, span->addr, span->nr, gup->flags,
+				   pages);
+	mmap_read_unlock(gup->mm);
+	if (ret > 0) {
+		int err = hf_pages_check(pages, ret);
+
+		if (err) {
+			unpin_user_pages(pages, ret);
+			return err;
+		}
+	}
+	return ret;
+}
+
+static struct vm_area_struct **hf_gup_vmas(struct hf_gup *gup,
+					   struct page **pages)
+{
+	return gup->vmas ? gup->vmas + (pages - gup->pages) : NULL;
+}
+
+/* What does not concern us, as asked: with the caller's lock, if it had one. */
+static long hf_gup_stock(struct hf_gup *gup, struct hf_span *span,
+			 struct page **pages)
+{
 	long ret;
 
-	nr = hf_gup_span(current->mm, start & PAGE_MASK, nr, &leased);
-	ret = leased ? hf_gup_leased(current->mm, start, nr, flags, pages)
-		     : HF_PASS(HF_PROBE_PIN_USER_PAGES,
-			       pin_user_pages(start, nr, flags, pages));
-	hf_probes_leave();
+	if (gup->locked && mmap_read_lock_killable(gup->mm))
+		return -EINTR;
+	ret = gup->stock(gup, span->addr, span->nr, pages);
+	if (gup->locked)
+		mmap_read_unlock(gup->mm);
 	return ret;
+}
+
+/*
+ * io_uring of 6.1 takes no memory of files, other than shmem's, because nothing
+ * protects it. That is all it asks a mapping for.
+ */
+static struct vm_area_struct hf_vma_without_file;
+
+static void hf_gup_tell_vmas(struct hf_gup *gup, struct page **pages, long nr)
+{
+	struct vm_area_struct **vmas = hf_gup_vmas(gup, pages);
+
+	while (vmas && nr-- > 0)
+		*vmas++ = &hf_vma_without_file;
+}
+
+static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
+			struct page **pages)
+{
+	struct hf_pinner pinner = {
+		.mm = gup->mm,
+		.consumer = hf_consumer_of(gup->caller),
+	};
+	unsigned int break_ms;
+	struct hf_lease *lease;
+	long ret;
+
+	lease = hf_party_lease(span, gup->mm);
+	if (lease) {
+		ret = hf_party_pin(lease, span, &pinner, gup->flags, pages);
+		hf_lease_put(lease);
+	} else if (hf_permitted(file_inode(span->file)->i_sb, &break_ms)) {
+		ret = hf_implicit_pin(span, &pinner, break_ms, gup->flags,
+				      pages);
+	} else {
+		return hf_gup_stock(gup, span, pages);
+	}
+	hf_gup_tell_vmas(gup, pages, ret);
+	return ret;
+}
+
+/* As many pages as can be had, or why the first one cannot. */
+static long hf_gup_all(struct hf_gup *gup, unsigned long start,
+		       unsigned long nr, struct page **pages)
+{
+	unsigned long done = 0;
+	struct hf_span span;
+	long ret = 0;
+
+	while (done < nr) {
+		if (mmap_read_lock_killable(gup->mm)) {
+			ret = -EINTR;
+			break;
+		}
+		hf_span_find(gup->mm, start + (done << PAGE_SHIFT), nr - done,
+			     &span);
+		mmap_read_unlock(gup->mm);
+		if (span.mapping_of_lease) {
+			ret = hf_gup_lease_mapping(gup, &span, pages + done);
+			hf_gup_tell_vmas(gup, pages + done, ret);
+		}
+		else if (span.file)
+			ret = hf_gup_span(gup, &span, pages + done);
+		else
+			ret = hf_gup_stock(gup, &span, pages + done);
+		if (span.file)
+			fput(span.file);
+		/* Somebody changes the mappings: look again. */
+		if (ret == -ESTALE && !fatal_signal_pending(current))
+			continue;
+		if (ret <= 0)
+			break;
+		done += ret;
+		if (ret < span.nr)
+			break;
+	}
+	return done ?: ret;
+}
+
+/* Whether any page is of a mapping that concerns us. With the mmap lock held. */
+static bool hf_gup_concerns(struct mm_struct *mm, unsigned long start,
+			    unsigned long nr)
+{
+	struct hf_span span;
+
+	hf_span_find(mm, start, nr, &span);
+	if (span.file)
+		fput(span.file);
+	return span.file || span.mapping_of_lease || span.nr < nr;
+}
+
+static long hf_gup(struct hf_gup *gup, unsigned long start, unsigned long nr,
+		   struct page **pages)
+{
+	bool concerns;
+	long ret;
+
+	start &= PAGE_MASK;
+	if (!gup->locked && mmap_read_lock_killable(gup->mm))
+		return -EINTR;
+	concerns = nr && hf_gup_concerns(gup->mm, start, nr);
+	if (!gup->locked)
+		mmap_read_unlock(gup->mm);
+	if (!concerns || (gup->locked && !gup->may_unlock &&
+			  !hf_caller_may_unlock(gup->caller)))
+		return gup->stock(gup, start, nr, pages);
+
+	gup->may_unlock = NULL;
+	if (gup->locked)
+		mmap_read_unlock(gup->mm);
+	ret = hf_gup_all(gup, start, nr, pages);
+	if (gup->locked)
+		mmap_read_lock(gup->mm);
+	return ret;
+}
+
+static long hf_stock(struct hf_gup *gup, unsigned long start, unsigned long nr,
+		     struct page **pages)
+{
+	return HF_PASS(HF_PROBE_PIN_USER_PAGES,
+		       hf_pin_user_pages(start, nr, gup->flags, pages,
+					 hf_gup_vmas(gup, pages)));
+}
+
+static long hf_stock_fast(struct hf_gup *gup, unsigned long start,
+			  unsigned long nr, struct page **pages)
+{
+	return HF_PASS(HF_PROBE_PIN_USER_PAGES_FAST,
+		       pin_user_pages_fast(start, nr, gup->flags, pages));
+}
+
+static long hf_stock_remote(struct hf_gup *gup, unsigned long start,
+			    unsigned long nr, struct page **pages)
+{
+	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
+		       hf_pin_user_pages_remote(gup->mm, start, nr, gup->flags,
+						pages, hf_gup_vmas(gup, pages),
+						gup->may_unlock));
 }
 
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages)
 {
-	struct mm_struct *mm = current->mm;
-	bool leased = false;
-	int ret = -EINTR;
+	struct hf_gup gup = {
+		.mm = current->mm,
+		.flags = flags,
+		.caller = _RET_IP_,
+		.stock = hf_stock_fast,
+		.pages = pages,
+	};
+	int ret = hf_gup(&gup, start, max(nr, 0), pages);
 
-	if (mmap_read_lock_killable(mm))
-		goto leave;
-	nr = hf_gup_span(mm, start & PAGE_MASK, nr, &leased);
-	if (leased)
-		ret = hf_gup_leased(mm, start, nr, flags, pages);
-	mmap_read_unlock(mm);
-	if (!leased)
-		ret = HF_PASS(HF_PROBE_PIN_USER_PAGES_FAST,
-			      pin_user_pages_fast(start, nr, flags, pages));
-leave:
 	hf_probes_leave();
 	return ret;
 }
 
-static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
-			  unsigned long nr, unsigned int flags,
-			  struct page **pages, int *locked)
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags,
+			    struct page **pages HF_VMAS_LAST_PARAM)
 {
-	bool leased;
+	struct hf_gup gup = {
+		.mm = current->mm,
+		.flags = flags,
+		.locked = true,
+		.caller = _RET_IP_,
+		.stock = hf_stock,
+		.pages = pages,
+		.vmas = HF_VMAS_GIVEN,
+	};
+	long ret = hf_gup(&gup, start, nr, pages);
 
-	nr = hf_gup_span(mm, start & PAGE_MASK, nr, &leased);
-	if (leased)
-		return hf_gup_leased(mm, start, nr, flags, pages);
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       pin_user_pages_remote(mm, start, nr, flags, pages,
-					     locked));
+	hf_probes_leave();
+	return ret;
 }
-
-#else
-
-static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
-			  unsigned long nr, unsigned int flags,
-			  struct page **pages, HF_VMAS_PARAM int *locked)
-{
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       pin_user_pages_remote(mm, start, nr, flags, pages,
-					     HF_VMAS locked));
-}
-
-#endif
 
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 				   unsigned long nr, unsigned int flags,
 				   struct page **pages,
 				   HF_VMAS_PARAM int *locked)
 {
-	long ret = hf_gup_remote(mm, start, nr, flags, pages, HF_VMAS locked);
+	struct hf_gup gup = {
+		.mm = mm,
+		.flags = flags,
+		.locked = true,
+		.caller = _RET_IP_,
+		.stock = hf_stock_remote,
+		.pages = pages,
+		.vmas = HF_VMAS_GIVEN,
+		.may_unlock = locked,
+	};
+	long ret = hf_gup(&gup, start, nr, pages);
 
 	if (ret > 0)
 		hf_reserved_clear(pages, ret);

@@ -92,6 +92,7 @@ struct hf_file {
 	struct rb_root_cached leases; /* by page index; lock */
 	struct list_head changes;     /* lock */
 	struct list_head breaking;    /* leases with a deadline; lock */
+	struct list_head parties;     /* see party.c; lock */
 	wait_queue_head_t wait;	      /* a change ended, a lease moved on */
 	struct delayed_work fence;
 	struct rcu_work free;
@@ -101,6 +102,9 @@ struct hf_run {
 	pgoff_t index; /* in the file */
 	unsigned long pfn;
 };
+
+/* Instead of a page number: pages that a change has taken. */
+#define HF_NO_PFN (~0UL)
 
 /* Pages of a range: run i goes up to the index of run i + 1. See hf_run(). */
 struct hf_runs {
@@ -136,6 +140,32 @@ struct hf_events {
 	struct hf_event only;
 };
 
+/* Pages of one mapping of a file; or, without a file, of others. */
+struct hf_span {
+	struct file *file; /* with a reference */
+	bool mapping_of_lease;
+	unsigned long addr;
+	pgoff_t index;
+	unsigned long nr;
+};
+
+/* Who pins, and for what. */
+struct hf_pinner {
+	struct mm_struct *mm;
+	enum holdfast_consumer consumer;
+};
+
+/* A record of pins: see record.c. */
+struct hf_pin {
+	struct list_head node; /* hf_lease.pins */
+	struct hf_pinner pinner; /* its mm is grabbed, not used */
+	struct pid *tgid;
+	kuid_t uid;
+	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
+	unsigned long address;
+	pgoff_t first, last; /* runs_sem */
+};
+
 /* Who mapped the lease. */
 struct hf_mapper {
 	struct list_head node;
@@ -158,6 +188,7 @@ struct hf_lease {
 	struct hf_file *file;
 	const struct cred *cred; /* who acquired, and is charged */
 	bool may_kill;		 /* any process, by CAP_KILL */
+	bool implicit;		 /* see implicit.c */
 	unsigned int break_ms;
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
@@ -166,6 +197,10 @@ struct hf_lease {
 
 	struct rw_semaphore runs_sem; /* shared to look, where it may change */
 	struct hf_runs runs;	      /* exclusive to exchange */
+	struct list_head pins;	      /* hf_pin; runs_sem */
+	struct hf_pin *pin;	      /* the only one, of an implicit lease */
+	struct hf_reaper *reaper;     /* of an implicit lease; file->lock */
+	u64 charged;		      /* pages: see limit.c */
 
 	/* Under file->lock. In the tree while there are pages, or may be. */
 	struct file *target; /* NULL: released. Constant under the mutex. */
@@ -180,6 +215,7 @@ struct hf_lease {
 	unsigned int first_round; /* of this break */
 	ktime_t deadline;
 	ktime_t fence_at;	   /* when to look whether to fence */
+	pgoff_t first_due, last_due; /* pages to be let go by then */
 	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
 	struct list_head break_node; /* file->breaking */
@@ -292,6 +328,7 @@ bool hf_may_map(const struct hf_lease *lease);
 enum hf_backing hf_backing_of(struct file *target);
 const char *hf_backing_name(enum hf_backing backing);
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
+bool hf_lends_blocks(const struct super_block *sb);
 int hf_map_dram(struct hf_lease *lease, struct file *target,
 		struct vm_area_struct *vma);
 unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
@@ -305,6 +342,12 @@ struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
 int hf_lease_restore(struct hf_lease *lease, unsigned int state);
 void hf_lease_restoring(struct hf_lease *lease, int by);
+int hf_lease_enter_killable(struct hf_lease *lease);
+void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from);
+int hf_lease_unshare_window(struct hf_lease *lease);
+int hf_lease_number(struct hf_lease *lease);
+void hf_lease_unnumber(struct hf_lease *lease);
+void hf_lease_publish(struct hf_lease *lease);
 void hf_lease_unbind(struct hf_lease *lease);
 bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
@@ -314,18 +357,70 @@ struct hf_lease *hf_lease_next(unsigned long *id);
 bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 		      const struct file *report);
 
+/* party.c */
+int hf_party_add(struct hf_lease *lease);
+void hf_parties_end(struct hf_lease *lease);
+struct hf_lease *hf_party_lease(const struct hf_span *span,
+				const struct mm_struct *mm);
+long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
+		  const struct hf_pinner *pinner, unsigned int flags,
+		  struct page **pages);
+
+/* implicit.c */
+long hf_implicit_pin(const struct hf_span *span,
+		     const struct hf_pinner *pinner, unsigned int break_ms,
+		     unsigned int flags, struct page **pages);
+
+/* record.c */
+struct hf_pin *hf_pin_new(const struct hf_span *span,
+			  const struct hf_pinner *pinner);
+void hf_pin_free(struct hf_pin *pin);
+bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
+		    const struct hf_pinner *pinner);
+bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
+		const struct hf_pinner *pinner);
+int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
+	       const struct hf_pinner *pinner);
+void hf_pins_free(struct hf_lease *lease);
+void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
+		  struct pid_namespace *ns);
+
+/* consumer.c */
+enum holdfast_consumer hf_consumer_of(unsigned long caller);
+bool hf_caller_may_unlock(unsigned long caller);
+const char *hf_consumer_name(enum holdfast_consumer consumer);
+
+/* permit.c */
+int hf_permit_open(const struct holdfast_allow *args);
+bool hf_permitted(const struct super_block *sb, unsigned int *break_ms);
+int hf_policy_set(const struct holdfast_policy *args);
+int hf_policies_show(struct seq_file *m, void *v);
+void hf_policies_exit(void);
+
+/* watch.c */
+int hf_watch_open(const struct holdfast_watch *args);
+void hf_watches_push(const struct hf_lease *lease,
+		     const struct hf_event *event);
+
+/* gup.c */
+long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
+		 unsigned int flags, struct page **pages);
+
 /* release.c */
+void hf_lease_reap(struct hf_lease *lease);
+void hf_lease_reap_now(struct hf_lease *lease);
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
 void hf_leases_revoke(unsigned int grace_ms);
 void hf_lease_close(struct hf_lease *lease);
-bool hf_lease_is_busy(struct hf_lease *lease);
-bool hf_lease_is_pinned(struct hf_lease *lease);
+bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 u64 hf_lease_pinned(struct hf_lease *lease);
 
 /* file.c */
 int hf_files_init(void);
 void hf_files_exit(void);
+int hf_file_quiesce(struct hf_file *file);
 bool hf_inode_leased(const struct inode *inode);
 struct hf_file *hf_file_find(const struct inode *inode);
 struct hf_file *hf_file_get(struct inode *inode, bool dram);
@@ -344,6 +439,9 @@ void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
 		    const struct hf_change *by);
 bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+void hf_change_narrow(const struct hf_lease *lease,
+		      const struct hf_change *change, pgoff_t *first,
+		      pgoff_t *last);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
@@ -374,13 +472,18 @@ bool hf_folios_are_ours(const struct hf_runs *runs,
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 		unsigned long nr);
 int hf_runs_reserve(struct hf_runs *runs, unsigned int nr);
+int hf_runs_reserve_more(struct hf_runs *runs, unsigned int nr);
+void hf_runs_append(struct hf_runs *runs, const struct hf_runs *more);
+bool hf_runs_have(const struct hf_runs *runs, const struct hf_runs *part);
+int hf_runs_cut(struct hf_runs *runs, pgoff_t first, pgoff_t last);
 void hf_runs_free(struct hf_runs *runs);
 unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
 unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 			   unsigned long nr);
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
-struct page *hf_runs_pinned_page(const struct hf_runs *runs);
+struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
+				 pgoff_t last);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
 int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
@@ -406,6 +509,8 @@ int hf_dmabuf_export(struct hf_lease *lease,
 void hf_dmabuf_notify(struct hf_lease *lease);
 
 /* event.c */
+#define HF_EVENT_MIN_SIZE offsetofend(struct holdfast_event, comm)
+void hf_event_fill(struct holdfast_event *out, const struct hf_event *event);
 void hf_events_init(struct hf_lease *lease);
 void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 		   ktime_t now);

@@ -54,6 +54,7 @@ struct hf_lease *hf_lease_new(struct inode *host)
 	RB_CLEAR_NODE(&lease->range.rb);
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->mappers);
+	INIT_LIST_HEAD(&lease->pins);
 	INIT_LIST_HEAD(&lease->dmabufs);
 	init_waitqueue_head(&lease->wait);
 	address_space_init_once(&lease->mapping);
@@ -76,6 +77,7 @@ static void hf_lease_free(struct kref *kref)
 	hf_events_free(lease);
 	hf_change_info_put(&lease->change);
 	hf_mappers_free(lease);
+	hf_pins_free(lease);
 	put_pid(lease->tgid);
 	if (lease->cred)
 		put_cred(lease->cred);
@@ -232,12 +234,20 @@ static bool hf_lease_enter(struct hf_lease *lease)
 	return !wait;
 }
 
+/* Waits for changes of the range that are under way, killably. */
+int hf_lease_enter_killable(struct hf_lease *lease)
+{
+	return wait_event_killable(lease->file->wait, hf_lease_enter(lease))
+		       ? -EINTR
+		       : 0;
+}
+
 /*
  * Leaves the tree: no change tells it any more what becomes of its pages, so it
  * has none. A lease that is being acquired goes back to @from; one that was
  * revoked meanwhile does not.
  */
-static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
+void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
 {
 	struct hf_file *file = lease->file;
 
@@ -279,6 +289,24 @@ static int hf_lease_unshare_around(struct hf_lease *lease)
 	if (!err && last > lease->range.last && last != ULONG_MAX)
 		err = hf_runs_collect(&scrap, lease->target,
 				      lease->range.last + 1, last);
+	hf_runs_free(&scrap);
+	return err;
+}
+
+/*
+ * All blocks that are copied on write together with those of the range, and the
+ * range. Whoever faults a page of it in afterwards gets the block that was
+ * prepared for it, and leaves none behind.
+ */
+int hf_lease_unshare_window(struct hf_lease *lease)
+{
+	pgoff_t first = lease->range.start, last = lease->range.last;
+	struct hf_runs scrap = {};
+	int err = 0;
+
+	hf_cow_window(lease->target, &first, &last);
+	if (last != ULONG_MAX && first <= last)
+		err = hf_runs_collect(&scrap, lease->target, first, last);
 	hf_runs_free(&scrap);
 	return err;
 }
@@ -387,7 +415,7 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 
 	switch (READ_ONCE(lease->state)) {
 	case HOLDFAST_BROKEN:
-		err = hf_lease_is_busy(lease)
+		err = hf_lease_is_busy(lease, 0, ULONG_MAX)
 			      ? -EBUSY
 			      : hf_lease_collect(lease, HOLDFAST_BROKEN,
 						 task_state);
@@ -421,7 +449,7 @@ void hf_lease_restoring(struct hf_lease *lease, int by)
  * Changes that entered the filesystem before the file had leases know nothing
  * of them, and from 6.15 on do not ask again while they wait. They hold i_rwsem.
  */
-static int hf_file_quiesce(struct hf_file *file)
+int hf_file_quiesce(struct hf_file *file)
 {
 	if (file->dram || READ_ONCE(file->quiesced))
 		return 0;
@@ -430,6 +458,29 @@ static int hf_file_quiesce(struct hf_file *file)
 	up_read(&file->inode->i_rwsem);
 	WRITE_ONCE(file->quiesced, true);
 	return 0;
+}
+
+/* A number for a lease that nobody finds by it yet: 0 or -ENOMEM. */
+int hf_lease_number(struct hf_lease *lease)
+{
+	u64 id = atomic64_inc_return(&hf_lease_ids);
+	int err = xa_reserve(&hf_leases, id, GFP_KERNEL);
+
+	if (!err)
+		lease->id = id;
+	return err;
+}
+
+void hf_lease_unnumber(struct hf_lease *lease)
+{
+	xa_release(&hf_leases, lease->id);
+	lease->id = 0;
+}
+
+/* From here on the report shows it. */
+void hf_lease_publish(struct hf_lease *lease)
+{
+	xa_store(&hf_leases, lease->id, lease, GFP_KERNEL);
 }
 
 static int hf_lease_bind(struct hf_lease *lease, struct file *target,
@@ -473,17 +524,22 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
 	if (err)
 		goto put_file;
-	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE);
+	err = hf_party_add(lease);
 	if (err)
 		goto unreserve;
+	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE);
+	if (err)
+		goto end_parties;
 	/* From here on whoever has the file open, and the report, finds it. */
 	smp_store_release(&lease->id, id);
 	xa_store(&hf_leases, id, lease, GFP_KERNEL);
 	trace_holdfast_acquire(lease);
 	return 0;
 
-unreserve:
+end_parties:
+	hf_parties_end(lease);
 	hf_runs_free(&lease->runs);
+unreserve:
 	xa_release(&hf_leases, id);
 put_file:
 	hf_file_unbind(lease->file);
@@ -558,6 +614,7 @@ void hf_lease_unbind(struct hf_lease *lease)
 	target = lease->target;
 	lease->target = NULL;
 	spin_unlock(&file->lock);
+	hf_parties_end(lease);
 	/* Without the file the pages may be no memory any more. */
 	down_write(&lease->runs_sem);
 	hf_runs_free(&lease->runs);

@@ -101,11 +101,6 @@ static int hf_charge_user(struct user_struct *user, u64 pages)
 	return 0;
 }
 
-static u64 hf_charged_pages(const struct hf_lease *lease)
-{
-	return lease->asked_last - lease->range.start + 1;
-}
-
 /**
  * hf_charge - count a lease against the limits
  * @lease: its target, credentials and range are set
@@ -115,7 +110,7 @@ static u64 hf_charged_pages(const struct hf_lease *lease)
 int hf_charge(struct hf_lease *lease)
 {
 	struct super_block *sb = file_inode(lease->target)->i_sb;
-	u64 pages = hf_charged_pages(lease);
+	u64 pages = lease->asked_last - lease->range.start + 1;
 	int err;
 
 	if (lease->backing != HF_DAX)
@@ -123,19 +118,23 @@ int hf_charge(struct hf_lease *lease)
 	err = hf_charge_fs(sb, pages);
 	if (err)
 		return err;
-	err = hf_charge_user(lease->cred->user, pages);
+	/* What pins a page is charged for it, so an implicit lease is not. */
+	if (!lease->implicit)
+		err = hf_charge_user(lease->cred->user, pages);
 	if (err)
 		hf_uncharge_fs(sb, pages);
+	else
+		lease->charged = pages;
 	return err;
 }
 
 /* Undoes hf_charge(); the target is still there. */
 void hf_uncharge(struct hf_lease *lease)
 {
-	u64 pages = hf_charged_pages(lease);
-
-	if (lease->backing != HF_DAX)
+	if (!lease->charged)
 		return;
-	atomic_long_sub(pages, &lease->cred->user->locked_vm);
-	hf_uncharge_fs(file_inode(lease->target)->i_sb, pages);
+	if (!lease->implicit)
+		atomic_long_sub(lease->charged, &lease->cred->user->locked_vm);
+	hf_uncharge_fs(file_inode(lease->target)->i_sb, lease->charged);
+	lease->charged = 0;
 }

@@ -83,6 +83,7 @@ static void __exit hf_exit(void)
 {
 	misc_deregister(&hf_device);
 	hf_report_exit();
+	hf_policies_exit();
 	hf_probes_exit();
 	/* The last put of a lease may be in there. */
 	flush_workqueue(hf_wq);

@@ -13,6 +13,17 @@
 /* How many pages to look at before others may run. */
 #define HF_BATCH 512
 
+static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
+{
+	return i + 1 < runs->nr ? hf_run(runs, i + 1)->index : runs->end;
+}
+
+/* How many pages run @i has. */
+unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i)
+{
+	return hf_run_end(runs, i) - hf_run(runs, i)->index;
+}
+
 void hf_runs_free(struct hf_runs *runs)
 {
 	if (runs->max)
@@ -41,14 +52,25 @@ int hf_runs_reserve(struct hf_runs *runs, unsigned int nr)
 	return 0;
 }
 
-/* Adds @nr pages, from @index on, which is behind all others. 0 or -ENOMEM. */
+/*
+ * Adds @nr pages, from @index on, which is behind all others. What is between
+ * them is a run without pages. 0 or -ENOMEM.
+ */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 		unsigned long nr)
 {
-	struct hf_run *last = hf_run(runs, runs->nr - 1);
+	struct hf_run *last;
 	int err;
 
-	if (runs->nr && pfn - last->pfn == index - last->index) {
+	if (runs->nr && index > runs->end && pfn != HF_NO_PFN) {
+		err = hf_runs_add(runs, runs->end, HF_NO_PFN,
+				  index - runs->end);
+		if (err)
+			return err;
+	}
+	last = hf_run(runs, runs->nr - 1);
+	if (runs->nr && last->pfn != HF_NO_PFN &&
+	    pfn - last->pfn == index - last->index) {
 		runs->end = index + nr;
 		return 0;
 	}
@@ -60,6 +82,27 @@ int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 	*hf_run(runs, runs->nr++) = (struct hf_run){ index, pfn };
 	runs->end = index + nr;
 	return 0;
+}
+
+/* Room for @nr runs more than there are: 0 or -ENOMEM. */
+int hf_runs_reserve_more(struct hf_runs *runs, unsigned int nr)
+{
+	unsigned int all = runs->nr + nr;
+
+	if (all <= max(runs->max, 1U))
+		return 0;
+	/* Not one at a time, where a region grows in many calls. */
+	return hf_runs_reserve(runs, max(all, 2 * runs->nr));
+}
+
+/* Adds pages that are behind all others; there is room. */
+void hf_runs_append(struct hf_runs *runs, const struct hf_runs *more)
+{
+	unsigned int i;
+
+	for (i = 0; i < more->nr; i++)
+		hf_runs_add(runs, hf_run(more, i)->index, hf_run(more, i)->pfn,
+			    hf_run_pages(more, i));
 }
 
 /* The run that page @index is in. */
@@ -85,17 +128,6 @@ unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index)
 	return run->pfn + (index - run->index);
 }
 
-static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
-{
-	return i + 1 < runs->nr ? hf_run(runs, i + 1)->index : runs->end;
-}
-
-/* How many pages run @i has. */
-unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i)
-{
-	return hf_run_end(runs, i) - hf_run(runs, i)->index;
-}
-
 /* The page number of @index, where @nr pages from there are in one piece; or 0. */
 unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 			   unsigned long nr)
@@ -105,9 +137,68 @@ unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 	if (!runs->nr || index < hf_run(runs, 0)->index)
 		return 0;
 	i = hf_runs_find(runs, index);
-	if (index + nr > hf_run_end(runs, i))
+	if (index + nr > hf_run_end(runs, i) || hf_run(runs, i)->pfn == HF_NO_PFN)
 		return 0;
 	return hf_run(runs, i)->pfn + (index - hf_run(runs, i)->index);
+}
+
+/* Whether @part are the same pages, as far as it goes. */
+bool hf_runs_have(const struct hf_runs *runs, const struct hf_runs *part)
+{
+	unsigned int i;
+
+	for (i = 0; i < part->nr; i++) {
+		const struct hf_run *run = hf_run(part, i);
+
+		if (hf_runs_span(runs, run->index, hf_run_pages(part, i)) !=
+		    run->pfn)
+			return false;
+	}
+	return true;
+}
+
+/* Adds the pages of run @i of @from that are from @first on, before @end. */
+static int hf_runs_add_part(struct hf_runs *runs, const struct hf_runs *from,
+			    unsigned int i, pgoff_t first, pgoff_t end)
+{
+	const struct hf_run *run = hf_run(from, i);
+
+	first = max(first, run->index);
+	end = min(end, hf_run_end(from, i));
+	if (first >= end)
+		return 0;
+	return hf_runs_add(runs, first, run->pfn + (first - run->index),
+			   end - first);
+}
+
+/**
+ * hf_runs_cut - forget some pages
+ * @runs: the pages
+ * @first: index of the first page to forget
+ * @last: index of the last page to forget
+ *
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int hf_runs_cut(struct hf_runs *runs, pgoff_t first, pgoff_t last)
+{
+	struct hf_runs left = {};
+	unsigned int i;
+	int err;
+
+	/* One run can become two, with a gap between them. */
+	err = hf_runs_reserve(&left, runs->nr + 2);
+	for (i = 0; i < runs->nr && !err; i++) {
+		if (hf_run(runs, i)->pfn == HF_NO_PFN)
+			continue;
+		err = hf_runs_add_part(&left, runs, i, 0, first);
+		if (!err && last != ULONG_MAX)
+			err = hf_runs_add_part(&left, runs, i, last + 1,
+					       ULONG_MAX);
+	}
+	if (!err)
+		swap(*runs, left);
+	hf_runs_free(&left);
+	return err;
 }
 
 /*
@@ -126,6 +217,8 @@ static struct page *hf_runs_held_page(const struct hf_runs *runs, pgoff_t first,
 		const struct hf_run *run = hf_run(runs, i);
 		pgoff_t end = hf_run_end(runs, i);
 
+		if (run->pfn == HF_NO_PFN)
+			first = end;
 		for (; first < end; first++) {
 			struct page *page;
 
@@ -160,10 +253,11 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 	return hf_runs_held_page(runs, first, last, index, false);
 }
 
-/* The first page that is pinned for DMA. May sleep. */
-struct page *hf_runs_pinned_page(const struct hf_runs *runs)
+/* The first page of a range that is pinned for DMA. May sleep. */
+struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
+				 pgoff_t last)
 {
-	return hf_runs_held_page(runs, 0, ULONG_MAX, NULL, true);
+	return hf_runs_held_page(runs, first, last, NULL, true);
 }
 
 /* Pages that are held. */

@@ -80,6 +80,11 @@ static bool hf_wants_own_fiemap(struct pt_regs *regs)
 	return hf_asks_for_shared((void *)regs_get_kernel_argument(regs, 0));
 }
 
+static bool hf_wants_longterm(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
+}
+
 static bool hf_wants_longterm_remote(struct pt_regs *regs)
 {
 	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
@@ -91,11 +96,6 @@ static bool hf_wants_inode(struct pt_regs *regs)
 	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
 
 	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
-}
-
-static bool hf_wants_longterm(struct pt_regs *regs)
-{
-	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
 }
 
 #else
@@ -189,9 +189,16 @@ static struct hf_probe hf_probes[] = {
 	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
 		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),
 	/*
-	 * Long-term pins by VFIO: clear PG_reserved, with which it would
-	 * never unpin (reserved.c); from 6.15 on also as pin_user_pages().
-	 * In tree: no PG_reserved on ZONE_DEVICE pages.
+	 * Long-term pins: allowed on mappings of leased ranges, and where an
+	 * implicit lease may be made. In tree: a test for leases where GUP
+	 * refuses vma_is_fsdax().
+	 */
+	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
+	[HF_PROBE_PIN_USER_PAGES_FAST] =
+		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
+	/*
+	 * The same by VFIO: also clear PG_reserved, with which it would never
+	 * unpin (reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
 	 */
 	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
 		HF_PROBE(pin_user_pages_remote, hf_wants_longterm_remote),
@@ -218,15 +225,6 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_DAX_BREAK_LAYOUT] =
 		HF_PROBE(dax_break_layout, hf_wants_inode),
-	/*
-	 * Long-term pins: allowed on mappings of a lease, whose pages GUP
-	 * takes for unprotected fs-dax ones.
-	 * In tree: a VMA flag that folio_is_longterm_pinnable()'s callers
-	 * look at.
-	 */
-	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
-	[HF_PROBE_PIN_USER_PAGES_FAST] =
-		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
 #else
 	/*
 	 * A filesystem asks for busy pages of a leased file: break the

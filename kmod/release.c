@@ -44,26 +44,26 @@ static struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index)
 	return page;
 }
 
-/* Whether consumers hold a page, of any lease. */
-bool hf_lease_is_busy(struct hf_lease *lease)
+/* Whether consumers hold a page of a range, of any lease. */
+bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 {
 	bool busy;
 
 	down_read(&lease->runs_sem);
 	busy = hf_lease_has_pages(lease) &&
-	       hf_runs_busy_page(&lease->runs, lease->range.start,
-				 lease->range.last, NULL);
+	       hf_runs_busy_page(&lease->runs, first, last, NULL);
 	up_read(&lease->runs_sem);
 	return busy;
 }
 
 /* Whether there are consumers that the lease let in: what is fenced. */
-bool hf_lease_is_pinned(struct hf_lease *lease)
+bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 {
 	bool pinned;
 
 	down_read(&lease->runs_sem);
-	pinned = hf_lease_has_pages(lease) && hf_runs_pinned_page(&lease->runs);
+	pinned = hf_lease_has_pages(lease) &&
+		 hf_runs_pinned_page(&lease->runs, first, last);
 	up_read(&lease->runs_sem);
 	return pinned;
 }
@@ -107,6 +107,48 @@ static void hf_reaper_end(struct hf_reaper *reaper)
 	module_put(THIS_MODULE);
 }
 
+enum hf_retired {
+	HF_RETIRED,
+	HF_HAS_BUSY_PAGES,
+	HF_IS_BREAKING,
+};
+
+/*
+ * An implicit lease can be given more pages while the reaper looks: it ends only
+ * if nobody does from here on. Nor does it before its holder knows that a change
+ * has ended: see hf_lease_reap_now().
+ */
+static enum hf_retired hf_implicit_retire(struct hf_lease *lease)
+{
+	enum hf_retired ret = HF_RETIRED;
+
+	down_write(&lease->runs_sem);
+	if (hf_lease_has_pages(lease) &&
+	    hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL))
+		ret = HF_HAS_BUSY_PAGES;
+	spin_lock(&lease->file->lock);
+	if (ret == HF_RETIRED && lease->state == HOLDFAST_BREAKING) {
+		ret = HF_IS_BREAKING;
+	} else if (ret == HF_RETIRED) {
+		hf_lease_out(lease);
+		lease->reaper = NULL;
+		/* A revoke may have ended it. */
+		if (lease->target)
+			WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
+	}
+	spin_unlock(&lease->file->lock);
+	up_write(&lease->runs_sem);
+	return ret;
+}
+
+/* Nothing that the reaper waits for goes on. Called with file->lock held. */
+void hf_lease_reap_now(struct hf_lease *lease)
+{
+	lockdep_assert_held(&lease->file->lock);
+	if (lease->reaper)
+		mod_delayed_work(hf_wq, &lease->reaper->work, 0);
+}
+
 /*
  * Ends a lease, or has itself called when its first busy page is idle. A page
  * that some process maps as well does not wake anybody when its last pin goes
@@ -122,6 +164,10 @@ static void hf_reap_work(struct work_struct *work)
 
 	if (var)
 		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
+again:
+	/* It may have been given pages that were idle before. */
+	if (reaper->lease->implicit)
+		reaper->index = 0;
 	while ((page = hf_lease_busy_page(reaper->lease, &reaper->index))) {
 		var = hf_page_idle_var(page);
 		init_wait_var_entry(wait, var, 0);
@@ -135,12 +181,25 @@ static void hf_reap_work(struct work_struct *work)
 		}
 		remove_wait_queue(__var_waitqueue(var), &wait->wq_entry);
 	}
+	switch (reaper->lease->implicit ? hf_implicit_retire(reaper->lease)
+					: HF_RETIRED) {
+	case HF_HAS_BUSY_PAGES:
+		goto again;
+	case HF_IS_BREAKING:
+		wait->key.flags = NULL;
+		return;
+	case HF_RETIRED:
+		break;
+	}
 	/* Nobody wakes it any more; drop a wake-up that came before that. */
 	cancel_delayed_work(&reaper->work);
 	hf_reaper_end(reaper);
 }
 
-/* Called with lease->mutex held, once: nothing below page @index is busy. */
+/*
+ * Once, with lease->mutex held if others know the lease: nothing below page
+ * @index is busy.
+ */
 static void hf_reaper_start(struct hf_lease *lease, pgoff_t index)
 {
 	struct hf_reaper *reaper =
@@ -152,7 +211,17 @@ static void hf_reaper_start(struct hf_lease *lease, pgoff_t index)
 	reaper->lease = lease;
 	reaper->index = index;
 	INIT_DELAYED_WORK(&reaper->work, hf_reap_work);
+	spin_lock(&lease->file->lock);
+	if (lease->implicit)
+		lease->reaper = reaper;
+	spin_unlock(&lease->file->lock);
 	queue_delayed_work(hf_wq, &reaper->work, 0);
+}
+
+/* An implicit lease, whose pages are pinned, ends by itself. */
+void hf_lease_reap(struct hf_lease *lease)
+{
+	hf_reaper_start(lease, lease->range.start);
 }
 
 /*

@@ -321,6 +321,33 @@ static const struct seq_operations hf_mappings_ops = {
 	.show = hf_mappings_show,
 };
 
+static int hf_pins_report_show(struct seq_file *m, void *v)
+{
+	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
+	struct file *target;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(
+			m,
+			"lease consumer pid uid start_ns address offset length runs\n");
+		return 0;
+	}
+	target = hf_lease_target(v);
+	if (!target)
+		return SEQ_SKIP;
+	if (hf_lease_visible(v, target, m->file))
+		hf_pins_show(m, v, ns);
+	fput(target);
+	return 0;
+}
+
+static const struct seq_operations hf_pins_ops = {
+	.start = hf_report_start,
+	.next = hf_report_next,
+	.stop = hf_report_stop,
+	.show = hf_pins_report_show,
+};
+
 static void hf_show_file(struct seq_file *m, struct file *target)
 {
 	struct inode *inode = file_inode(target);
@@ -368,7 +395,9 @@ int hf_report_init(void)
 		return -ENOMEM;
 	/* Addresses are for who may look into any process. */
 	if (!proc_create("leases", 0444, dir, &hf_report_proc_ops) ||
-	    !proc_create_seq("mappings", 0400, dir, &hf_mappings_ops)) {
+	    !proc_create_seq("mappings", 0400, dir, &hf_mappings_ops) ||
+	    !proc_create_seq("pins", 0444, dir, &hf_pins_ops) ||
+	    !proc_create_single("policy", 0444, dir, hf_policies_show)) {
 		remove_proc_subtree(HF_PROC_DIR, NULL);
 		return -ENOMEM;
 	}

@@ -102,6 +102,8 @@ struct page *hf_reserved_restore(const struct hf_runs *runs)
 		unsigned long pfn = hf_run(runs, i)->pfn;
 		unsigned long end = pfn + hf_run_pages(runs, i);
 
+		if (pfn == HF_NO_PFN)
+			continue;
 		for (; pfn < end; pfn++) {
 			struct page *page = pfn_to_page(pfn);
 

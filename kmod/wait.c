@@ -23,11 +23,13 @@ static bool hf_change_waits(const struct hf_change *change, struct page *page)
 static struct page *hf_lease_waits(struct hf_lease *lease,
 				   const struct hf_change *change)
 {
+	pgoff_t first = 0, last = ULONG_MAX;
 	struct page *page;
 
-	page = hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL);
+	hf_change_narrow(lease, change, &first, &last);
+	page = hf_runs_busy_page(&lease->runs, first, last, NULL);
 	if (page && !hf_change_waits(change, page))
-		page = hf_runs_pinned_page(&lease->runs);
+		page = hf_runs_pinned_page(&lease->runs, first, last);
 	return page;
 }
 
@@ -36,8 +38,9 @@ static struct page *hf_lease_waits(struct hf_lease *lease,
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: after hf_change_break()
  *
- * A change waits for all consumers of each lease that it breaks, also those of
- * pages outside its range: the lease ends with it, and nothing would know them.
+ * A change waits for all consumers of each explicit lease that it breaks, also
+ * those of pages outside its range: the lease ends with it, and nothing would
+ * know them. An implicit lease keeps those.
  * Nor do kernels before 6.15 look for busy pages when no process maps the file
  * (DAX pages were thought to be pinned through mappings only).
  */
@@ -87,6 +90,8 @@ static int hf_change_spread(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (lease->implicit)
+			continue;
 		first = min_t(pgoff_t, first, lease->range.start);
 		last = max_t(pgoff_t, last, lease->range.last);
 	}

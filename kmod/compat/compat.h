@@ -96,14 +96,35 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
 }
 #endif
 
-/* pin_user_pages_remote() could name the VMAs, too. */
+/* pin_user_pages() and its kin could name the VMAs, too. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define HF_VMAS_PARAM struct vm_area_struct **vmas,
-#define HF_VMAS	      vmas,
+#define HF_VMAS_PARAM	   struct vm_area_struct **vmas,
+#define HF_VMAS_LAST_PARAM , struct vm_area_struct **vmas
+#define HF_VMAS_GIVEN	   vmas
+#define HF_VMAS_OF(vmas)   , vmas
 #else
 #define HF_VMAS_PARAM
-#define HF_VMAS
+#define HF_VMAS_LAST_PARAM
+#define HF_VMAS_GIVEN NULL
+#define HF_VMAS_OF(vmas)
 #endif
+
+static inline long hf_pin_user_pages(unsigned long start, unsigned long nr,
+				     unsigned int flags, struct page **pages,
+				     struct vm_area_struct **vmas)
+{
+	return pin_user_pages(start, nr, flags, pages HF_VMAS_OF(vmas));
+}
+
+static inline long
+hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+			 unsigned long nr, unsigned int flags,
+			 struct page **pages, struct vm_area_struct **vmas,
+			 int *locked)
+{
+	return pin_user_pages_remote(mm, start, nr, flags,
+				     pages HF_VMAS_OF(vmas), locked);
+}
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 static inline unsigned long *hf_page_flags(struct page *page)

@@ -307,6 +307,142 @@ struct holdfast_export_dmabuf {
 #define HOLDFAST_IOC_EXPORT_DMABUF	_IO(HOLDFAST_IOC_TYPE, 0x05)
 
 /**
+ * enum holdfast_consumer - what holds pins
+ * @HOLDFAST_CONSUMER_UNKNOWN: a driver that Holdfast has no name for
+ * @HOLDFAST_CONSUMER_MR: an RDMA memory region
+ * @HOLDFAST_CONSUMER_BUFFER: a fixed buffer of an io_uring
+ * @HOLDFAST_CONSUMER_VFIO: a DMA mapping of a VFIO container
+ * @HOLDFAST_CONSUMER_UMEM: the packet memory of AF_XDP sockets
+ */
+enum holdfast_consumer {
+	HOLDFAST_CONSUMER_UNKNOWN = 0,
+	HOLDFAST_CONSUMER_MR	= 1,
+	HOLDFAST_CONSUMER_BUFFER = 2,
+	HOLDFAST_CONSUMER_VFIO	= 3,
+	HOLDFAST_CONSUMER_UMEM	= 4,
+};
+
+/**
+ * struct holdfast_allow - HOLDFAST_IOC_ALLOW
+ * @size: sizeof(struct holdfast_allow)
+ * @flags: must be zero
+ * @break_ms: break time of the implicit leases, in milliseconds; 0 means the
+ *	module's default, and more than the administrator's cap means the cap
+ * @__reserved: must be zero
+ *
+ * Opens a permission for implicit leases, on any open of /dev/holdfast. As long
+ * as a process has the new descriptor open, or a descriptor that fork(2) made
+ * of it, each of its long-term pins of a shared, writable mapping of a file on
+ * XFS or ext4 with DAX makes an implicit lease: breakable, and as long-lived as
+ * its pins. The descriptor stays open across execve(2). It counts only for
+ * processes of the user who opened it, or for all if that user had CAP_KILL.
+ *
+ * Return the descriptor, or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBUSY	as for HOLDFAST_IOC_ACQUIRE: a function cannot be hooked
+ * EMFILE, ENFILE	too many open files
+ * ENOMEM	no memory
+ */
+struct holdfast_allow {
+	__u32 size;
+	__u32 flags;
+	__u32 break_ms;
+	__u32 __reserved;
+};
+#define HOLDFAST_IOC_ALLOW	_IO(HOLDFAST_IOC_TYPE, 0x06)
+
+/**
+ * struct holdfast_join - HOLDFAST_IOC_JOIN
+ * @size: sizeof(struct holdfast_join)
+ * @flags: must be zero
+ *
+ * The calling process becomes a party to the lease, as the process that
+ * acquired it is: its long-term pins of a mapping of the leased range are
+ * allowed. A process that pins can be killed at the deadline of a break, so
+ * only the user who acquired the lease can join, unless that user had CAP_KILL.
+ *
+ * Return 0, also for a process that is a party already, or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBADFD	the open file is not a lease, or has been released or revoked
+ * EPERM	the lease is of another user
+ * ENOMEM	no memory
+ */
+struct holdfast_join {
+	__u32 size;
+	__u32 flags;
+};
+#define HOLDFAST_IOC_JOIN	_IO(HOLDFAST_IOC_TYPE, 0x07)
+
+#define HOLDFAST_WATCH_OWN		0
+#define HOLDFAST_WATCH_FILESYSTEM	1
+
+/**
+ * struct holdfast_watch - HOLDFAST_IOC_WATCH
+ * @size: sizeof(struct holdfast_watch)
+ * @what: HOLDFAST_WATCH_OWN: implicit leases of the calling process;
+ *	HOLDFAST_WATCH_FILESYSTEM: all leases of the filesystem that @fd is on
+ * @fd: an open file of the filesystem, or -1 for HOLDFAST_WATCH_OWN
+ * @__reserved: must be zero
+ *
+ * Opens a queue of events of leases, on any open of /dev/holdfast. read(2) and
+ * poll(2) of the new descriptor are those of a lease; it is closed by
+ * execve(2). An event that finds the queue full replaces the oldest: then
+ * @lost of the next event that is read counts those.
+ *
+ * Return the descriptor, or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what
+ * EBADF	@fd is not an open file
+ * EPERM	HOLDFAST_WATCH_FILESYSTEM without CAP_SYS_ADMIN
+ * EMFILE, ENFILE	too many open files
+ * ENOMEM	no memory
+ */
+struct holdfast_watch {
+	__u32 size;
+	__u32 what;
+	__s32 fd;
+	__u32 __reserved;
+};
+#define HOLDFAST_IOC_WATCH	_IO(HOLDFAST_IOC_TYPE, 0x08)
+
+#define HOLDFAST_POLICY_FORBID	0
+#define HOLDFAST_POLICY_ALLOW	1
+#define HOLDFAST_ANY_GROUP	(~(__u32)0)
+
+/**
+ * struct holdfast_policy - HOLDFAST_IOC_POLICY
+ * @size: sizeof(struct holdfast_policy)
+ * @policy: HOLDFAST_POLICY_ALLOW or HOLDFAST_POLICY_FORBID
+ * @fd: an open file of the filesystem
+ * @gid: with HOLDFAST_POLICY_ALLOW: only members of this group;
+ *	HOLDFAST_ANY_GROUP: everybody
+ * @break_ms: with HOLDFAST_POLICY_ALLOW: as in struct holdfast_allow
+ * @__reserved: must be zero
+ *
+ * Allows implicit leases on a whole filesystem, or ends that, on any open of
+ * /dev/holdfast. A policy is kept by the filesystem's UUID until the module is
+ * unloaded, so it survives an unmount; /proc/fs/holdfast/policy shows it.
+ * Allowing again replaces group and break time. Leases that exist stay.
+ *
+ * Return 0, or
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy
+ * EPERM	the caller has not CAP_SYS_ADMIN
+ * EBADF	@fd is not an open file
+ * EOPNOTSUPP	the filesystem is neither XFS nor ext4, or has no UUID
+ * ENOENT	HOLDFAST_POLICY_FORBID where nothing was allowed
+ * EBUSY	as for HOLDFAST_IOC_ACQUIRE: a function cannot be hooked
+ * ENOMEM	no memory
+ */
+struct holdfast_policy {
+	__u32 size;
+	__u32 policy;
+	__s32 fd;
+	__u32 gid;
+	__u32 break_ms;
+	__u32 __reserved;
+};
+#define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x09)
+
+/**
  * enum holdfast_event_type - what an event says
  * @HOLDFAST_EVENT_BREAK: a change met the lease. Let go of the consumers
  *	before the deadline, or be fenced.
@@ -343,6 +479,13 @@ enum holdfast_event_type {
  * @deadline_ns: CLOCK_MONOTONIC time in ns at which the holder is fenced
  * @time_ns: CLOCK_MONOTONIC time in ns of the event
  * @comm: name of the task that makes the change; may be empty
+ * @address: where the pins were made in the address space of the process that
+ *	has them, for an implicit lease; otherwise 0
+ * @lease_offset: start of the lease's range in bytes
+ * @lease_length: length of the lease's range in bytes
+ * @lost: how many events of a HOLDFAST_IOC_WATCH queue were replaced before
+ *	this one; 0 for the queue of a lease, see struct holdfast_query
+ * @__reserved: zero
  *
  * read(2) blocks until there is an event, unless O_NONBLOCK (EAGAIN); EINVAL
  * when the buffer is too small for one; EBADFD before the lease is acquired.
@@ -364,6 +507,11 @@ struct holdfast_event {
 	__u64 deadline_ns;
 	__u64 time_ns;
 	char comm[HOLDFAST_COMM_LEN];
+	__u64 address;
+	__u64 lease_offset;
+	__u64 lease_length;
+	__u32 lost;
+	__u32 __reserved;
 };
 
 /*

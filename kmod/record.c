@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records of pins: which process pinned which bytes of a lease, for what.
+ *
+ * A record is made when the pages are pinned, and dropped when none of them is
+ * held any more. Drivers pin a large region in many calls: those that follow
+ * each other in memory and in the file make one record.
+ */
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include "holdfast.h"
+
+/* A record of the current process; NULL: no memory. */
+struct hf_pin *hf_pin_new(const struct hf_span *span,
+			  const struct hf_pinner *pinner)
+{
+	struct hf_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+
+	if (!pin)
+		return NULL;
+	INIT_LIST_HEAD(&pin->node);
+	pin->pinner = *pinner;
+	mmgrab(pin->pinner.mm);
+	pin->tgid = get_pid(task_tgid(current));
+	pin->uid = current_uid();
+	pin->start_time = current->group_leader->start_boottime;
+	pin->address = span->addr;
+	pin->first = span->index;
+	pin->last = span->index + span->nr - 1;
+	return pin;
+}
+
+void hf_pin_free(struct hf_pin *pin)
+{
+	if (!pin)
+		return;
+	mmdrop(pin->pinner.mm);
+	put_pid(pin->tgid);
+	kfree(pin);
+}
+
+/* Whether pages that are pinned next go on where a record ends. */
+bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
+		    const struct hf_pinner *pinner)
+{
+	return pin->pinner.mm == pinner->mm &&
+	       pin->pinner.consumer == pinner->consumer &&
+	       pin->last + 1 == span->index &&
+	       pin->address + ((pin->last - pin->first + 1) << PAGE_SHIFT) ==
+		       span->addr;
+}
+
+/* Whether a record has these pages, at these addresses, already. */
+bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
+		const struct hf_pinner *pinner)
+{
+	return pin->pinner.mm == pinner->mm &&
+	       pin->pinner.consumer == pinner->consumer &&
+	       pin->first <= span->index &&
+	       pin->last >= span->index + span->nr - 1 &&
+	       pin->address - (pin->first << PAGE_SHIFT) ==
+		       span->addr - (span->index << PAGE_SHIFT);
+}
+
+/* Adds the pages to a record; false: to none. Called with runs_sem held. */
+static bool hf_pin_merge(struct hf_lease *lease, const struct hf_span *span,
+			 const struct hf_pinner *pinner)
+{
+	struct hf_pin *pin;
+
+	list_for_each_entry(pin, &lease->pins, node) {
+		if (hf_pin_has(pin, span, pinner))
+			return true;
+		if (hf_pin_goes_on(pin, span, pinner)) {
+			pin->last += span->nr;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Drops the records that nobody holds a page of. Called with runs_sem held
+ * exclusively.
+ */
+static void hf_pins_prune(struct hf_lease *lease)
+{
+	struct hf_pin *pin, *next;
+
+	list_for_each_entry_safe(pin, next, &lease->pins, node) {
+		if (hf_lease_has_pages(lease) &&
+		    hf_runs_busy_page(&lease->runs, pin->first, pin->last,
+				      NULL))
+			continue;
+		list_del(&pin->node);
+		hf_pin_free(pin);
+	}
+}
+
+/**
+ * hf_pin_add - record pins of an explicit lease
+ * @lease: the lease
+ * @span: the pages, which are pinned
+ * @pinner: the process
+ *
+ * Return: 0, -ENOMEM, or -EAGAIN when a change has broken the lease in the
+ * meantime: then the pages are to be unpinned.
+ */
+int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
+	       const struct hf_pinner *pinner)
+{
+	struct hf_pin *pin;
+	int err;
+
+	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), false,
+			    GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+	pin = hf_pin_new(span, pinner);
+	if (!pin)
+		return -ENOMEM;
+	down_write(&lease->runs_sem);
+	hf_pins_prune(lease);
+	/* A change that comes later finds the pages busy. */
+	if (READ_ONCE(lease->state) != HOLDFAST_ACTIVE) {
+		err = -EAGAIN;
+	} else if (!hf_pin_merge(lease, span, pinner)) {
+		list_add_tail(&pin->node, &lease->pins);
+		pin = NULL;
+	}
+	up_write(&lease->runs_sem);
+	hf_pin_free(pin);
+	return err;
+}
+
+void hf_pins_free(struct hf_lease *lease)
+{
+	struct hf_pin *pin, *next;
+
+	list_for_each_entry_safe(pin, next, &lease->pins, node) {
+		list_del(&pin->node);
+		hf_pin_free(pin);
+	}
+}
+
+/* The records of a lease, a line each: see the ABI header. */
+void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
+		  struct pid_namespace *ns)
+{
+	struct hf_pin *pin;
+
+	down_write(&lease->runs_sem);
+	hf_pins_prune(lease);
+	list_for_each_entry(pin, &lease->pins, node) {
+		seq_printf(m, "%llu %s %d %u %llu %llx %llu %llu %u\n",
+			   lease->id, hf_consumer_name(pin->pinner.consumer),
+			   pid_nr_ns(pin->tgid, ns),
+			   from_kuid_munged(seq_user_ns(m), pin->uid),
+			   pin->start_time, (u64)pin->address,
+			   (u64)pin->first << PAGE_SHIFT,
+			   (u64)(pin->last - pin->first + 1) << PAGE_SHIFT,
+			   lease->runs.nr);
+	}
+	up_write(&lease->runs_sem);
+}
