@@ -20,6 +20,7 @@ struct hf_caller {
 static const struct hf_caller hf_callers[] = {
 	{ "ib_umem", NULL, HOLDFAST_CONSUMER_MR, false },
 	{ NULL, "ib_uverbs", HOLDFAST_CONSUMER_MR, false },
+	{ NULL, "ib_core", HOLDFAST_CONSUMER_MR, false },
 	{ NULL, "hfi1", HOLDFAST_CONSUMER_MR, false },
 	/* io_sqe_buffer_register(); up to 6.2 with the lock. */
 	{ "io_pin_pages", NULL, HOLDFAST_CONSUMER_BUFFER, true },
