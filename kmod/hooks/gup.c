@@ -3,8 +3,8 @@
  * Long-term pins of leased pages: on kernels whose GUP refuses fs-dax folios, and
  * on all by VFIO, see reserved.c.
  *
- * These stand before pin_user_pages() and its kin while a lease exists, see
- * probe.c. GUP's answer to FOLL_LONGTERM on such a folio would be to try again
+ * These replace pin_user_pages() and its like while a lease exists: see table.c.
+ * GUP's answer to FOLL_LONGTERM on such a folio would be to try again
  * for ever, so a call never goes on into GUP with a lease's mapping and the
  * flag. A range that is partly a lease's is cut short where that begins or
  * ends: callers have to take a short count anyway.
@@ -14,7 +14,9 @@
  * mapping where none was, while he pins there, gets what he asked for: GUP tries
  * until he is killed.
  */
-#include "wrap.h"
+#include "holdfast.h"
+#include "hooks/gup.h"
+#include "hooks/hook.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
 
@@ -67,9 +69,8 @@ long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 
 	nr = hf_gup_span(current->mm, start & PAGE_MASK, nr, &leased);
 	ret = leased ? hf_gup_leased(current->mm, start, nr, flags, pages)
-		     : HF_PASS(HF_PROBE_PIN_USER_PAGES,
-			       pin_user_pages(start, nr, flags, pages));
-	hf_probes_leave();
+		     : pin_user_pages(start, nr, flags, pages);
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -87,10 +88,9 @@ int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 		ret = hf_gup_leased(mm, start, nr, flags, pages);
 	mmap_read_unlock(mm);
 	if (!leased)
-		ret = HF_PASS(HF_PROBE_PIN_USER_PAGES_FAST,
-			      pin_user_pages_fast(start, nr, flags, pages));
+		ret = pin_user_pages_fast(start, nr, flags, pages);
 leave:
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -103,9 +103,7 @@ static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
 	nr = hf_gup_span(mm, start & PAGE_MASK, nr, &leased);
 	if (leased)
 		return hf_gup_leased(mm, start, nr, flags, pages);
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       pin_user_pages_remote(mm, start, nr, flags, pages,
-					     locked));
+	return pin_user_pages_remote(mm, start, nr, flags, pages, locked);
 }
 
 #else
@@ -114,9 +112,8 @@ static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
 			  unsigned long nr, unsigned int flags,
 			  struct page **pages, HF_VMAS_PARAM int *locked)
 {
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       pin_user_pages_remote(mm, start, nr, flags, pages,
-					     HF_VMAS locked));
+	return pin_user_pages_remote(mm, start, nr, flags, pages,
+				     HF_VMAS locked);
 }
 
 #endif
@@ -130,6 +127,6 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 
 	if (ret > 0)
 		hf_reserved_clear(pages, ret);
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Long-term pins of leased pages: see gup.c. */
+#ifndef HF_HOOKS_GUP_H
+#define HF_HOOKS_GUP_H
+
+#include <linux/mm.h>
+#include "compat/compat.h"
+
+long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+				   unsigned long nr, unsigned int flags,
+				   struct page **pages,
+				   HF_VMAS_PARAM int *locked);
+#ifdef HF_DAX_BREAK_LAYOUT
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages);
+int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
+				struct page **pages);
+#endif
+
+#endif
