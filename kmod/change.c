@@ -2,7 +2,7 @@
 /*
  * Layout changes of leased files, and the leases they break.
  *
- * A change begins where the VFS is entered (wrap.c), which knows the operation
+ * A change begins where the VFS is entered (hooks/), which knows the operation
  * and the range, and ends when that call returns. In between the filesystem
  * asks, with the inode's invalidate_lock held exclusively, whether pages are
  * busy, as often as it takes: each time hf_change_break() marks the leases,

@@ -19,8 +19,8 @@
  *   fence.c	what happens at the deadline
  *   heir.c	who holds consumers without having mapped the lease
  *   process.c	processes, and what they have open
- *   probe.c	how calls into the kernel reach wrap.c, remap.c, exchange.c and
- *		gup.c
+ *   hooks/	the functions of the kernel that are replaced while there are leases:
+ *		see hooks/table.c for each, hooks/hook.c for how
  *   stray.c	changes whose end no wrapper sees
  *   second.c	changes of two files at a time
  *   report.c	what the administrator sees
@@ -411,7 +411,6 @@ void hf_lease_reap(struct hf_lease *lease);
 void hf_lease_reap_now(struct hf_lease *lease);
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
-void hf_leases_revoke(unsigned int grace_ms);
 void hf_lease_close(struct hf_lease *lease);
 bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);
@@ -569,39 +568,6 @@ bool hf_process_inherits(const struct hf_heirs *heirs,
 /* second.c */
 void hf_second_told(struct hf_change *change, struct page *page);
 struct page *hf_second_page(const struct address_space *mapping);
-
-/* probe.c */
-int hf_probes_init(void);
-void hf_probes_exit(void);
-int hf_probes_arm(void);
-void hf_probes_disarm(void);
-void hf_probes_stay(void);
-void hf_probes_leave(void);
-
-/* A call that hf_probes let through, once; lives on the caller's stack. */
-struct hf_pass {
-	struct hlist_node node;
-	struct task_struct *task;
-	unsigned int probe;
-	bool used;
-};
-
-void hf_pass_begin(struct hf_pass *pass, unsigned int probe);
-void hf_pass_end(struct hf_pass *pass);
-
-/* Calls a probed function itself, not the function that stands before it. */
-/* clang-format off */
-#define HF_PASS(probe, call)					\
-({								\
-	struct hf_pass __pass;					\
-	typeof(call) __ret;					\
-								\
-	hf_pass_begin(&__pass, probe);				\
-	__ret = (call);						\
-	hf_pass_end(&__pass);					\
-	__ret;							\
-})
-/* clang-format on */
 
 /* report.c */
 int hf_report_init(void);

@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include "hooks/hook.h"
 #include "trace.h"
 
 /* What an implicit lease has until its pages are known. */
@@ -42,7 +43,7 @@ static int hf_implicit_bind(struct hf_lease *lease, const struct hf_span *span,
 	err = hf_charge(lease);
 	if (err)
 		goto put_target;
-	err = hf_probes_arm();
+	err = hf_hooks_arm(span->file);
 	if (err)
 		goto uncharge;
 	lease->file = hf_file_get(inode, false);
@@ -51,7 +52,7 @@ static int hf_implicit_bind(struct hf_lease *lease, const struct hf_span *span,
 
 	err = PTR_ERR(lease->file);
 	lease->file = NULL;
-	hf_probes_disarm();
+	hf_hooks_disarm(span->file);
 uncharge:
 	hf_uncharge(lease);
 put_target:
@@ -67,9 +68,9 @@ static void hf_implicit_unbind(struct hf_lease *lease)
 	hf_uncharge(lease);
 	hf_runs_free(&lease->runs);
 	hf_file_unbind(lease->file);
+	hf_hooks_disarm(lease->target);
 	fput(lease->target);
 	lease->target = NULL;
-	hf_probes_disarm();
 }
 
 /*

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 #include "trace.h"
+#include "hooks/hook.h"
 
 /* All leases by number, for the report. */
 static DEFINE_XARRAY(hf_leases);
@@ -505,7 +506,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = hf_charge(lease);
 	if (err)
 		goto forget;
-	err = hf_probes_arm();
+	err = hf_hooks_arm(target);
 	if (err)
 		goto uncharge;
 	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX);
@@ -546,7 +547,7 @@ put_file:
 	hf_file_put(lease->file);
 disarm:
 	lease->file = NULL;
-	hf_probes_disarm();
+	hf_hooks_disarm(target);
 uncharge:
 	hf_uncharge(lease);
 forget:
@@ -621,13 +622,13 @@ void hf_lease_unbind(struct hf_lease *lease)
 	up_write(&lease->runs_sem);
 
 	hf_file_unbind(file);
+	hf_hooks_disarm(target);
 	/* A task does it before it is back in user space; a worker, some time. */
 	if (current->flags & PF_KTHREAD)
 		__fput_sync(target);
 	else
 		fput(target);
 	xa_erase(&hf_leases, lease->id);
-	hf_probes_disarm();
 	WRITE_ONCE(lease->state, HOLDFAST_RELEASED);
 	wake_up_all(&file->wait);
 	wake_up_interruptible_poll(&lease->wait, EPOLLHUP);

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+#include "hooks/hook.h"
 
 static unsigned int break_time_ms = 45000;
 module_param(break_time_ms, uint, 0644);
@@ -49,12 +50,12 @@ static int __init hf_init(void)
 	err = hf_files_init();
 	if (err)
 		goto exit_dmabuf;
-	err = hf_probes_init();
+	err = hf_hooks_init();
 	if (err)
 		goto exit_files;
 	err = hf_report_init();
 	if (err)
-		goto exit_probes;
+		goto exit_hooks;
 	err = misc_register(&hf_device);
 	if (err)
 		goto exit_report;
@@ -62,8 +63,8 @@ static int __init hf_init(void)
 
 exit_report:
 	hf_report_exit();
-exit_probes:
-	hf_probes_exit();
+exit_hooks:
+	hf_hooks_exit();
 exit_files:
 	hf_files_exit();
 exit_dmabuf:
@@ -71,20 +72,22 @@ exit_dmabuf:
 exit_leases:
 	hf_leases_exit();
 destroy_wq:
+	/* The self-test's file is freed after a grace period, by work. */
+	rcu_barrier();
 	destroy_workqueue(hf_wq);
 	return err;
 }
 
 /*
  * Every lease, open or zombie, holds a reference on the module, so there is
- * none left here, and no probe is armed.
+ * none left here.
  */
 static void __exit hf_exit(void)
 {
 	misc_deregister(&hf_device);
 	hf_report_exit();
 	hf_policies_exit();
-	hf_probes_exit();
+	hf_hooks_exit();
 	/* The last put of a lease may be in there. */
 	flush_workqueue(hf_wq);
 	/* Leases and files are freed after a grace period, these by work. */

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uuid.h>
 #include "holdfast.h"
+#include "hooks/hook.h"
 
 struct hf_permit {
 	unsigned int break_ms;
@@ -22,7 +23,7 @@ struct hf_permit {
 static int hf_permit_release(struct inode *inode, struct file *filp)
 {
 	kfree(filp->private_data);
-	hf_probes_disarm();
+	hf_hooks_disarm(NULL);
 	return 0;
 }
 
@@ -53,7 +54,7 @@ int hf_permit_open(const struct holdfast_allow *args)
 		return -ENOMEM;
 	permit->break_ms = hf_break_ms(args->break_ms);
 	permit->for_all = ns_capable_noaudit(&init_user_ns, CAP_KILL);
-	fd = hf_probes_arm();
+	fd = hf_hooks_arm(NULL);
 	if (fd)
 		goto free;
 	fd = anon_inode_getfd("[holdfast-permission]", &hf_permit_fops, permit,
@@ -63,7 +64,7 @@ int hf_permit_open(const struct holdfast_allow *args)
 	return fd;
 
 disarm:
-	hf_probes_disarm();
+	hf_hooks_disarm(NULL);
 free:
 	kfree(permit);
 	return fd;
@@ -142,7 +143,7 @@ static int hf_policy_allow(const uuid_t *uuid, kgid_t gid,
 
 	if (!new)
 		return -ENOMEM;
-	err = hf_probes_arm();
+	err = hf_hooks_arm(NULL);
 	if (err) {
 		kfree(new);
 		return err;
@@ -159,7 +160,7 @@ static int hf_policy_allow(const uuid_t *uuid, kgid_t gid,
 	spin_unlock(&hf_policies_lock);
 	if (policy != new) {
 		kfree(new);
-		hf_probes_disarm();
+		hf_hooks_disarm(NULL);
 	}
 	return 0;
 }
@@ -176,7 +177,7 @@ static int hf_policy_forbid(const uuid_t *uuid)
 	if (!policy)
 		return -ENOENT;
 	kfree(policy);
-	hf_probes_disarm();
+	hf_hooks_disarm(NULL);
 	return 0;
 }
 
@@ -244,6 +245,6 @@ void hf_policies_exit(void)
 	list_for_each_entry_safe(policy, next, &hf_policies, node) {
 		list_del(&policy->node);
 		kfree(policy);
-		hf_probes_disarm();
+		hf_hooks_disarm(NULL);
 	}
 }

@@ -350,28 +350,6 @@ int hf_lease_revoke(const struct holdfast_revoke *args)
 	return err;
 }
 
-/*
- * Revokes all leases, and waits for nobody; @grace_ms: see hf_lease_stop(). One
- * whose mutex is held (by a restore that the filesystem keeps waiting) ends when it
- * is called again.
- */
-void hf_leases_revoke(unsigned int grace_ms)
-{
-	struct hf_lease *lease;
-	unsigned long id = 0;
-
-	while ((lease = hf_lease_next(&id))) {
-		hf_lease_stop(lease, grace_ms);
-		if (mutex_trylock(&lease->mutex)) {
-			hf_lease_finish(lease);
-			mutex_unlock(&lease->mutex);
-		}
-		hf_lease_put(lease);
-		id++;
-		cond_resched();
-	}
-}
-
 /* The open file is gone, and with it every mapping. */
 void hf_lease_close(struct hf_lease *lease)
 {

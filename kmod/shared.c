@@ -25,59 +25,10 @@
  * breaks the lease.
  */
 #include <linux/dax.h>
-#include <linux/fiemap.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
-#include "wrap.h"
-
-/*
- * Filesystems write their answer to user memory, where the user could change it.
- * This stands for it: no user can name it.
- */
-static struct fiemap_extent hf_no_user_memory;
-
-struct hf_shared_extent {
-	struct fiemap_extent_info info; /* how the filesystem is asked */
-	bool found;
-	u64 start, end;
-};
-
-/* In a probe. */
-bool hf_asks_for_shared(const struct fiemap_extent_info *info)
-{
-	return (__force struct fiemap_extent *)info->fi_extents_start ==
-	       &hf_no_user_memory;
-}
-
-/* A filesystem's answer, extent by extent. 1: that is enough; it may say one more. */
-int hf_wrap_fiemap_fill_next_extent(struct fiemap_extent_info *info,
-				    u64 logical, u64 phys, u64 len, u32 flags)
-{
-	struct hf_shared_extent *extent =
-		container_of(info, struct hf_shared_extent, info);
-	bool found;
-
-	if (flags & FIEMAP_EXTENT_SHARED && !extent->found) {
-		extent->found = true;
-		extent->start = logical;
-		extent->end = logical + len;
-	}
-	found = extent->found;
-	hf_probes_leave();
-	return found;
-}
-
-/* The first shared extent from @start to @end, in bytes. */
-static int hf_find_shared(struct inode *inode, u64 start, u64 end,
-			  struct hf_shared_extent *extent)
-{
-	*extent = (struct hf_shared_extent){
-		.info.fi_extents_max = 1,
-		.info.fi_extents_start = (__force struct fiemap_extent __user
-						  *)&hf_no_user_memory,
-	};
-	return inode->i_op->fiemap(inode, &extent->info, start, end - start);
-}
+#include "holdfast.h"
+#include "hooks/fiemap.h"
 
 /* The first PMD entry from @index on, the first page of one; none: behind @last. */
 static pgoff_t hf_next_pmd_entry(struct address_space *mapping, pgoff_t index,
@@ -201,9 +152,9 @@ int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 		return 0;
 	while ((index = hf_next_pmd_entry(target->f_mapping, index, last)) <=
 	       last) {
-		struct hf_shared_extent extent;
+		struct hf_extent extent;
 
-		ret = hf_find_shared(inode, (u64)index << PAGE_SHIFT,
+		ret = hf_fiemap_shared(inode, (u64)index << PAGE_SHIFT,
 				     ((u64)last + 1) << PAGE_SHIFT, &extent);
 		if (ret)
 			return ret;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Changes whose end no wrapper sees: of entries that Holdfast stands before only
- * in part (exchange.c), or not at all. They are taken to last until their task
+ * in part (hooks/exchange.c), or not at all. They are taken to last until their task
  * is back in user space.
  */
 #include <linux/slab.h>
 #include <linux/task_work.h>
-#include "wrap.h"
+#include "holdfast.h"
+#include "stray.h"
+#include "hooks/hook.h"
 
 static DEFINE_SPINLOCK(hf_strays_lock);
 static LIST_HEAD(hf_strays);
@@ -28,7 +30,7 @@ static void hf_stray_end(struct hf_stray *stray)
 	hf_change_end(stray->file, &stray->change, stray->ret);
 	hf_file_put(stray->file);
 	kfree(stray);
-	hf_probes_leave();
+	hf_hooks_leave();
 }
 
 static void hf_stray_work(struct callback_head *work)
@@ -62,7 +64,7 @@ struct hf_change *hf_stray_begin(struct hf_file *file,
 	refcount_inc(&file->ref);
 	stray->file = file;
 	stray->change.stray = true;
-	hf_probes_stay();
+	hf_hooks_stay();
 	spin_lock(&hf_strays_lock);
 	list_add(&stray->node, &hf_strays);
 	spin_unlock(&hf_strays_lock);

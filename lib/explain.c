@@ -289,11 +289,10 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		break;
 	case EBUSY:
 		say(text,
-		    "another tool (a live patch, a tracer) occupies a "
-		    "kernel function that Holdfast must watch: end it; or "
-		    "probes are switched off (sysctl "
-		    "kernel.ftrace_enabled): the kernel log names the "
-		    "function (dmesg)");
+		    "a live patch occupies a kernel function that Holdfast "
+		    "hooks: disable it (flag I in "
+		    "/sys/kernel/tracing/enabled_functions); or ftrace is "
+		    "off: set the sysctl kernel.ftrace_enabled to 1");
 		break;
 	default:
 		say_pages(text, facts);

@@ -14,7 +14,7 @@
 
 #include <linux/fs.h>
 #include <linux/io_uring_types.h>
-#include <linux/kprobes.h>
+#include <linux/ftrace.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -24,13 +24,16 @@
 #error "Holdfast needs Linux 6.1 or later"
 #endif
 #ifdef CONFIG_PREEMPT_RT
-#error "Holdfast takes spinlocks in kprobe handlers: no PREEMPT_RT"
+#error "Holdfast was not tried with PREEMPT_RT"
 #endif
 #ifndef CONFIG_DMA_SHARED_BUFFER
 #error "Holdfast exports dma-bufs: no kernel without CONFIG_DMA_SHARED_BUFFER"
 #endif
 #ifndef CONFIG_X86_64
 #error "Holdfast diverts calls in the x86-64 way only"
+#endif
+#ifndef CONFIG_DYNAMIC_FTRACE_WITH_REGS
+#error "Holdfast hooks functions by ftrace: no kernel without CONFIG_DYNAMIC_FTRACE_WITH_REGS"
 #endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
@@ -109,6 +112,13 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
 #define HF_VMAS_OF(vmas)
 #endif
 
+/* The flags of a VMA have become a type of their own. */
+#ifdef EMPTY_VMA_FLAGS
+#define HF_NO_VMA_FLAGS EMPTY_VMA_FLAGS
+#else
+#define HF_NO_VMA_FLAGS 0
+#endif
+
 static inline long hf_pin_user_pages(unsigned long start, unsigned long nr,
 				     unsigned int flags, struct page **pages,
 				     struct vm_area_struct **vmas)
@@ -149,7 +159,7 @@ static inline unsigned long *hf_page_flags(struct page *page)
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 /* XFS exchanges ranges, and remap_verify_area() is exported for it. */
-#define HF_PROBE_VERIFY_AREA 1
+#define HF_EXCHANGE_RANGE 1
 #endif
 
 /* Whether an io_uring has buffers or files of its own. */

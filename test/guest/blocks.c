@@ -90,7 +90,7 @@ static void test_swapext(struct rdma *rdma)
 	close(other);
 	swap = change_start("swapext", PATH, 0, LENGTH, OTHER);
 	tap_ok(event_next(lease, &event, SOON), "swapext: a break");
-	tap_is(event.op, HOLDFAST_OP_UNKNOWN, "swapext: without a name");
+	tap_is(event.op, HOLDFAST_OP_EXCHANGE, "swapext: an exchange");
 	tap_ok(!change_done(&swap, STILL), "swapext: it waits");
 	tap_is(block_of(fd, 0), block, "swapext: the block is the file's");
 	ibv_dereg_mr(mr);

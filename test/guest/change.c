@@ -142,7 +142,10 @@ static int do_copy_from(const struct job *job)
 	return copy(job->path, job->other, job);
 }
 
-/* FILE and OTHER hold the same bytes; FILE gives its blocks up for OTHER's. */
+/*
+ * FILE and OTHER hold the same bytes; FILE gives its blocks up for OTHER's. The
+ * descriptor of FILE is opened with the flags in @mode.
+ */
 static int do_dedupe(const struct job *job)
 {
 	struct file_dedupe_range *range =
@@ -152,7 +155,7 @@ static int do_dedupe(const struct job *job)
 	range->src_offset = job->offset;
 	range->src_length = job->length;
 	range->dest_count = 1;
-	range->info[0].dest_fd = open_or_die(job->path, O_RDWR);
+	range->info[0].dest_fd = open_or_die(job->path, job->mode);
 	range->info[0].dest_offset = job->offset;
 	begin_ns = now_ns();
 	ret = ioctl(fd, FIDEDUPERANGE, range);
@@ -170,15 +173,20 @@ static int do_dedupe(const struct job *job)
 /* FILE and OTHER exchange all extents; xfs_io knows the structures. */
 static int do_swapext(const struct job *job)
 {
-	char line[512];
+	char line[512], says[256] = "";
+	FILE *xfs_io;
 
-	snprintf(line, sizeof(line),
-		 "xfs_io -c 'swapext %s' %s 2>&1 | grep -q .", job->other,
-		 job->path);
+	snprintf(line, sizeof(line), "xfs_io -c 'swapext %s' %s 2>&1",
+		 job->other, job->path);
 	begin_ns = now_ns();
-	/* It says nothing when all is well, and grep finds nothing. */
-	errno = EIO;
-	return system(line) ? 0 : -1;
+	xfs_io = popen(line, "r");
+	if (!xfs_io)
+		return -1;
+	/* It prints nothing when all is well. */
+	fread(says, 1, sizeof(says) - 1, xfs_io);
+	pclose(xfs_io);
+	errno = strstr(says, strerror(ETXTBSY)) ? ETXTBSY : EIO;
+	return says[0] ? -1 : 0;
 }
 
 /* FILE and OTHER exchange a range, that in OTHER from @other_offset on. */
@@ -229,7 +237,9 @@ static const struct {
 	{ "reflink-from", do_reflink_from, 0 },
 	{ "copy-to", do_copy_to, 0 },
 	{ "copy-from", do_copy_from, 0 },
-	{ "dedupe", do_dedupe, 0 },
+	{ "dedupe", do_dedupe, O_RDWR },
+	{ "dedupe-append", do_dedupe, O_RDWR | O_APPEND },
+	{ "dedupe-read", do_dedupe, O_RDONLY },
 	{ "swapext", do_swapext, 0 },
 	{ "exchange-ends", do_exchange_ends, 0 },
 	{ "exchange", do_exchange, 0 },

@@ -35,6 +35,9 @@ static const struct try refused[] = {
 	{ "reflink", OFFSET, MIB, true },
 	{ "reflink-from", OFFSET, MIB, true },
 	{ "dedupe", OFFSET, MIB, true },
+	{ "dedupe-append", OFFSET, MIB, true },
+	{ "dedupe-read", OFFSET, MIB, true },
+	{ "swapext", 0, FILE_LEN, true },
 };
 
 /* Further away than the 2 MiB that range edges are rounded to. */

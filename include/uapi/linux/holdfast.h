@@ -116,9 +116,9 @@ enum holdfast_op {
  * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
  *		file, nor one with an extent size hint that does not divide
  *		HOLDFAST_CHANGE_ALIGN) or ext4 with DAX, tmpfs (memfd_create() too), hugetlbfs
- * EBUSY	this open file is a lease already, or another tool (livepatch)
- *		occupies one of the functions Holdfast must watch, or probes are
- *		switched off (sysctl kernel.ftrace_enabled)
+ * EBUSY	this open file is a lease already, or a live patch occupies one of
+ *		the functions that Holdfast hooks, or ftrace is off (sysctl
+ *		kernel.ftrace_enabled)
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
  * EDQUOT	the administrator's limit for the filesystem would be exceeded
  *		(module parameter fs_limit_mib), or a disk quota

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What runs in place of reflink, dedupe and copy when one of the files has
- * leases: see probe.c.
+ * leases: see table.c.
  *
  * Sharing an extent changes the layout of both files: from then on a write to
  * either has to go to a new block, which a device that holds the old one does
  * not know.
  */
+#include <linux/capability.h>
 #include <linux/pagemap.h>
-#include "wrap.h"
+#include "holdfast.h"
+#include "hooks/hook.h"
+#include "hooks/remap.h"
+
+static DEFINE_SPINLOCK(hf_remaps_lock);
+static LIST_HEAD(hf_remaps); /* those that are in the VFS */
 
 /* The same change, of one or two files; a file without leases is NULL. */
 struct hf_remap {
+	struct list_head node; /* hf_remaps */
+	struct task_struct *task;
 	struct hf_file *in, *out;
 	struct hf_change in_change, out_change;
 };
@@ -53,18 +61,22 @@ static void hf_remap_end(struct hf_remap *remap, long ret)
 	}
 }
 
-/* As the VFS has it, for the file whose extents are replaced. */
+/*
+ * As the VFS has it, for the file whose extents are replaced. A dedupe leaves the
+ * content alone, so it needs less: also an append-only descriptor will do, or one
+ * for reading of a file that the caller could write.
+ */
 static bool hf_may_remap_to(struct file *out, enum holdfast_op op)
 {
 	struct inode *inode = file_inode(out);
 
-	if (IS_IMMUTABLE(inode) || IS_APPEND(inode))
+	if (IS_IMMUTABLE(inode))
 		return false;
-	if (out->f_mode & FMODE_WRITE)
-		return !(out->f_flags & O_APPEND);
-	return op == HOLDFAST_OP_DEDUPE &&
-	       (inode_owner_or_capable(hf_file_idmap(out), inode) ||
-		!inode_permission(hf_file_idmap(out), inode, MAY_WRITE));
+	if (op == HOLDFAST_OP_REFLINK)
+		return out->f_mode & FMODE_WRITE && !(out->f_flags & O_APPEND);
+	return out->f_mode & FMODE_WRITE || capable(CAP_SYS_ADMIN) ||
+	       inode_owner_or_capable(hf_file_idmap(out), inode) ||
+	       !inode_permission(hf_file_idmap(out), inode, MAY_WRITE);
 }
 
 /* What the filesystem would refuse anyway breaks no lease. */
@@ -146,13 +158,38 @@ put_out:
 	return err;
 }
 
-/* The VFS verifies the area to write, too: this is no exchange of ranges. */
-#ifdef HF_PROBE_VERIFY_AREA
-#define HF_PASS_REMAP(probe, call) \
-	HF_PASS(HF_PROBE_REMAP_VERIFY_AREA, HF_PASS(probe, call))
-#else
-#define HF_PASS_REMAP(probe, call) HF_PASS(probe, call)
-#endif
+/**
+ * hf_remap_is_here - whether the current task reflinks or dedupes
+ *
+ * The VFS calls remap_verify_area() for these, too, which is then no exchange of
+ * ranges (exchange.c).
+ */
+bool hf_remap_is_here(void)
+{
+	struct hf_remap *remap;
+	bool here = false;
+
+	spin_lock(&hf_remaps_lock);
+	list_for_each_entry(remap, &hf_remaps, node)
+		here |= remap->task == current;
+	spin_unlock(&hf_remaps_lock);
+	return here;
+}
+
+static void hf_remap_enter(struct hf_remap *remap)
+{
+	remap->task = current;
+	spin_lock(&hf_remaps_lock);
+	list_add(&remap->node, &hf_remaps);
+	spin_unlock(&hf_remaps_lock);
+}
+
+static void hf_remap_leave(struct hf_remap *remap)
+{
+	spin_lock(&hf_remaps_lock);
+	list_del(&remap->node);
+	spin_unlock(&hf_remaps_lock);
+}
 
 loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 				    struct file *out, loff_t pos_out,
@@ -164,12 +201,13 @@ loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 	ret = hf_remap_begin(&remap, HOLDFAST_OP_REFLINK, in, pos_in, out,
 			     pos_out, len);
 	if (!ret) {
-		ret = HF_PASS_REMAP(HF_PROBE_VFS_CLONE_FILE_RANGE,
-				    vfs_clone_file_range(in, pos_in, out,
-							 pos_out, len, flags));
+		hf_remap_enter(&remap);
+		ret = vfs_clone_file_range(in, pos_in, out, pos_out, len,
+					   flags);
+		hf_remap_leave(&remap);
 		hf_remap_end(&remap, ret);
 	}
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -183,13 +221,13 @@ loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 	ret = hf_remap_begin(&remap, HOLDFAST_OP_DEDUPE, in, pos_in, out,
 			     pos_out, len);
 	if (!ret) {
-		ret = HF_PASS_REMAP(HF_PROBE_VFS_DEDUPE_FILE_RANGE_ONE,
-				    vfs_dedupe_file_range_one(in, pos_in, out,
-							      pos_out, len,
-							      flags));
+		hf_remap_enter(&remap);
+		ret = vfs_dedupe_file_range_one(in, pos_in, out, pos_out, len,
+						flags);
+		hf_remap_leave(&remap);
 		hf_remap_end(&remap, ret);
 	}
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -205,9 +243,7 @@ ssize_t hf_wrap_vfs_copy_file_range(struct file *in, loff_t pos_in,
 
 	if (file_inode(in)->i_sb == file_inode(out)->i_sb)
 		flags |= COPY_FILE_SPLICE;
-	ret = HF_PASS(HF_PROBE_VFS_COPY_FILE_RANGE,
-		      vfs_copy_file_range(in, pos_in, out, pos_out, len,
-					  flags));
-	hf_probes_leave();
+	ret = vfs_copy_file_range(in, pos_in, out, pos_out, len, flags);
+	hf_hooks_leave();
 	return ret;
 }

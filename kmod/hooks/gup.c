@@ -3,7 +3,7 @@
  * Long-term pins of mappings of files.
  *
  * These functions stand before pin_user_pages() and its kin while a lease or a
- * permission for implicit leases exists, see probe.c. The stock kernel refuses a
+ * permission for implicit leases exists, see table.c. The stock kernel refuses a
  * long-term pin of a mapping of a file with DAX, as nothing would protect its
  * blocks. Here a lease does: the pages of a leased range are pinned without
  * FOLL_LONGTERM, through the file's own mapping, and the pin is recorded. From
@@ -18,7 +18,9 @@
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
-#include "wrap.h"
+#include "holdfast.h"
+#include "hooks/gup.h"
+#include "hooks/hook.h"
 
 /* A call, and where its consumer comes from. */
 struct hf_gup {
@@ -28,9 +30,9 @@ struct hf_gup {
 	unsigned long caller;
 	long (*stock)(struct hf_gup *gup, unsigned long start, unsigned long nr,
 		      struct page **pages);
-	struct page **pages; /* all of the call */
+	struct page **pages;	      /* all of the call */
 	struct vm_area_struct **vmas; /* for all of these, up to 6.4; or NULL */
-	int *may_unlock; /* of pin_user_pages_remote() */
+	int *may_unlock;	      /* of pin_user_pages_remote() */
 };
 
 /* More references to a page than this are not made, far below an overflow. */
@@ -257,8 +259,7 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		if (span.mapping_of_lease) {
 			ret = hf_gup_lease_mapping(gup, &span, pages + done);
 			hf_gup_tell_vmas(gup, pages + done, ret);
-		}
-		else if (span.file)
+		} else if (span.file)
 			ret = hf_gup_span(gup, &span, pages + done);
 		else
 			ret = hf_gup_stock(gup, &span, pages + done);
@@ -316,25 +317,22 @@ static long hf_gup(struct hf_gup *gup, unsigned long start, unsigned long nr,
 static long hf_stock(struct hf_gup *gup, unsigned long start, unsigned long nr,
 		     struct page **pages)
 {
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES,
-		       hf_pin_user_pages(start, nr, gup->flags, pages,
-					 hf_gup_vmas(gup, pages)));
+	return hf_pin_user_pages(start, nr, gup->flags, pages,
+				 hf_gup_vmas(gup, pages));
 }
 
 static long hf_stock_fast(struct hf_gup *gup, unsigned long start,
 			  unsigned long nr, struct page **pages)
 {
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_FAST,
-		       pin_user_pages_fast(start, nr, gup->flags, pages));
+	return pin_user_pages_fast(start, nr, gup->flags, pages);
 }
 
 static long hf_stock_remote(struct hf_gup *gup, unsigned long start,
 			    unsigned long nr, struct page **pages)
 {
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       hf_pin_user_pages_remote(gup->mm, start, nr, gup->flags,
-						pages, hf_gup_vmas(gup, pages),
-						gup->may_unlock));
+	return hf_pin_user_pages_remote(gup->mm, start, nr, gup->flags, pages,
+					hf_gup_vmas(gup, pages),
+					gup->may_unlock);
 }
 
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
@@ -349,7 +347,7 @@ int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 	};
 	int ret = hf_gup(&gup, start, max(nr, 0), pages);
 
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -368,7 +366,7 @@ long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 	};
 	long ret = hf_gup(&gup, start, nr, pages);
 
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }
 
@@ -391,6 +389,6 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 
 	if (ret > 0)
 		hf_reserved_clear(pages, ret);
-	hf_probes_leave();
+	hf_hooks_leave();
 	return ret;
 }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The exported functions of the kernel that Holdfast hooks: on which calls, and
+ * which change to the kernel itself each stands for. Methods of filesystems are in
+ * method.c.
+ */
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/fileattr.h>
+#include <linux/pagemap.h>
+#include "holdfast.h"
+#include "hooks/busy.h"
+#include "hooks/change.h"
+#include "hooks/exchange.h"
+#include "hooks/fiemap.h"
+#include "hooks/gup.h"
+#include "hooks/hook.h"
+#include "hooks/remap.h"
+
+/* Only changes of size are changes of layout. */
+static notrace bool hf_wants_notify_change(struct pt_regs *regs)
+{
+	struct dentry *dentry = (void *)regs_get_kernel_argument(regs, 1);
+	struct iattr *attr = (void *)regs_get_kernel_argument(regs, 2);
+
+	return attr->ia_valid & ATTR_SIZE && hf_inode_leased(d_inode(dentry));
+}
+
+static notrace bool hf_wants_dentry(struct pt_regs *regs)
+{
+	struct dentry *dentry = (void *)regs_get_kernel_argument(regs, 1);
+
+	return hf_inode_leased(d_inode(dentry));
+}
+
+static notrace bool hf_wants_file(struct pt_regs *regs)
+{
+	struct file *filp = (void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(file_inode(filp));
+}
+
+static notrace bool hf_wants_files(struct pt_regs *regs)
+{
+	struct file *out = (void *)regs_get_kernel_argument(regs, 2);
+
+	return hf_wants_file(regs) || hf_inode_leased(file_inode(out));
+}
+
+#ifdef HF_EXCHANGE_RANGE
+/* The other files of a remap are only read. */
+static notrace bool hf_wants_written_file(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 3) & 1 && hf_wants_file(regs);
+}
+#endif
+
+/* Leased files in XFS are DAX: see the wrapper for who takes these locks. */
+static notrace bool hf_wants_mappings(struct pt_regs *regs)
+{
+	struct address_space *mapping1 =
+		(void *)regs_get_kernel_argument(regs, 0);
+	struct address_space *mapping2 =
+		(void *)regs_get_kernel_argument(regs, 1);
+
+	if (!mapping1 || !mapping2)
+		return false;
+	return hf_inode_leased(mapping1->host) ||
+	       hf_inode_leased(mapping2->host);
+}
+
+static notrace bool hf_wants_longterm(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
+}
+
+static notrace bool hf_wants_longterm_remote(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
+}
+
+#ifdef HF_DAX_BREAK_LAYOUT
+static notrace bool hf_wants_inode(struct pt_regs *regs)
+{
+	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
+}
+
+#else
+static notrace bool hf_wants_mapping(struct pt_regs *regs)
+{
+	struct address_space *mapping =
+		(void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(mapping->host) || hf_second_page(mapping);
+}
+#endif
+
+#define HF_HOOK(f, wanted)                                         \
+	{                                                          \
+		.name = #f, .function = f, .wrapper = hf_wrap_##f, \
+		.wants = wanted,                                   \
+	}
+
+/* The wrapper does not call the function itself. */
+#define HF_HOOK_REPLACED(f, wanted)                                \
+	{                                                          \
+		.name = #f, .function = f, .wrapper = hf_wrap_##f, \
+		.wants = wanted, .replaces = true,                 \
+	}
+
+static struct hf_hook hf_kernel_functions[] = {
+	/*
+	 * Changes of size of a leased file: learn the range, refuse with
+	 * ETXTBSY under an exclusive lease, know when the change is over.
+	 * In tree: a break_layout() call with a range in do_truncate().
+	 */
+	HF_HOOK(notify_change, hf_wants_notify_change),
+	/*
+	 * fallocate() of a leased file: the same.
+	 * In tree: the same call in vfs_fallocate().
+	 */
+	HF_HOOK(vfs_fallocate, hf_wants_file),
+	/*
+	 * Reflink and dedupe from or to a leased file: the same, for both
+	 * files. In tree: the same call in these functions.
+	 */
+	HF_HOOK(vfs_clone_file_range, hf_wants_files),
+	HF_HOOK(vfs_dedupe_file_range_one, hf_wants_files),
+	/*
+	 * copy_file_range() from or to a leased file: copy, do not share.
+	 * In tree: a test for leases where the function tries to remap.
+	 */
+	HF_HOOK(vfs_copy_file_range, hf_wants_files),
+	/*
+	 * FS_IOC_FSSETXATTR of a leased file: the units of allocation and of
+	 * copy on write stay. In tree: a test for leases in this function.
+	 */
+	HF_HOOK(vfs_fileattr_set, hf_wants_dentry),
+	/*
+	 * XFS_IOC_SWAPEXT of a leased file, and XFS_IOC_EXCHANGE_RANGE of it
+	 * with one that is not DAX: wait for the consumers first.
+	 * In tree: xfs_break_layouts() in xfs_swap_extents(), and for either
+	 * file in xfs_ilock2_io_mmap().
+	 */
+	HF_HOOK(filemap_invalidate_lock_two, hf_wants_mappings),
+	/*
+	 * Long-term pins: allowed on mappings of leased ranges, and where an
+	 * implicit lease may be made. In tree: a test for leases where GUP
+	 * refuses vma_is_fsdax().
+	 */
+	HF_HOOK(pin_user_pages, hf_wants_longterm),
+	HF_HOOK(pin_user_pages_fast, hf_wants_longterm),
+	/*
+	 * The same by VFIO: also clear PG_reserved, with which it would never
+	 * unpin (reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
+	 */
+	HF_HOOK(pin_user_pages_remote, hf_wants_longterm_remote),
+	/*
+	 * Our own question to a filesystem for extents: the answer is not for
+	 * user memory (fiemap.c). In tree: an in-kernel form of ->fiemap().
+	 */
+	HF_HOOK_REPLACED(fiemap_fill_next_extent, hf_wants_own_fiemap),
+#ifdef HF_EXCHANGE_RANGE
+	/*
+	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse
+	 * with ETXTBSY under an exclusive lease, wait with no lock held.
+	 * In tree: a break_layout() call with a range in xfs_exchange_range().
+	 */
+	HF_HOOK(remap_verify_area, hf_wants_written_file),
+#endif
+#ifdef HF_DAX_BREAK_LAYOUT
+	/*
+	 * A filesystem waits for DMA to a leased file: break the leases,
+	 * empty their mappings, and wait for the range only.
+	 * In tree: leases called from, and a range passed to, this function.
+	 */
+	HF_HOOK(dax_break_layout, hf_wants_inode),
+#else
+	/*
+	 * A filesystem asks for busy pages of a leased file: break the
+	 * leases, empty their mappings, look in the range only, and also
+	 * when no process maps the file.
+	 * In tree: leases called from, and a range passed to, this function;
+	 * no early return for !mapping_mapped().
+	 */
+	HF_HOOK_REPLACED(dax_layout_busy_page, hf_wants_mapping),
+#endif
+};
+
+struct hf_hook_set hf_kernel_hooks = {
+	.hooks = hf_kernel_functions,
+	.nr = ARRAY_SIZE(hf_kernel_functions),
+};
