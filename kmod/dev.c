@@ -89,7 +89,7 @@ static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
 	err = hf_map(lease, target, vma);
 	if (!err && lease->backing == HF_DAX)
 		err = hf_mapper_add(lease, vma->vm_mm, task_tgid(current),
-				    false, GFP_KERNEL_ACCOUNT);
+				    HF_MAPS, GFP_KERNEL_ACCOUNT);
 	fput(target);
 	return err;
 }

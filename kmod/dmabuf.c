@@ -228,7 +228,7 @@ static int hf_dmabuf_attach(struct dma_buf *dmabuf,
 	own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
 	if (!own)
 		return -ENOMEM;
-	err = hf_mapper_add(lease, current->mm, task_tgid(current), false,
+	err = hf_mapper_add(lease, current->mm, task_tgid(current), HF_MAPS,
 			    GFP_KERNEL_ACCOUNT);
 	if (err) {
 		kfree(own);
@@ -439,7 +439,7 @@ int hf_dmabuf_export(struct hf_lease *lease,
 		return -ENXIO;
 
 	/* Who lets others in answers for them, at the deadline. */
-	ret = hf_mapper_add(lease, current->mm, task_tgid(current), false,
+	ret = hf_mapper_add(lease, current->mm, task_tgid(current), HF_MAPS,
 			    GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;

@@ -51,13 +51,13 @@ static void hf_mappers_forget(struct hf_lease *lease, struct list_head *gone)
  * @mm: the address space: not the process, which may share it or leave it by
  *	execve()
  * @tgid: the process, for the report
- * @sharer: it does not map the lease, but shares files of one who does
+ * @role: why it may hold pins
  * @gfp: may be __GFP_NOFAIL
  *
  * Return: 0 or -ENOMEM.
  */
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, bool sharer, gfp_t gfp)
+		  struct pid *tgid, enum hf_mapper_role role, gfp_t gfp)
 {
 	struct hf_mapper *mapper, *next, *new;
 	bool known = false;
@@ -69,7 +69,7 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	mmgrab(mm);
 	new->mm = mm;
 	new->tgid = get_pid(tgid);
-	new->sharer = sharer;
+	new->role = role;
 	new->cred = get_current_cred();
 	spin_lock(&lease->file->lock);
 	/* One that comes during a round of the fence is for the next one. */
@@ -78,10 +78,9 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	list_for_each_entry(mapper, &lease->mappers, node) {
 		if (mapper->mm == mm) {
 			known = true;
-			if (mapper->sharer && !sharer) {
-				mapper->sharer = false;
+			if (mapper->role == HF_SHARES && role != HF_SHARES)
 				swap(mapper->cred, new->cred);
-			}
+			mapper->role = min(mapper->role, role);
 		}
 	}
 	list_add_tail(&new->node, known ? &gone : &lease->mappers);
@@ -107,9 +106,13 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(mapper, &lease->mappers, node) {
+		/* It has let go. */
+		if (mapper->role == HF_PINS &&
+		    !hf_mm_has_pins(lease, mapper->mm))
+			continue;
 		if (mapper->round != lease->fence_round) {
 			mapper->round = lease->fence_round;
-			*sharer = mapper->sharer;
+			*sharer = mapper->role == HF_SHARES;
 			mm = mapper->mm;
 			mmgrab(mm);
 			break;
@@ -184,7 +187,7 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 
 	/* Reaped meanwhile it has neither; without memory, there is a next time. */
 	if (mm && tgid)
-		hf_mapper_add(lease, mm, tgid, true, GFP_KERNEL);
+		hf_mapper_add(lease, mm, tgid, HF_SHARES, GFP_KERNEL);
 	if (mm)
 		mmput_async(mm);
 	put_pid(tgid);
@@ -231,7 +234,7 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	heirs.cred[heirs.nr++] = get_cred(lease->cred);
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (!mapper->sharer && heirs.nr < ARRAY_SIZE(heirs.cred))
+		if (mapper->role != HF_SHARES && heirs.nr < ARRAY_SIZE(heirs.cred))
 			heirs.cred[heirs.nr++] = get_cred(mapper->cred);
 	}
 	spin_unlock(&lease->file->lock);
@@ -270,7 +273,8 @@ static void hf_fence(struct hf_lease *lease)
 		hf_heirs_collect_cycles();
 		hf_fence_heirs(lease, false);
 	}
-	if (round > 1 && hf_user_is_plain(lease))
+	/* What an implicit lease has pinned is recorded: no guessing. */
+	if (round > 1 && !lease->implicit && hf_user_is_plain(lease))
 		hf_fence_heirs(lease, true);
 }
 
@@ -365,6 +369,7 @@ void hf_fence_work(struct work_struct *work)
 		if (hf_lease_is_pinned(lease, lease->first_due,
 				       lease->last_due) &&
 		    READ_ONCE(lease->breaker) &&
+		    !(lease->implicit && !READ_ONCE(lease->pin->count)) &&
 		    !hf_fence_spares(lease))
 			hf_fence(lease);
 		hf_lease_put(lease);

@@ -163,7 +163,21 @@ struct hf_pin {
 	kuid_t uid;
 	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
 	unsigned long address;
-	pgoff_t first, last; /* runs_sem */
+	pgoff_t first, last; /* runs_sem, and file->lock */
+	u64 count; /* pins of pages that are left; file->lock */
+};
+
+/* Where pins have ended, until the pages are let go of. */
+struct hf_unpinned {
+	struct hf_file *file; /* with a reference, or NULL */
+	pgoff_t first, last;
+};
+
+/* Why a process may hold pins: the first that holds is kept. */
+enum hf_mapper_role {
+	HF_MAPS,   /* it has mapped the lease */
+	HF_PINS,   /* it has pinned a mapping of the file: see record.c */
+	HF_SHARES, /* it shares files of one that did either */
 };
 
 /* Who mapped the lease. */
@@ -173,7 +187,7 @@ struct hf_mapper {
 	const struct cred *cred; /* of whoever mapped it */
 	struct pid *tgid;
 	unsigned int round; /* of the fence that killed it */
-	bool sharer;	    /* of a mapper's files, no mapper */
+	enum hf_mapper_role role;
 };
 
 struct hf_lease {
@@ -197,7 +211,7 @@ struct hf_lease {
 
 	struct rw_semaphore runs_sem; /* shared to look, where it may change */
 	struct hf_runs runs;	      /* exclusive to exchange */
-	struct list_head pins;	      /* hf_pin; runs_sem */
+	struct list_head pins;	      /* hf_pin; runs_sem, and file->lock */
 	struct hf_pin *pin;	      /* the only one, of an implicit lease */
 	struct hf_reaper *reaper;     /* of an implicit lease; file->lock */
 	u64 charged;		      /* pages: see limit.c */
@@ -382,6 +396,10 @@ bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
 int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	       const struct hf_pinner *pinner);
 void hf_pins_free(struct hf_lease *lease);
+bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm);
+void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
+		 unsigned long nr, unsigned long pins);
+void hf_pins_ended(struct hf_unpinned *unpinned);
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns);
 
@@ -519,7 +537,7 @@ void hf_events_free(struct hf_lease *lease);
 
 /* fence.c */
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, bool sharer, gfp_t gfp);
+		  struct pid *tgid, enum hf_mapper_role role, gfp_t gfp);
 void hf_mappers_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);

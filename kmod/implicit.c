@@ -174,6 +174,7 @@ static bool hf_implicit_join(struct hf_lease *to, struct hf_lease *lease,
 			to->charged += lease->charged;
 			lease->charged = 0;
 		}
+		to->pin->count += span->nr;
 		joined = true;
 	}
 	spin_unlock(&file->lock);
@@ -211,8 +212,10 @@ static int hf_implicit_activate(struct hf_lease *lease,
 	lease->pin = hf_pin_new(span, pinner);
 	if (!lease->pin)
 		return -ENOMEM;
+	spin_lock(&file->lock);
 	list_add(&lease->pin->node, &lease->pins);
-	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), false,
+	spin_unlock(&file->lock);
+	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), HF_PINS,
 			    GFP_KERNEL_ACCOUNT);
 	if (!err)
 		err = hf_lease_number(lease);
@@ -267,7 +270,6 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 	unpin_user_pages(pages, ret);
 	hf_runs_free(&lease->runs);
 	hf_pins_free(lease);
-	lease->pin = NULL;
 	return err;
 }
 

@@ -121,7 +121,7 @@ static vm_fault_t hf_vm_huge_fault(struct vm_fault *vmf, HF_FAULT_SIZE size)
 static void hf_vm_open(struct vm_area_struct *vma)
 {
 	hf_mapper_add(vma->vm_private_data, vma->vm_mm, task_tgid(current),
-		      false, GFP_KERNEL | __GFP_NOFAIL);
+		      HF_MAPS, GFP_KERNEL | __GFP_NOFAIL);
 }
 
 static const struct vm_operations_struct hf_vm_ops = {

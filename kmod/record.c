@@ -29,6 +29,7 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 	pin->address = span->addr;
 	pin->first = span->index;
 	pin->last = span->index + span->nr - 1;
+	pin->count = span->nr;
 	return pin;
 }
 
@@ -64,19 +65,23 @@ bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
 		       span->addr - (span->index << PAGE_SHIFT);
 }
 
-/* Adds the pages to a record; false: to none. Called with runs_sem held. */
+/*
+ * Adds the pages to a record; false: to none. Called with runs_sem and file->lock
+ * held.
+ */
 static bool hf_pin_merge(struct hf_lease *lease, const struct hf_span *span,
 			 const struct hf_pinner *pinner)
 {
 	struct hf_pin *pin;
 
 	list_for_each_entry(pin, &lease->pins, node) {
-		if (hf_pin_has(pin, span, pinner))
-			return true;
-		if (hf_pin_goes_on(pin, span, pinner)) {
+		if (!hf_pin_has(pin, span, pinner)) {
+			if (!hf_pin_goes_on(pin, span, pinner))
+				continue;
 			pin->last += span->nr;
-			return true;
 		}
+		pin->count += span->nr;
+		return true;
 	}
 	return false;
 }
@@ -90,11 +95,15 @@ static void hf_pins_prune(struct hf_lease *lease)
 	struct hf_pin *pin, *next;
 
 	list_for_each_entry_safe(pin, next, &lease->pins, node) {
-		if (hf_lease_has_pages(lease) &&
-		    hf_runs_busy_page(&lease->runs, pin->first, pin->last,
-				      NULL))
+		/* With an implicit lease its record goes. */
+		if (pin == lease->pin ||
+		    (READ_ONCE(pin->count) && hf_lease_has_pages(lease) &&
+		     hf_runs_busy_page(&lease->runs, pin->first, pin->last,
+				       NULL)))
 			continue;
+		spin_lock(&lease->file->lock);
 		list_del(&pin->node);
+		spin_unlock(&lease->file->lock);
 		hf_pin_free(pin);
 	}
 }
@@ -114,7 +123,7 @@ int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	struct hf_pin *pin;
 	int err;
 
-	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), false,
+	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), HF_PINS,
 			    GFP_KERNEL_ACCOUNT);
 	if (err)
 		return err;
@@ -124,25 +133,123 @@ int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	down_write(&lease->runs_sem);
 	hf_pins_prune(lease);
 	/* A change that comes later finds the pages busy. */
-	if (READ_ONCE(lease->state) != HOLDFAST_ACTIVE) {
+	spin_lock(&lease->file->lock);
+	if (lease->state != HOLDFAST_ACTIVE) {
 		err = -EAGAIN;
 	} else if (!hf_pin_merge(lease, span, pinner)) {
 		list_add_tail(&pin->node, &lease->pins);
 		pin = NULL;
 	}
+	spin_unlock(&lease->file->lock);
 	up_write(&lease->runs_sem);
 	hf_pin_free(pin);
 	return err;
 }
 
+/* Nobody but the caller may know the lease, or its file's lock is for those. */
 void hf_pins_free(struct hf_lease *lease)
 {
 	struct hf_pin *pin, *next;
+	LIST_HEAD(gone);
 
-	list_for_each_entry_safe(pin, next, &lease->pins, node) {
-		list_del(&pin->node);
+	if (!lease->file)
+		return;
+	spin_lock(&lease->file->lock);
+	list_splice_init(&lease->pins, &gone);
+	lease->pin = NULL;
+	spin_unlock(&lease->file->lock);
+	list_for_each_entry_safe(pin, next, &gone, node)
 		hf_pin_free(pin);
+}
+
+/* Whether a process has pins. Called with file->lock held. */
+bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm)
+{
+	const struct hf_pin *pin;
+
+	lockdep_assert_held(&lease->file->lock);
+	list_for_each_entry(pin, &lease->pins, node) {
+		if (pin->pinner.mm == mm && pin->count)
+			return true;
 	}
+	return false;
+}
+
+/* Records of a range of a file. Called with file->lock held. */
+static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
+			  u64 pins, struct pid *tgid)
+{
+	struct hf_lease *lease;
+	struct hf_pin *pin;
+
+	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
+		list_for_each_entry(pin, &lease->pins, node) {
+			u64 part = min(pins, pin->count);
+
+			if ((tgid && pin->tgid != tgid) ||
+			    pin->first > unpinned->last ||
+			    pin->last < unpinned->first)
+				continue;
+			part = min_t(u64, part,
+				     min(pin->last, unpinned->last) -
+					     max(pin->first, unpinned->first) +
+					     1);
+			pin->count -= part;
+			pins -= part;
+		}
+	}
+	return pins;
+}
+
+/**
+ * hf_pins_end - the current task lets go of pages
+ * @unpinned: zero; hf_pins_ended() afterwards
+ * @page: the first one, which is still pinned
+ * @nr: how many follow each other
+ * @pins: how many pins of these end
+ *
+ * They are taken off the records of this process, or, if it has none (another one
+ * has the consumer's file, too), off those of others. Does not sleep.
+ */
+void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
+		 unsigned long nr, unsigned long pins)
+{
+	struct address_space *mapping;
+	struct hf_file *file;
+	u64 left;
+
+	hf_pins_ended(unpinned);
+	if (!hf_page_is_fsdax(page) ||
+	    !hf_page_place(page, &mapping, &unpinned->first))
+		return;
+	file = hf_file_find(mapping->host);
+	if (!file)
+		return;
+	unpinned->file = file;
+	unpinned->last = unpinned->first + nr - 1;
+	spin_lock(&file->lock);
+	left = hf_pins_end_of(file, unpinned, pins, task_tgid(current));
+	if (left)
+		hf_pins_end_of(file, unpinned, left, NULL);
+	spin_unlock(&file->lock);
+}
+
+/* The pages are let go of: leases without pins can end. Does not sleep. */
+void hf_pins_ended(struct hf_unpinned *unpinned)
+{
+	struct hf_file *file = unpinned->file;
+	struct hf_lease *lease;
+
+	if (!file)
+		return;
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
+		if (lease->implicit && lease->pin && !lease->pin->count)
+			hf_lease_reap_now(lease);
+	}
+	spin_unlock(&file->lock);
+	hf_file_put(file);
+	unpinned->file = NULL;
 }
 
 /* The records of a lease, a line each: see the ABI header. */
@@ -154,6 +261,8 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 	down_write(&lease->runs_sem);
 	hf_pins_prune(lease);
 	list_for_each_entry(pin, &lease->pins, node) {
+		if (!READ_ONCE(pin->count))
+			continue;
 		seq_printf(m, "%llu %s %d %u %llu %llx %llu %llu %u\n",
 			   lease->id, hf_consumer_name(pin->pinner.consumer),
 			   pid_nr_ns(pin->tgid, ns),

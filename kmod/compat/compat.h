@@ -157,6 +157,11 @@ static inline unsigned long *hf_page_flags(struct page *page)
 #define HF_FAULT_PMD  (PMD_SHIFT - PAGE_SHIFT)
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+/* There is unpin_user_folio(). */
+#define HF_UNPIN_FOLIO 1
+#endif
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 /* XFS exchanges ranges, and remap_verify_area() is exported for it. */
 #define HF_EXCHANGE_RANGE 1
@@ -238,6 +243,17 @@ static inline bool hf_page_is_fsdax(struct page *page)
 	return is_fsdax_page(page);
 }
 
+/* Which page of a file it is; false: of more than one, or of none. */
+static inline bool hf_page_place(struct page *page,
+				 struct address_space **mapping, pgoff_t *index)
+{
+	struct folio *folio = page_folio(page);
+
+	*mapping = READ_ONCE(folio->mapping);
+	*index = folio->index + folio_page_idx(folio, page);
+	return *mapping;
+}
+
 /* What the kernel wakes with wake_up_var() when the page becomes idle. */
 static inline void *hf_page_idle_var(struct page *page)
 {
@@ -316,6 +332,15 @@ static inline bool hf_page_is_fsdax(struct page *page)
 {
 	return is_zone_device_page(page) &&
 	       page->pgmap->type == MEMORY_DEVICE_FS_DAX;
+}
+
+static inline bool hf_page_place(struct page *page,
+				 struct address_space **mapping, pgoff_t *index)
+{
+	*mapping = READ_ONCE(page->mapping);
+	*index = page->index;
+	/* Flags are of blocks that were shared: see hf_page_own(). */
+	return *mapping && !((unsigned long)*mapping & PAGE_MAPPING_FLAGS);
 }
 
 static inline void *hf_page_idle_var(struct page *page)

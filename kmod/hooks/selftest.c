@@ -25,6 +25,7 @@
 #include "hooks/fiemap.h"
 #include "hooks/hook.h"
 #include "hooks/selftest.h"
+#include "hooks/unpin.h"
 
 struct hf_selftest {
 	struct work_struct work;
@@ -131,6 +132,59 @@ static int __init hf_test_pin_fast(struct file *file)
 		       ? 0
 		       : -EIO;
 }
+/* A pin of the test's page, for the function to end: 0 or -EIO. */
+static int __init hf_test_pinned(void)
+{
+	return hf_page_pin(hf_unpin_test_page) ? 0 : -EIO;
+}
+
+static int __init hf_test_unpin_page(struct file *file)
+{
+	int err = hf_test_pinned();
+
+	if (!err)
+		unpin_user_page(hf_unpin_test_page);
+	return err;
+}
+
+static int __init hf_test_unpin_pages(struct file *file)
+{
+	int err = hf_test_pinned();
+
+	if (!err)
+		unpin_user_pages(&hf_unpin_test_page, 1);
+	return err;
+}
+
+static int __init hf_test_unpin_dirty(struct file *file)
+{
+	int err = hf_test_pinned();
+
+	if (!err)
+		unpin_user_pages_dirty_lock(&hf_unpin_test_page, 1, true);
+	return err;
+}
+
+static int __init hf_test_unpin_range(struct file *file)
+{
+	int err = hf_test_pinned();
+
+	if (!err)
+		unpin_user_page_range_dirty_lock(hf_unpin_test_page, 1, true);
+	return err;
+}
+
+#ifdef HF_UNPIN_FOLIO
+static int __init hf_test_unpin_folio(struct file *file)
+{
+	int err = hf_test_pinned();
+
+	if (!err)
+		unpin_user_folio(page_folio(hf_unpin_test_page), 1);
+	return err;
+}
+#endif
+
 #ifdef HF_EXCHANGE_RANGE
 static int __init hf_test_verify_area(struct file *file)
 {
@@ -178,6 +232,13 @@ static const struct hf_hook_test {
 	{ "pin_user_pages", hf_test_pin },
 	{ "pin_user_pages_fast", hf_test_pin_fast },
 	{ "pin_user_pages_remote", hf_test_pin_remote },
+	{ "unpin_user_page", hf_test_unpin_page },
+	{ "unpin_user_pages", hf_test_unpin_pages },
+	{ "unpin_user_pages_dirty_lock", hf_test_unpin_dirty },
+	{ "unpin_user_page_range_dirty_lock", hf_test_unpin_range },
+#ifdef HF_UNPIN_FOLIO
+	{ "unpin_user_folio", hf_test_unpin_folio },
+#endif
 #ifdef HF_EXCHANGE_RANGE
 	{ "remap_verify_area", hf_test_verify_area },
 #endif
@@ -246,11 +307,15 @@ int __init hf_hooks_test(void)
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	err = hf_hooks_arm(file);
+	hf_unpin_test_page = alloc_page(GFP_KERNEL);
+	err = hf_unpin_test_page ? hf_hooks_arm(file) : -ENOMEM;
 	if (!err) {
 		err = hf_hooks_test_file(file);
 		hf_hooks_disarm(file);
 	}
+	if (hf_unpin_test_page)
+		put_page(hf_unpin_test_page);
+	hf_unpin_test_page = NULL;
 	fput(file);
 	return err;
 }

@@ -16,6 +16,7 @@
 #include "hooks/gup.h"
 #include "hooks/hook.h"
 #include "hooks/remap.h"
+#include "hooks/unpin.h"
 
 /* Only changes of size are changes of layout. */
 static notrace bool hf_wants_notify_change(struct pt_regs *regs)
@@ -77,6 +78,34 @@ static notrace bool hf_wants_longterm(struct pt_regs *regs)
 static notrace bool hf_wants_longterm_remote(struct pt_regs *regs)
 {
 	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
+}
+
+/*
+ * Pages of a file with DAX, outside of interrupts. All that a driver unpins at
+ * once was pinned at once, so the first page speaks for the others.
+ */
+static notrace bool hf_wants_unpinned(struct page *page)
+{
+	return in_task() && page &&
+	       (hf_page_is_fsdax(page) || page == hf_unpin_test_page);
+}
+
+static notrace bool hf_wants_unpinned_page(struct pt_regs *regs)
+{
+	return hf_wants_unpinned((void *)regs_get_kernel_argument(regs, 0));
+}
+
+static notrace bool hf_wants_unpinned_array(struct pt_regs *regs)
+{
+	struct page **pages = (void *)regs_get_kernel_argument(regs, 0);
+
+	return regs_get_kernel_argument(regs, 1) && hf_wants_unpinned(*pages);
+}
+
+static notrace bool hf_wants_unpinned_dirty(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 2) & 1 &&
+	       hf_wants_unpinned_array(regs);
 }
 
 #ifdef HF_DAX_BREAK_LAYOUT
@@ -157,6 +186,17 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * unpin (reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
 	 */
 	HF_HOOK(pin_user_pages_remote, hf_wants_longterm_remote),
+	/*
+	 * The end of pins: so that nobody is killed who has let go.
+	 * In tree: an end of the registration, in the drivers.
+	 */
+	HF_HOOK(unpin_user_page, hf_wants_unpinned_page),
+	HF_HOOK(unpin_user_pages, hf_wants_unpinned_array),
+	HF_HOOK(unpin_user_pages_dirty_lock, hf_wants_unpinned_dirty),
+	HF_HOOK(unpin_user_page_range_dirty_lock, hf_wants_unpinned_page),
+#ifdef HF_UNPIN_FOLIO
+	HF_HOOK(unpin_user_folio, hf_wants_unpinned_page),
+#endif
 	/*
 	 * Our own question to a filesystem for extents: the answer is not for
 	 * user memory (fiemap.c). In tree: an in-kernel form of ->fiemap().
