@@ -4,7 +4,7 @@
 # The compiled modules have no tail call: one of a hooked function would come back to its hook, for
 # ever (kmod/hooks/hook.c).
 
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"
 
 # tail_calls OBJECT - its jumps to other objects' functions, and to where a register says
