@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 
 		/* A new one: pages that were small once stay so. */
 		fd = make_file(file, size);
-		/* Not said: the first lease of all also arms the probes. */
+		/* Not said: the first lease of all also registers the hooks. */
 		for (int round = -1; round < (int)rounds; round++) {
 			with_lease(fd, size, round);
 			if (dax_fd >= 0)

@@ -2,7 +2,7 @@
 /*
  * Leased files, by inode.
  *
- * Probes look a file up on every truncate and fallocate in the system while a
+ * Hooks look a file up on every truncate and fallocate in the system while a
  * lease exists, so finding out that an inode has none is one RCU lookup.
  */
 #include <linux/slab.h>

@@ -155,7 +155,7 @@ int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 		struct hf_extent extent;
 
 		ret = hf_fiemap_shared(inode, (u64)index << PAGE_SHIFT,
-				     ((u64)last + 1) << PAGE_SHIFT, &extent);
+				       ((u64)last + 1) << PAGE_SHIFT, &extent);
 		if (ret)
 			return ret;
 		if (!extent.found)

@@ -216,10 +216,12 @@ static int __init hf_test_busy_page(struct file *file)
 }
 #endif
 
-static const struct hf_hook_test {
+struct hf_hook_test {
 	const char *name; /* of the hook, as there */
 	int (*call)(struct file *file);
-} hf_hook_tests[] __initconst = {
+};
+
+static const struct hf_hook_test hf_hook_tests[] __initconst = {
 	{ "notify_change", hf_test_notify_change },
 	{ "vfs_fallocate", hf_test_fallocate },
 	{ "->fallocate", hf_test_fallocate },

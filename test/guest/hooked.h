@@ -80,8 +80,8 @@ static inline void unhooked_wait(void)
 static inline struct hooked hooked_with_lease(void)
 {
 	int fd = file_make(HOOKED_PATH, HOOKED_LENGTH);
-	int lease =
-		lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	int lease = lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_BREAKABLE,
+			       LONG_BREAK);
 	struct hooked hooked = hooked_now();
 
 	close(lease);
@@ -96,8 +96,8 @@ static inline struct hooked hooked_with_lease(void)
 static inline void hooks_protect(const char *what)
 {
 	int fd = file_make(HOOKED_PATH, HOOKED_LENGTH);
-	int lease =
-		lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_EXCLUSIVE, LONG_BREAK);
+	int lease = lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_EXCLUSIVE,
+			       LONG_BREAK);
 	struct rdma rdma = rdma_open();
 	struct holdfast_event event;
 	struct change change;
@@ -114,8 +114,7 @@ static inline void hooks_protect(const char *what)
 	map = lease_map(lease, 0, HOOKED_LENGTH);
 	mr = rdma_register(&rdma, map, HOOKED_LENGTH);
 	change = change_start("punch", HOOKED_PATH, 0, 4096, NULL);
-	tap_ok(event_next(lease, &event, SOON) &&
-		       event.op == HOLDFAST_OP_PUNCH,
+	tap_ok(event_next(lease, &event, SOON) && event.op == HOLDFAST_OP_PUNCH,
 	       "%s: breakable: the holder is told of a punch", what);
 	tap_ok(!change_done(&change, STILL), "%s: breakable: it waits", what);
 	ibv_dereg_mr(mr);

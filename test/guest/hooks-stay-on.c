@@ -12,8 +12,8 @@
 static void test_with_lease(void)
 {
 	int fd = file_make(PATH, HOOKED_LENGTH);
-	int lease =
-		lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_EXCLUSIVE, LONG_BREAK);
+	int lease = lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_EXCLUSIVE,
+			       LONG_BREAK);
 
 	tap_is(try_write_to(FTRACE_ON, "0"), EBUSY,
 	       "a lease: kernel.ftrace_enabled cannot be set to 0");

@@ -130,9 +130,6 @@ static void test_order(const struct tracer *tracer)
 	add(tracer);
 	snprintf(text, sizeof(text), "the hooks, then %s", tracer->name);
 	hooks_protect(text);
-	unhooked_wait();
-	snprintf(text, sizeof(text), "%s, and the hooks again", tracer->name);
-	hooks_protect(text);
 	tracer->remove(tracer->what);
 }
 

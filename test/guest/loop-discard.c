@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A loop device calls ->fallocate() of its file directly, from a kernel thread. Its
+ * discards are changes like others: with a name and a range, refused under an
+ * exclusive lease, and waiting for the consumers of a breakable one.
+ */
+#define _GNU_SOURCE
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+#include "rdma.h"
+
+#define TMPFS  "/tmp/loop-discard/"
+#define LENGTH (16 * MIB)
+
+/* The device of @fd; the caller closes it, and that detaches it. */
+static int loop_open(int fd)
+{
+	struct loop_config config = {
+		.fd = fd,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int nr = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE), loop;
+	char path[32];
+
+	if (nr < 0)
+		tap_bail("loop-control: %s", strerror(errno));
+	close(control);
+	snprintf(path, sizeof(path), "/dev/loop%d", nr);
+	loop = open(path, O_RDWR | O_CLOEXEC);
+	if (loop < 0 || ioctl(loop, LOOP_CONFIGURE, &config))
+		tap_bail("%s: %s", path, strerror(errno));
+	return loop;
+}
+
+/* Returns 0 or errno. */
+static int discard(int loop, uint64_t offset, uint64_t length)
+{
+	uint64_t range[2] = { offset, length };
+
+	return ioctl(loop, BLKDISCARD, range) ? errno : 0;
+}
+
+static bool blocks_are_there(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		tap_bail("fstat: %s", strerror(errno));
+	return st.st_blocks * 512ULL >= LENGTH;
+}
+
+static void test_exclusive(const char *path)
+{
+	int fd = file_make(path, LENGTH), loop = loop_open(fd);
+	int lease =
+		lease_make(fd, 0, LENGTH / 2, HOLDFAST_EXCLUSIVE, LONG_BREAK);
+
+	tap_is(discard(loop, 0, MIB), EIO, "%s, exclusive: refused", path);
+	tap_ok(blocks_are_there(fd), "%s, exclusive: all blocks are there",
+	       path);
+	tap_ok(!readable(lease, 0) &&
+		       lease_query(lease).state == HOLDFAST_ACTIVE,
+	       "%s, exclusive: the holder hears nothing", path);
+	tap_is(discard(loop, LENGTH / 2 + 2 * MIB, MIB), 0,
+	       "%s, exclusive: outside it is not", path);
+	tap_is(hf_release(lease), 0, "%s, exclusive: released", path);
+	tap_is(discard(loop, 0, MIB), 0, "%s, exclusive: then it is done",
+	       path);
+	tap_ok(!blocks_are_there(fd), "%s, exclusive: and blocks are gone",
+	       path);
+	close(loop);
+	close(fd);
+	unlink(path);
+}
+
+static bool told_of_punch(int lease, uint32_t type)
+{
+	struct holdfast_event event;
+
+	return event_next(lease, &event, SOON) && event.type == type &&
+	       event.op == HOLDFAST_OP_PUNCH && event.offset == 0 &&
+	       event.length == MIB;
+}
+
+static void test_waits(const char *path)
+{
+	int fd = file_make(path, LENGTH), loop = loop_open(fd);
+	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	struct rdma rdma = rdma_open();
+	char *map = lease_map(lease, 0, LENGTH);
+	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
+	pid_t pid = child_fork();
+
+	if (!pid)
+		_exit(discard(loop, 0, MIB));
+	tap_ok(told_of_punch(lease, HOLDFAST_EVENT_BREAK),
+	       "%s: the holder is told, with the range", path);
+	tap_is(child_wait(pid, STILL), -1, "%s: the discard waits", path);
+	tap_ok(blocks_are_there(fd), "%s: all blocks are there", path);
+	ibv_dereg_mr(mr);
+	tap_is(child_wait(pid, SOON), 0, "%s: then it is done", path);
+	tap_ok(!blocks_are_there(fd), "%s: and blocks are gone", path);
+	munmap(map, LENGTH);
+	close(lease);
+	close(loop);
+	close(fd);
+	unlink(path);
+	rdma_close(&rdma);
+}
+
+static void test_decoheres(const char *path)
+{
+	int fd = file_make(path, LENGTH), loop = loop_open(fd);
+	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+
+	tap_is(discard(loop, 0, MIB), 0, "%s: a discard does not wait", path);
+	tap_ok(told_of_punch(lease, HOLDFAST_EVENT_DECOHERENCE),
+	       "%s: the holder is told, with the range", path);
+	close(lease);
+	close(loop);
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	if (access("/dev/loop-control", F_OK) && system("modprobe loop")) {
+		tap_skip("this kernel has no loop devices");
+		return tap_done();
+	}
+	mkdir(TMPFS, 0755);
+	if (mount("tmpfs", TMPFS, "tmpfs", 0, NULL))
+		tap_bail("tmpfs: %s", strerror(errno));
+	test_exclusive(PMEM "loop-discard");
+	test_waits(PMEM "loop-discard");
+	test_exclusive(TMPFS "file");
+	test_decoheres(TMPFS "file");
+	if (umount2(TMPFS, MNT_DETACH))
+		tap_bail("umount: %s", strerror(errno));
+	rmdir(TMPFS);
+	return tap_done();
+}
