@@ -87,6 +87,7 @@ struct hf_file {
 	unsigned long bound; /* hf_files_lock */
 	bool dram;	     /* its changes do not wait */
 	bool quiesced;	     /* no change that began without leases is left */
+	unsigned long cow_unit; /* see hf_cow_unit(); stays while bound */
 	refcount_t ref;
 	spinlock_t lock; /* what is marked so, here and in leases */
 	struct rb_root_cached leases; /* by page index; lock */
@@ -291,6 +292,7 @@ bool hf_may_map(const struct hf_lease *lease);
 /* backing.c */
 enum hf_backing hf_backing_of(struct file *target);
 const char *hf_backing_name(enum hf_backing backing);
+unsigned long hf_cow_unit(struct file *target);
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
 int hf_map_dram(struct hf_lease *lease, struct file *target,
 		struct vm_area_struct *vma);
@@ -328,7 +330,8 @@ int hf_files_init(void);
 void hf_files_exit(void);
 bool hf_inode_leased(const struct inode *inode);
 struct hf_file *hf_file_find(const struct inode *inode);
-struct hf_file *hf_file_get(struct inode *inode, bool dram);
+struct hf_file *hf_file_get(struct inode *inode, bool dram,
+			    unsigned long cow_unit);
 void hf_file_unbind(struct hf_file *file);
 void hf_file_put(struct hf_file *file);
 
@@ -342,7 +345,7 @@ int hf_change_refuse(struct hf_file *file, const struct hf_change *change);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
-		    const struct hf_change *by);
+		    struct hf_change *by);
 bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
@@ -366,6 +369,7 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
 
 /* shared.c */
+int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last);
 int hf_drop_shared(struct hf_lease *lease, unsigned int task_state);
 bool hf_folios_are_ours(const struct hf_runs *runs,
 			struct address_space *mapping);

@@ -261,26 +261,39 @@ static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 }
 
 /*
- * The blocks around the range that are copied on write together with it: where
- * one of them is shared, a write to it would prepare new blocks for leased ones
- * as well. Touching them first ends that, and what is prepared already is used
- * up when the range itself is touched.
+ * XFS copies a shared block on write together with what is around it: it prepares
+ * new blocks for pages that are not shared, too, also for those before, and moves
+ * these with the next write to them, whoever writes, and whatever is pinned.
+ *
+ * So all that can prepare blocks for the range is written to once, the range as
+ * well, which leaves nothing shared. When the range is collected after that, all
+ * of it is faulted in again, which uses up what was prepared for it by then, and
+ * nothing prepares more: to share one of these blocks again is a change that
+ * breaks the lease (hf_change_reach_units()).
+ *
+ * Where nothing is shared that last part alone will do. FIEMAP does not show what
+ * an earlier copy has left prepared, nor does anything else that a module can
+ * ask, but that is used up in any case; what is shared it does show, and that is
+ * all that blocks are ever prepared for.
+ *
+ * Return: 0, 1 where the file has become shorter meanwhile, or what the filesystem
+ * says.
  */
-static int hf_lease_unshare_around(struct hf_lease *lease)
+static int hf_lease_unshare(struct hf_lease *lease)
 {
 	pgoff_t first = lease->range.start, last = lease->range.last;
 	struct hf_runs scrap = {};
-	int err = 0;
+	int ret;
 
 	hf_cow_window(lease->target, &first, &last);
-	if (first < lease->range.start)
-		err = hf_runs_collect(&scrap, lease->target, first,
-				      lease->range.start - 1);
-	if (!err && last > lease->range.last && last != ULONG_MAX)
-		err = hf_runs_collect(&scrap, lease->target,
-				      lease->range.last + 1, last);
+	if (last == ULONG_MAX || last < lease->range.last)
+		return 1;
+	ret = hf_file_shares(lease->target, first, last);
+	if (ret <= 0)
+		return ret;
+	ret = hf_runs_collect(&scrap, lease->target, first, last);
 	hf_runs_free(&scrap);
-	return err;
+	return ret == -ENXIO ? 1 : ret;
 }
 
 static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
@@ -290,7 +303,7 @@ static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
 
 	if (ret < 0)
 		return ret;
-	ret = hf_lease_unshare_around(lease)
+	ret = hf_lease_unshare(lease)
 		      ?: hf_runs_collect(runs, lease->target,
 					 lease->range.start, lease->range.last);
 	if (ret || !HF_ENTRY_IS_FOLIO)
@@ -457,7 +470,8 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = hf_probes_arm();
 	if (err)
 		goto uncharge;
-	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX);
+	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX,
+				  hf_cow_unit(target));
 	if (IS_ERR(lease->file)) {
 		err = PTR_ERR(lease->file);
 		goto disarm;
