@@ -225,6 +225,9 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
+	WRITE_ONCE(lease->file->breaks, lease->file->breaks + 1);
+	/* Who waits for the change may be who it waits for from here on. */
+	wake_up_all(&lease->file->wait);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
 	hf_dmabuf_notify(lease);
 	trace_holdfast_break(lease);

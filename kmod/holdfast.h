@@ -93,6 +93,7 @@ struct hf_file {
 	struct rb_root_cached leases; /* by page index; lock */
 	struct list_head changes;     /* lock */
 	struct list_head breaking;    /* leases with a deadline; lock */
+	unsigned int breaks;	      /* how often one began; lock to write */
 	wait_queue_head_t wait;	      /* a change ended, a lease moved on */
 	struct delayed_work fence;
 	struct rcu_work free;
@@ -305,7 +306,7 @@ int hf_leases_init(void);
 void hf_leases_exit(void);
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
-int hf_lease_restore(struct hf_lease *lease, unsigned int state);
+int hf_lease_restore(struct hf_lease *lease, unsigned int state, bool fault);
 void hf_lease_restoring(struct hf_lease *lease, int by);
 void hf_lease_unbind(struct hf_lease *lease);
 bool hf_lease_change_pending(struct hf_lease *lease);
@@ -359,6 +360,8 @@ void hf_change_info_put(struct hf_change_info *info);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
+bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
+				pgoff_t last);
 
 /* limit.c */
 int hf_charge(struct hf_lease *lease);
@@ -385,6 +388,7 @@ unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
 struct page *hf_runs_pinned_page(const struct hf_runs *runs);
+bool hf_runs_next_pinned(const struct hf_runs *runs, pgoff_t *index);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
 int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
@@ -421,6 +425,7 @@ void hf_events_free(struct hf_lease *lease);
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 		  struct pid *tgid, bool sharer, gfp_t gfp);
 void hf_mappers_free(struct hf_lease *lease);
+bool hf_lease_is_own(const struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
 

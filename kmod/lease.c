@@ -250,6 +250,43 @@ static void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
 	wake_up_all(&file->wait);
 }
 
+static bool hf_lease_not_breaking(struct hf_lease *lease)
+{
+	return READ_ONCE(lease->state) != HOLDFAST_BREAKING;
+}
+
+/*
+ * Waits until changes of the range let @done be true. -EDEADLK: one of them waits
+ * for consumers of the caller's own; a fault waits even so, as another thread may
+ * be about to let go.
+ */
+static int hf_lease_wait(struct hf_lease *lease,
+			 bool (*done)(struct hf_lease *lease),
+			 unsigned int task_state, bool fault)
+{
+	struct hf_file *file = lease->file;
+	bool is_done = false;
+	unsigned int breaks;
+	int err = 0;
+
+	while (!err && !is_done) {
+		breaks = READ_ONCE(file->breaks);
+		is_done = done(lease);
+		if (is_done)
+			break;
+		if (!fault &&
+		    hf_changes_wait_for_caller(file, lease->range.start,
+					       lease->asked_last))
+			return -EDEADLK;
+		err = wait_event_state(file->wait,
+				       (is_done = done(lease)) ||
+					       READ_ONCE(file->breaks) !=
+						       breaks,
+				       task_state);
+	}
+	return err;
+}
+
 static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 {
 	down_write(&lease->runs_sem);
@@ -339,9 +376,8 @@ static int hf_lease_try_collect(struct hf_lease *lease, unsigned int task_state)
  * start again, after that change. On failure it is back in @from.
  */
 static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
-			    unsigned int task_state)
+			    unsigned int task_state, bool fault)
 {
-	struct hf_file *file = lease->file;
 	int err;
 
 	do {
@@ -352,8 +388,7 @@ static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
 		    (from == HOLDFAST_UNBOUND && last != lease->asked_last))
 			return -ENXIO;
 		lease->range.last = last;
-		err = wait_event_state(file->wait, hf_lease_enter(lease),
-				       task_state);
+		err = hf_lease_wait(lease, hf_lease_enter, task_state, fault);
 		if (err)
 			return err;
 		if (READ_ONCE(lease->state) == HOLDFAST_RELEASING)
@@ -372,20 +407,20 @@ static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
  * hf_lease_restore - take a broken lease again
  * @lease: bound; the caller holds neither the mmap lock nor the filesystem's
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while changes are waited for
+ * @fault: a mapping was touched: not with -EDEADLK
  *
  * Return: 0 if the lease is active, or as HOLDFAST_IOC_RESTORE.
  */
-int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
+int hf_lease_restore(struct hf_lease *lease, unsigned int task_state,
+		     bool fault)
 {
 	struct hf_file *file = lease->file;
 	int err;
 
 	/* Not with the mutex: who answers the break may release the lease. */
 	do {
-		err = wait_event_state(file->wait,
-				       READ_ONCE(lease->state) !=
-					       HOLDFAST_BREAKING,
-				       task_state);
+		err = hf_lease_wait(lease, hf_lease_not_breaking, task_state,
+				    fault);
 		if (err)
 			return err;
 		err = task_state == TASK_INTERRUPTIBLE
@@ -403,8 +438,8 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 		err = hf_lease_is_busy(lease)
 			      ? -EBUSY
 			      : hf_lease_collect(lease, HOLDFAST_BROKEN,
-						 task_state);
-		if (err && err != -ERESTARTSYS)
+						 task_state, fault);
+		if (err && err != -ERESTARTSYS && err != -EDEADLK)
 			WRITE_ONCE(lease->restore_failed, true);
 		if (!err)
 			trace_holdfast_restore(lease);
@@ -487,7 +522,8 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = xa_reserve(&hf_leases, id, GFP_KERNEL);
 	if (err)
 		goto put_file;
-	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE);
+	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE,
+			       false);
 	if (err)
 		goto unreserve;
 	/* From here on whoever has the file open, and the report, finds it. */

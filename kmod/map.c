@@ -37,7 +37,7 @@ static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 
 	get_file(filp);
 	hf_release_fault_lock(vmf);
-	hf_lease_restore(lease, state);
+	hf_lease_restore(lease, state, true);
 	fput(filp);
 	return VM_FAULT_RETRY;
 }

@@ -240,6 +240,11 @@ static void say_pages(struct text *text, const struct hf_facts *facts)
 			  "has lost count (dmesg): lease a copy (cp "
 			  "--reflink=never)");
 		break;
+	case EDEADLK:
+		say(text, "a change of the range waits for memory that this "
+			  "process has registered: deregister it "
+			  "(ibv_dereg_mr) first");
+		break;
 	case EINTR:
 		say(text, "a signal came while a change of the range was "
 			  "waited for");

@@ -177,6 +177,8 @@ static const struct {
 	{ HF_CALL_ACQUIRE, EUCLEAN, "--reflink=never" },
 	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
 	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
+	{ HF_CALL_ACQUIRE, EDEADLK, "deregister it (ibv_dereg_mr) first" },
+	{ HF_CALL_RESTORE, EDEADLK, "deregister it (ibv_dereg_mr) first" },
 	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },
 	{ HF_CALL_DEVICE, ENOENT, "/dev/holdfast: not there: load the module" },
 	{ HF_CALL_DEVICE, ENXIO, "not there" },

@@ -127,6 +127,10 @@ enum holdfast_op {
  *		filesystem)
  * EUCLEAN	6.15 and later: another file that had the same blocks has page
  *		cache entries of them in another size (see the kernel log)
+ * EDEADLK	a change of the range waits for consumers of a lease that this
+ *		process took or mapped: let go of those first. Where another
+ *		process has a lease of the same pages, they may be its
+ *		consumers: then this call waits.
  * EINTR	a signal came while a change was waited for
  * EFAULT	the structure cannot be read, or not be written, which alone
  *		does not undo what was done: then there is a lease
@@ -219,6 +223,9 @@ struct holdfast_query {
  * EBADFD	the open file is not a lease, or has been released or revoked
  * ENXIO	nothing of the range is left in the file
  * EBUSY	consumers of the pages it had are left
+ * EDEADLK	a change of the range waits for consumers of this lease, or of
+ *		another one that this process took or mapped. Touching a mapping
+ *		waits even so.
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
  * ENOSPC, EDQUOT, EIO, EUCLEAN, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
  */
