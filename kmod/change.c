@@ -92,10 +92,12 @@ static void hf_change_reach_units(struct hf_file *file,
 	unit <<= PAGE_SHIFT;
 	hf_change_reach_back(change, start - min(start, unit));
 	if (change->last != ULONG_MAX)
-		change->last = max_t(pgoff_t, change->last,
-				     (round_up(start + change->info.length +
-						       unit, PMD_SIZE) >>
-				      PAGE_SHIFT) - 1);
+		change->last =
+			max_t(pgoff_t, change->last,
+			      (round_up(start + change->info.length + unit,
+					PMD_SIZE) >>
+			       PAGE_SHIFT) -
+				      1);
 }
 
 /* Called with file->lock held. */

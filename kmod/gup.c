@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long-term pins of leased pages: on kernels whose GUP refuses fs-dax folios, and
- * on all by VFIO, see reserved.c.
+ * Long-term pins of leased pages: how many a page may have, and PG_reserved for
+ * VFIO (reserved.c).
  *
  * These stand before pin_user_pages() and its kin while a lease exists, see
- * probe.c. GUP's answer to FOLL_LONGTERM on such a folio would be to try again
- * for ever, so a call never goes on into GUP with a lease's mapping and the
+ * probe.c.
+ *
+ * On kernels whose GUP refuses fs-dax folios they let leases' pass. GUP's answer
+ * to FOLL_LONGTERM on such a folio would be to try again for ever, so a call never goes on into GUP with a lease's mapping and the
  * flag. A range that is partly a lease's is cut short where that begins or
  * ends: callers have to take a short count anyway.
  *
@@ -15,6 +17,23 @@
  * until he is killed.
  */
 #include "wrap.h"
+
+/*
+ * What GUP has pinned, or -ENOMEM with nothing pinned, where a page of a DAX file
+ * has too many pins by now: GUP itself stops only when the count has overflowed.
+ */
+static long hf_gup_bound(struct page **pages, long pinned)
+{
+	long i;
+
+	for (i = 0; i < pinned; i++) {
+		if (hf_page_is_fsdax(pages[i]) && hf_page_is_full(pages[i])) {
+			unpin_user_pages(pages, pinned);
+			return -ENOMEM;
+		}
+	}
+	return pinned;
+}
 
 #ifdef HF_DAX_BREAK_LAYOUT
 
@@ -53,10 +72,14 @@ static long hf_gup_leased(struct mm_struct *mm, unsigned long start,
 			  unsigned long nr, unsigned int flags,
 			  struct page **pages)
 {
+	long ret;
+
 	flags &= ~FOLL_LONGTERM;
 	if (mm == current->mm)
-		return pin_user_pages(start, nr, flags, pages);
-	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+		ret = pin_user_pages(start, nr, flags, pages);
+	else
+		ret = pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+	return hf_gup_bound(pages, ret);
 }
 
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
@@ -110,13 +133,39 @@ static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
 
 #else
 
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags,
+			    struct page **pages HF_LAST_VMAS_PARAM)
+{
+	long ret = HF_PASS(HF_PROBE_PIN_USER_PAGES,
+			   pin_user_pages(start, nr, flags,
+					  pages HF_LAST_VMAS));
+
+	ret = hf_gup_bound(pages, ret);
+	hf_probes_leave();
+	return ret;
+}
+
+int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
+				struct page **pages)
+{
+	int ret = HF_PASS(HF_PROBE_PIN_USER_PAGES_FAST,
+			  pin_user_pages_fast(start, nr, flags, pages));
+
+	ret = hf_gup_bound(pages, ret);
+	hf_probes_leave();
+	return ret;
+}
+
 static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
 			  unsigned long nr, unsigned int flags,
 			  struct page **pages, HF_VMAS_PARAM int *locked)
 {
-	return HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
-		       pin_user_pages_remote(mm, start, nr, flags, pages,
-					     HF_VMAS locked));
+	long ret = HF_PASS(HF_PROBE_PIN_USER_PAGES_REMOTE,
+			   pin_user_pages_remote(mm, start, nr, flags, pages,
+						 HF_VMAS locked));
+
+	return hf_gup_bound(pages, ret);
 }
 
 #endif

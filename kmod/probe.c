@@ -80,6 +80,11 @@ static bool hf_wants_own_fiemap(struct pt_regs *regs)
 	return hf_asks_for_shared((void *)regs_get_kernel_argument(regs, 0));
 }
 
+static bool hf_wants_longterm(struct pt_regs *regs)
+{
+	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
+}
+
 static bool hf_wants_longterm_remote(struct pt_regs *regs)
 {
 	return regs_get_kernel_argument(regs, 3) & FOLL_LONGTERM;
@@ -92,12 +97,6 @@ static bool hf_wants_inode(struct pt_regs *regs)
 
 	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
 }
-
-static bool hf_wants_longterm(struct pt_regs *regs)
-{
-	return regs_get_kernel_argument(regs, 2) & FOLL_LONGTERM;
-}
-
 #else
 static bool hf_wants_mapping(struct pt_regs *regs)
 {
@@ -189,8 +188,18 @@ static struct hf_probe hf_probes[] = {
 	[HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO] =
 		HF_PROBE(filemap_invalidate_lock_two, hf_wants_mappings),
 	/*
+	 * Long-term pins: not so many of a page that its count overflows; from
+	 * 6.15 on allowed on mappings of a lease, whose pages GUP takes for
+	 * unprotected fs-dax ones.
+	 * In tree: a limit in try_grab_folio(); a VMA flag that
+	 * folio_is_longterm_pinnable()'s callers look at.
+	 */
+	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
+	[HF_PROBE_PIN_USER_PAGES_FAST] =
+		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
+	/*
 	 * Long-term pins by VFIO: clear PG_reserved, with which it would
-	 * never unpin (reserved.c); from 6.15 on also as pin_user_pages().
+	 * never unpin (reserved.c); and as pin_user_pages().
 	 * In tree: no PG_reserved on ZONE_DEVICE pages.
 	 */
 	[HF_PROBE_PIN_USER_PAGES_REMOTE] =
@@ -218,15 +227,6 @@ static struct hf_probe hf_probes[] = {
 	 */
 	[HF_PROBE_DAX_BREAK_LAYOUT] =
 		HF_PROBE(dax_break_layout, hf_wants_inode),
-	/*
-	 * Long-term pins: allowed on mappings of a lease, whose pages GUP
-	 * takes for unprotected fs-dax ones.
-	 * In tree: a VMA flag that folio_is_longterm_pinnable()'s callers
-	 * look at.
-	 */
-	[HF_PROBE_PIN_USER_PAGES] = HF_PROBE(pin_user_pages, hf_wants_longterm),
-	[HF_PROBE_PIN_USER_PAGES_FAST] =
-		HF_PROBE(pin_user_pages_fast, hf_wants_longterm),
 #else
 	/*
 	 * A filesystem asks for busy pages of a leased file: break the

@@ -14,6 +14,8 @@ enum hf_probe_nr {
 	HF_PROBE_VFS_COPY_FILE_RANGE,
 	HF_PROBE_VFS_FILEATTR_SET,
 	HF_PROBE_FILEMAP_INVALIDATE_LOCK_TWO,
+	HF_PROBE_PIN_USER_PAGES,
+	HF_PROBE_PIN_USER_PAGES_FAST,
 	HF_PROBE_PIN_USER_PAGES_REMOTE,
 	HF_PROBE_FIEMAP_FILL_NEXT_EXTENT,
 #ifdef HF_PROBE_VERIFY_AREA
@@ -21,8 +23,6 @@ enum hf_probe_nr {
 #endif
 #ifdef HF_DAX_BREAK_LAYOUT
 	HF_PROBE_DAX_BREAK_LAYOUT,
-	HF_PROBE_PIN_USER_PAGES,
-	HF_PROBE_PIN_USER_PAGES_FAST,
 #else
 	HF_PROBE_DAX_LAYOUT_BUSY_PAGE,
 #endif
@@ -45,6 +45,11 @@ int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
 			     HF_FILEATTR *attr);
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2);
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags,
+			    struct page **pages HF_LAST_VMAS_PARAM);
+int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
+				struct page **pages);
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 				   unsigned long nr, unsigned int flags,
 				   struct page **pages,
@@ -61,10 +66,6 @@ int hf_wrap_remap_verify_area(struct file *filp, loff_t pos, loff_t len,
 #ifdef HF_DAX_BREAK_LAYOUT
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 			     void(cb)(struct inode *));
-long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags, struct page **pages);
-int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
-				struct page **pages);
 #else
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif
