@@ -111,7 +111,8 @@ enum holdfast_op {
  * ENXIO	the range ends beyond the end of the file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
- * EACCES	@fd is not open for both reading and writing
+ * EACCES	@fd is not open for both reading and writing, or the file has DAX
+ *		and is append-only (FS_APPEND_FL): mmap(2) refuses those, too
  * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
  * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
  *		file, nor one with an extent size hint that does not divide
@@ -227,6 +228,7 @@ struct holdfast_query {
  *		another one that this process took or mapped. Touching a mapping
  *		waits even so.
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
+ * EACCES	the file has become append-only
  * ENOSPC, EDQUOT, EIO, EUCLEAN, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
  */
 struct holdfast_restore {
@@ -298,8 +300,9 @@ struct holdfast_revoke {
  *		@size too small
  * E2BIG	as for HOLDFAST_IOC_ACQUIRE
  * EBADFD	the open file is not a lease, or has been released or revoked
- * EOPNOTSUPP	the leased file is in memory (tmpfs, hugetlbfs): see
- *		UDMABUF_CREATE for dma-bufs of a memfd
+ * EOPNOTSUPP	the administrator has not switched this on (module parameter
+ *		dmabuf_export), or the leased file is in memory (tmpfs,
+ *		hugetlbfs): see UDMABUF_CREATE for dma-bufs of a memfd
  * EPERM	the lease is of another user; as for mmap(2)
  * ENXIO	beyond the end of the range
  * EMFILE, ENFILE	too many open files
@@ -377,6 +380,8 @@ struct holdfast_event {
  * mmap(2) of a lease: MAP_SHARED, offsets from the start of the range.
  * EBADFD	not a lease, or the lease has been released
  * EINVAL	MAP_PRIVATE, or hugetlbfs and not in units of its pages
+ * EACCES	the file is append-only (FS_APPEND_FL), as mmap(2) of it says
+ * ETXTBSY	PROT_WRITE, and the file is swap space, the same
  * EPERM	PROT_EXEC, or a sealed memfd, or the lease is of another user (who
  *		maps a lease may be killed because of it), unless that user had
  *		CAP_KILL when he acquired it
