@@ -29,7 +29,7 @@
  * word. 1 where nothing is shared; 0: units do not fit in
  * HOLDFAST_CHANGE_ALIGN, or the file is realtime, and changes in larger ones.
  */
-static unsigned long hf_cow_unit(struct file *target)
+unsigned long hf_cow_unit(struct file *target)
 {
 	struct inode *inode = file_inode(target);
 	HF_FILEATTR attr = {};
@@ -66,14 +66,20 @@ static bool hf_waits_for_pages(struct file *target)
 	       hf_cow_unit(target);
 }
 
-/* Widens a range, in pages, to what is copied on write together. */
+/*
+ * Widens a range, in pages, to all whose copy on write can prepare blocks for a
+ * page of the range: the units that it touches, and one more on each side. XFS
+ * moves what it prepares for a unit into the next one, or the one before, where a
+ * part of the unit has been prepared already (xfs_bmap_extsize_align()).
+ */
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last)
 {
 	unsigned long unit = hf_cow_unit(target) ?: 1;
 	u64 size = i_size_read(file_inode(target));
 
 	*first = round_down(*first, unit);
-	*last = min_t(u64, round_up(*last + 1, unit),
+	*first -= min(*first, unit);
+	*last = min_t(u64, round_up((u64)*last + 1, unit) + unit,
 		      DIV_ROUND_UP_ULL(size, PAGE_SIZE)) -
 		1;
 }

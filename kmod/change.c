@@ -63,6 +63,43 @@ void hf_change_info_put(struct hf_change_info *info)
 	info->tgid = NULL;
 }
 
+/* Whether it can put blocks that another file has, too, where there were others. */
+static bool hf_change_shares(const struct hf_change *change)
+{
+	switch (change->info.op) {
+	case HOLDFAST_OP_REFLINK:
+	case HOLDFAST_OP_DEDUPE:
+	case HOLDFAST_OP_EXCHANGE:
+	case HOLDFAST_OP_COLLAPSE:
+	case HOLDFAST_OP_INSERT:
+		return !change->nothing;
+	default:
+		return false;
+	}
+}
+
+/*
+ * A write to a shared block can prepare others for its unit of copy on write, and
+ * for those beside it: see hf_cow_window(). What is leased there must not move.
+ */
+static void hf_change_reach_units(struct hf_file *file,
+				  struct hf_change *change)
+{
+	u64 start = change->info.offset, unit = READ_ONCE(file->cow_unit);
+
+	if (unit <= 1 || !hf_change_shares(change))
+		return;
+	unit <<= PAGE_SHIFT;
+	hf_change_reach_back(change, start - min(start, unit));
+	if (change->last != ULONG_MAX)
+		change->last =
+			max_t(pgoff_t, change->last,
+			      (round_up(start + change->info.length + unit,
+					PMD_SIZE) >>
+			       PAGE_SHIFT) -
+				      1);
+}
+
 /* Called with file->lock held. */
 static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 {
@@ -106,6 +143,7 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 
 	change->mapping = file->inode->i_mapping;
 	INIT_LIST_HEAD(&change->second_node);
+	hf_change_reach_units(file, change);
 	spin_lock(&file->lock);
 	err = hf_change_refuse(file, change);
 	if (!err)
@@ -121,10 +159,11 @@ int hf_change_begin(struct hf_file *file, struct hf_change *change)
 
 /* A change of the current task is also of another range, and all in between. */
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
-		    const struct hf_change *by)
+		    struct hf_change *by)
 {
 	int err;
 
+	hf_change_reach_units(file, by);
 	spin_lock(&file->lock);
 	change->first = min(change->first, by->first);
 	change->last = max(change->last, by->last);
@@ -198,6 +237,9 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
+	WRITE_ONCE(lease->file->breaks, lease->file->breaks + 1);
+	/* Who waits for the change may be who it waits for from here on. */
+	wake_up_all(&lease->file->wait);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
 	hf_dmabuf_notify(lease);
 	trace_holdfast_break(lease);

@@ -160,7 +160,7 @@ static int hf_ioctl_restore(struct file *filp, void *arg)
 	if (filp->f_flags & O_NONBLOCK && hf_lease_change_pending(lease))
 		return -EAGAIN;
 	hf_lease_restoring(lease, 1);
-	err = hf_lease_restore(lease, TASK_INTERRUPTIBLE);
+	err = hf_lease_restore(lease, TASK_INTERRUPTIBLE, false);
 	hf_lease_restoring(lease, -1);
 	if (err)
 		return err;

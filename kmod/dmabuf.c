@@ -22,6 +22,11 @@
 #include <linux/slab.h>
 #include "holdfast.h"
 
+static bool dmabuf_export;
+module_param(dmabuf_export, bool, 0644);
+MODULE_PARM_DESC(dmabuf_export,
+		 "whether leases may be exported as dma-bufs from now on");
+
 /* Workers may wait for importers; nothing else must wait for workers. */
 static struct workqueue_struct *hf_dmabuf_wq;
 
@@ -429,7 +434,7 @@ int hf_dmabuf_export(struct hf_lease *lease,
 		return -EINVAL;
 	if (!hf_lease_bound(lease) || hf_dmabuf_usable(lease) == -ENODEV)
 		return -EBADFD;
-	if (lease->backing != HF_DAX)
+	if (!READ_ONCE(dmabuf_export) || lease->backing != HF_DAX)
 		return -EOPNOTSUPP;
 	if (!hf_may_map(lease))
 		return -EPERM;

@@ -98,6 +98,21 @@ void hf_mappers_free(struct hf_lease *lease)
 		hf_mapper_free(mapper);
 }
 
+/* The caller's process took or mapped the lease. Called with file->lock held. */
+bool hf_lease_is_own(const struct hf_lease *lease)
+{
+	const struct hf_mapper *mapper;
+
+	lockdep_assert_held(&lease->file->lock);
+	if (lease->tgid == task_tgid(current))
+		return true;
+	list_for_each_entry(mapper, &lease->mappers, node) {
+		if (mapper->role != HF_SHARES && mapper->mm == current->mm)
+			return true;
+	}
+	return false;
+}
+
 /* A mapper's address space that is not in this round yet, with a reference. */
 static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 {

@@ -61,13 +61,14 @@ static void hf_file_free_work(struct work_struct *work)
 	kfree(file);
 }
 
-static struct hf_file *hf_file_new(struct inode *inode)
+static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit)
 {
 	struct hf_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
 
 	if (!file)
 		return NULL;
 	file->inode = inode;
+	file->cow_unit = cow_unit;
 	refcount_set(&file->ref, 1);
 	spin_lock_init(&file->lock);
 	file->leases = RB_ROOT_CACHED;
@@ -85,24 +86,28 @@ static struct hf_file *hf_file_new(struct inode *inode)
  * its inode, and be found for another one at the same place: what it knows is
  * learnt again. Called with hf_files_lock held.
  */
-static void hf_file_bind(struct hf_file *file, bool dram)
+static void hf_file_bind(struct hf_file *file, bool dram,
+			 unsigned long cow_unit)
 {
 	if (file->bound++)
 		return;
 	file->dram = dram;
 	file->quiesced = false;
+	WRITE_ONCE(file->cow_unit, cow_unit);
 }
 
 /**
  * hf_file_get - the leased file of an inode, made if there is none
  * @inode: held by the caller until hf_file_unbind()
  * @dram: its pages are memory, not blocks
+ * @cow_unit: see hf_cow_unit()
  *
  * Return: the file with a reference, bound, or ERR_PTR(-ENOMEM).
  */
-struct hf_file *hf_file_get(struct inode *inode, bool dram)
+struct hf_file *hf_file_get(struct inode *inode, bool dram,
+			    unsigned long cow_unit)
 {
-	struct hf_file *file, *new = hf_file_new(inode);
+	struct hf_file *file, *new = hf_file_new(inode, cow_unit);
 	int err;
 
 	if (!new)
@@ -119,7 +124,7 @@ struct hf_file *hf_file_get(struct inode *inode, bool dram)
 				file = new;
 		}
 		if (file)
-			hf_file_bind(file, dram);
+			hf_file_bind(file, dram, cow_unit);
 		spin_unlock(&hf_files_lock);
 		if (err == -EBUSY)
 			cond_resched();

@@ -87,12 +87,14 @@ struct hf_file {
 	unsigned long bound; /* hf_files_lock */
 	bool dram;	     /* its changes do not wait */
 	bool quiesced;	     /* no change that began without leases is left */
+	unsigned long cow_unit; /* see hf_cow_unit(); stays while bound */
 	refcount_t ref;
 	spinlock_t lock; /* what is marked so, here and in leases */
 	struct rb_root_cached leases; /* by page index; lock */
 	struct list_head changes;     /* lock */
 	struct list_head breaking;    /* leases with a deadline; lock */
 	struct list_head parties;     /* see party.c; lock */
+	unsigned int breaks;	      /* how often one began; lock to write */
 	wait_queue_head_t wait;	      /* a change ended, a lease moved on */
 	struct delayed_work fence;
 	struct rcu_work free;
@@ -341,6 +343,7 @@ bool hf_may_map(const struct hf_lease *lease);
 /* backing.c */
 enum hf_backing hf_backing_of(struct file *target);
 const char *hf_backing_name(enum hf_backing backing);
+unsigned long hf_cow_unit(struct file *target);
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
 bool hf_lends_blocks(const struct super_block *sb);
 int hf_map_dram(struct hf_lease *lease, struct file *target,
@@ -354,11 +357,11 @@ int hf_leases_init(void);
 void hf_leases_exit(void);
 struct hf_lease *hf_lease_new(struct inode *host);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
-int hf_lease_restore(struct hf_lease *lease, unsigned int state);
+int hf_lease_restore(struct hf_lease *lease, unsigned int state, bool fault);
 void hf_lease_restoring(struct hf_lease *lease, int by);
 int hf_lease_enter_killable(struct hf_lease *lease);
 void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from);
-int hf_lease_unshare_window(struct hf_lease *lease);
+int hf_lease_unshare(struct hf_lease *lease);
 int hf_lease_number(struct hf_lease *lease);
 void hf_lease_unnumber(struct hf_lease *lease);
 void hf_lease_publish(struct hf_lease *lease);
@@ -440,7 +443,8 @@ void hf_files_exit(void);
 int hf_file_quiesce(struct hf_file *file);
 bool hf_inode_leased(const struct inode *inode);
 struct hf_file *hf_file_find(const struct inode *inode);
-struct hf_file *hf_file_get(struct inode *inode, bool dram);
+struct hf_file *hf_file_get(struct inode *inode, bool dram,
+			    unsigned long cow_unit);
 void hf_file_unbind(struct hf_file *file);
 void hf_file_put(struct hf_file *file);
 
@@ -454,7 +458,7 @@ int hf_change_refuse(struct hf_file *file, const struct hf_change *change);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
-		    const struct hf_change *by);
+		    struct hf_change *by);
 bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 void hf_change_narrow(const struct hf_lease *lease,
 		      const struct hf_change *change, pgoff_t *first,
@@ -471,6 +475,8 @@ void hf_change_info_put(struct hf_change_info *info);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
+bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
+				pgoff_t last);
 
 /* limit.c */
 int hf_charge(struct hf_lease *lease);
@@ -481,6 +487,7 @@ int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
 		    pgoff_t last);
 
 /* shared.c */
+int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last);
 int hf_drop_shared(struct hf_lease *lease, unsigned int task_state);
 bool hf_folios_are_ours(const struct hf_runs *runs,
 			struct address_space *mapping);
@@ -501,6 +508,7 @@ struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
 struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
 				 pgoff_t last);
+bool hf_runs_next_pinned(const struct hf_runs *runs, pgoff_t *index);
 u64 hf_runs_count_busy(const struct hf_runs *runs);
 unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
 int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
@@ -539,6 +547,7 @@ void hf_events_free(struct hf_lease *lease);
 int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 		  struct pid *tgid, enum hf_mapper_role role, gfp_t gfp);
 void hf_mappers_free(struct hf_lease *lease);
+bool hf_lease_is_own(const struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
 

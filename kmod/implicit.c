@@ -31,8 +31,7 @@ static int hf_implicit_bind(struct hf_lease *lease, const struct hf_span *span,
 	lease->backing = HF_DAX;
 	lease->break_ms = break_ms;
 	lease->range.start = span->index;
-	lease->range.last = span->index + span->nr - 1;
-	lease->asked_last = lease->range.last;
+	lease->asked_last = span->index + span->nr - 1;
 	lease->cred = get_current_cred();
 	lease->may_kill = ns_capable_noaudit(&init_user_ns, CAP_KILL);
 	lease->tgid = get_pid(task_tgid(current));
@@ -46,7 +45,7 @@ static int hf_implicit_bind(struct hf_lease *lease, const struct hf_span *span,
 	err = hf_hooks_arm(span->file);
 	if (err)
 		goto uncharge;
-	lease->file = hf_file_get(inode, false);
+	lease->file = hf_file_get(inode, false, hf_cow_unit(span->file));
 	if (!IS_ERR(lease->file))
 		return 0;
 
@@ -88,7 +87,7 @@ static int hf_implicit_prepare(struct hf_lease *lease)
 	ret = hf_drop_shared(lease, TASK_KILLABLE);
 	if (ret < 0)
 		return ret;
-	ret = hf_lease_unshare_window(lease);
+	ret = hf_lease_unshare(lease);
 	if (!ret && HF_ENTRY_IS_FOLIO)
 		ret = hf_drop_shared(lease, TASK_KILLABLE);
 	if (ret)
@@ -243,6 +242,20 @@ static int hf_implicit_activate(struct hf_lease *lease,
 	return 0;
 }
 
+/* As far as the file reaches; false: not at all. */
+static bool hf_implicit_limit(struct hf_lease *lease, struct hf_span *span)
+{
+	u64 size = i_size_read(file_inode(span->file));
+	u64 pages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+
+	if (span->index >= pages)
+		return false;
+	span->nr = min_t(u64, span->nr, pages - span->index);
+	lease->range.last = span->index + span->nr - 1;
+	lease->asked_last = lease->range.last;
+	return true;
+}
+
 /* One try, with the lease in the tree. -EAGAIN: a change came in between. */
 static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 			    const struct hf_pinner *pinner, unsigned int flags,
@@ -290,6 +303,7 @@ long hf_implicit_pin(const struct hf_span *span,
 		     const struct hf_pinner *pinner, unsigned int break_ms,
 		     unsigned int flags, struct page **pages)
 {
+	struct hf_span part = *span;
 	struct hf_lease *lease;
 	bool merged = false;
 	long ret;
@@ -304,10 +318,12 @@ long hf_implicit_pin(const struct hf_span *span,
 		goto put;
 	ret = hf_file_quiesce(lease->file);
 	while (!ret) {
-		ret = hf_lease_enter_killable(lease);
+		ret = hf_implicit_limit(lease, &part)
+			      ? hf_lease_enter_killable(lease)
+			      : -EFAULT;
 		if (ret)
 			break;
-		ret = hf_implicit_try(lease, span, pinner, flags, pages,
+		ret = hf_implicit_try(lease, &part, pinner, flags, pages,
 				      &merged);
 		if (ret > 0 && !merged)
 			goto put;

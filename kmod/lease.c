@@ -235,14 +235,6 @@ static bool hf_lease_enter(struct hf_lease *lease)
 	return !wait;
 }
 
-/* Waits for changes of the range that are under way, killably. */
-int hf_lease_enter_killable(struct hf_lease *lease)
-{
-	return wait_event_killable(lease->file->wait, hf_lease_enter(lease))
-		       ? -EINTR
-		       : 0;
-}
-
 /*
  * Leaves the tree: no change tells it any more what becomes of its pages, so it
  * has none. A lease that is being acquired goes back to @from; one that was
@@ -261,6 +253,51 @@ void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from)
 	wake_up_all(&file->wait);
 }
 
+static bool hf_lease_not_breaking(struct hf_lease *lease)
+{
+	return READ_ONCE(lease->state) != HOLDFAST_BREAKING;
+}
+
+/*
+ * Waits until changes of the range let @done be true. -EDEADLK: one of them waits
+ * for consumers of the caller's own; a fault waits even so, as another thread may
+ * be about to let go.
+ */
+static int hf_lease_wait(struct hf_lease *lease,
+			 bool (*done)(struct hf_lease *lease),
+			 unsigned int task_state, bool fault)
+{
+	struct hf_file *file = lease->file;
+	bool is_done = false;
+	unsigned int breaks;
+	int err = 0;
+
+	while (!err && !is_done) {
+		breaks = READ_ONCE(file->breaks);
+		is_done = done(lease);
+		if (is_done)
+			break;
+		if (!fault &&
+		    hf_changes_wait_for_caller(file, lease->range.start,
+					       lease->asked_last))
+			return -EDEADLK;
+		err = wait_event_state(file->wait,
+				       (is_done = done(lease)) ||
+					       READ_ONCE(file->breaks) !=
+						       breaks,
+				       task_state);
+	}
+	return err;
+}
+
+/* Enters the file's tree when no change of the range is under way: see above. */
+int hf_lease_enter_killable(struct hf_lease *lease)
+{
+	int err = hf_lease_wait(lease, hf_lease_enter, TASK_KILLABLE, false);
+
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
 static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 {
 	down_write(&lease->runs_sem);
@@ -272,44 +309,39 @@ static void hf_lease_set_runs(struct hf_lease *lease, struct hf_runs *runs)
 }
 
 /*
- * The blocks around the range that are copied on write together with it: where
- * one of them is shared, a write to it would prepare new blocks for leased ones
- * as well. Touching them first ends that, and what is prepared already is used
- * up when the range itself is touched.
+ * XFS copies a shared block on write together with what is around it: it prepares
+ * new blocks for pages that are not shared, too, also for those before, and moves
+ * these with the next write to them, whoever writes, and whatever is pinned.
+ *
+ * So all that can prepare blocks for the range is written to once, the range as
+ * well, which leaves nothing shared. When the range is collected after that, all
+ * of it is faulted in again, which uses up what was prepared for it by then, and
+ * nothing prepares more: to share one of these blocks again is a change that
+ * breaks the lease (hf_change_reach_units()).
+ *
+ * Where nothing is shared that last part alone will do. FIEMAP does not show what
+ * an earlier copy has left prepared, nor does anything else that a module can
+ * ask, but that is used up in any case; what is shared it does show, and that is
+ * all that blocks are ever prepared for.
+ *
+ * Return: 0, 1 where the file has become shorter meanwhile, or what the filesystem
+ * says.
  */
-static int hf_lease_unshare_around(struct hf_lease *lease)
+int hf_lease_unshare(struct hf_lease *lease)
 {
 	pgoff_t first = lease->range.start, last = lease->range.last;
 	struct hf_runs scrap = {};
-	int err = 0;
+	int ret;
 
 	hf_cow_window(lease->target, &first, &last);
-	if (first < lease->range.start)
-		err = hf_runs_collect(&scrap, lease->target, first,
-				      lease->range.start - 1);
-	if (!err && last > lease->range.last && last != ULONG_MAX)
-		err = hf_runs_collect(&scrap, lease->target,
-				      lease->range.last + 1, last);
+	if (last == ULONG_MAX || last < lease->range.last)
+		return 1;
+	ret = hf_file_shares(lease->target, first, last);
+	if (ret <= 0)
+		return ret;
+	ret = hf_runs_collect(&scrap, lease->target, first, last);
 	hf_runs_free(&scrap);
-	return err;
-}
-
-/*
- * All blocks that are copied on write together with those of the range, and the
- * range. Whoever faults a page of it in afterwards gets the block that was
- * prepared for it, and leaves none behind.
- */
-int hf_lease_unshare_window(struct hf_lease *lease)
-{
-	pgoff_t first = lease->range.start, last = lease->range.last;
-	struct hf_runs scrap = {};
-	int err = 0;
-
-	hf_cow_window(lease->target, &first, &last);
-	if (last != ULONG_MAX && first <= last)
-		err = hf_runs_collect(&scrap, lease->target, first, last);
-	hf_runs_free(&scrap);
-	return err;
+	return ret == -ENXIO ? 1 : ret;
 }
 
 static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
@@ -319,7 +351,7 @@ static int hf_lease_find_pages(struct hf_lease *lease, struct hf_runs *runs,
 
 	if (ret < 0)
 		return ret;
-	ret = hf_lease_unshare_around(lease)
+	ret = hf_lease_unshare(lease)
 		      ?: hf_runs_collect(runs, lease->target,
 					 lease->range.start, lease->range.last);
 	if (ret || !HF_ENTRY_IS_FOLIO)
@@ -355,9 +387,8 @@ static int hf_lease_try_collect(struct hf_lease *lease, unsigned int task_state)
  * start again, after that change. On failure it is back in @from.
  */
 static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
-			    unsigned int task_state)
+			    unsigned int task_state, bool fault)
 {
-	struct hf_file *file = lease->file;
 	int err;
 
 	do {
@@ -368,8 +399,7 @@ static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
 		    (from == HOLDFAST_UNBOUND && last != lease->asked_last))
 			return -ENXIO;
 		lease->range.last = last;
-		err = wait_event_state(file->wait, hf_lease_enter(lease),
-				       task_state);
+		err = hf_lease_wait(lease, hf_lease_enter, task_state, fault);
 		if (err)
 			return err;
 		if (READ_ONCE(lease->state) == HOLDFAST_RELEASING)
@@ -388,20 +418,20 @@ static int hf_lease_collect(struct hf_lease *lease, enum holdfast_state from,
  * hf_lease_restore - take a broken lease again
  * @lease: bound; the caller holds neither the mmap lock nor the filesystem's
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while changes are waited for
+ * @fault: a mapping was touched: not with -EDEADLK
  *
  * Return: 0 if the lease is active, or as HOLDFAST_IOC_RESTORE.
  */
-int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
+int hf_lease_restore(struct hf_lease *lease, unsigned int task_state,
+		     bool fault)
 {
 	struct hf_file *file = lease->file;
 	int err;
 
 	/* Not with the mutex: who answers the break may release the lease. */
 	do {
-		err = wait_event_state(file->wait,
-				       READ_ONCE(lease->state) !=
-					       HOLDFAST_BREAKING,
-				       task_state);
+		err = hf_lease_wait(lease, hf_lease_not_breaking, task_state,
+				    fault);
 		if (err)
 			return err;
 		err = task_state == TASK_INTERRUPTIBLE
@@ -419,8 +449,8 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state)
 		err = hf_lease_is_busy(lease, 0, ULONG_MAX)
 			      ? -EBUSY
 			      : hf_lease_collect(lease, HOLDFAST_BROKEN,
-						 task_state);
-		if (err && err != -ERESTARTSYS)
+						 task_state, fault);
+		if (err && err != -ERESTARTSYS && err != -EDEADLK)
 			WRITE_ONCE(lease->restore_failed, true);
 		if (!err)
 			trace_holdfast_restore(lease);
@@ -509,7 +539,8 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = hf_hooks_arm(target);
 	if (err)
 		goto uncharge;
-	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX);
+	lease->file = hf_file_get(file_inode(target), lease->backing != HF_DAX,
+				  hf_cow_unit(target));
 	if (IS_ERR(lease->file)) {
 		err = PTR_ERR(lease->file);
 		goto disarm;
@@ -528,7 +559,8 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 	err = hf_party_add(lease);
 	if (err)
 		goto unreserve;
-	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE);
+	err = hf_lease_collect(lease, HOLDFAST_UNBOUND, TASK_INTERRUPTIBLE,
+			       false);
 	if (err)
 		goto end_parties;
 	/* From here on whoever has the file open, and the report, finds it. */

@@ -37,7 +37,7 @@ static vm_fault_t hf_fault_restore(struct vm_fault *vmf, struct hf_lease *lease)
 
 	get_file(filp);
 	hf_release_fault_lock(vmf);
-	hf_lease_restore(lease, state);
+	hf_lease_restore(lease, state, true);
 	fput(filp);
 	return VM_FAULT_RETRY;
 }
@@ -135,11 +135,30 @@ bool hf_vma_is_lease(const struct vm_area_struct *vma)
 	return vma->vm_ops == &hf_vm_ops;
 }
 
+/*
+ * What mmap(2) of the leased file, which is open for reading and writing, refuses
+ * as well; nothing is executed of any lease. Security modules are asked about the
+ * device: security_mmap_file() is not exported. About a DAX file they are asked
+ * when an acquire maps it to find its pages (collect.c).
+ */
+static int hf_may_map_target(struct file *target,
+			     const struct vm_area_struct *vma)
+{
+	const struct inode *inode = file_inode(target);
+
+	if (IS_APPEND(inode))
+		return -EACCES;
+	if (IS_SWAPFILE(inode) && vma->vm_flags & VM_WRITE)
+		return -ETXTBSY;
+	return 0;
+}
+
 /* mmap(2) of a lease; the errors are in the ABI header. */
 int hf_map(struct hf_lease *lease, struct file *target,
 	   struct vm_area_struct *vma)
 {
 	pgoff_t asked = lease->asked_last - lease->range.start + 1;
+	int err;
 
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
@@ -148,6 +167,9 @@ int hf_map(struct hf_lease *lease, struct file *target,
 	if (vma->vm_pgoff + vma_pages(vma) < vma->vm_pgoff ||
 	    vma->vm_pgoff + vma_pages(vma) > asked)
 		return -ENXIO;
+	err = hf_may_map_target(target, vma);
+	if (err)
+		return err;
 
 	if (lease->backing != HF_DAX)
 		return hf_map_dram(lease, target, vma);

@@ -142,7 +142,7 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 	int err;
 
 	do {
-		err = hf_lease_restore(lease, TASK_KILLABLE);
+		err = hf_lease_restore(lease, TASK_KILLABLE, false);
 		if (err)
 			return err == -EBADFD ? -EOPNOTSUPP : err;
 		part.nr = min(span->nr, lease->range.last - span->index + 1);

@@ -260,6 +260,12 @@ struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
 	return hf_runs_held_page(runs, first, last, NULL, true);
 }
 
+/* The same from page *@index on, and its index. */
+bool hf_runs_next_pinned(const struct hf_runs *runs, pgoff_t *index)
+{
+	return hf_runs_held_page(runs, *index, ULONG_MAX, index, true);
+}
+
 /* Pages that are held. */
 u64 hf_runs_count_busy(const struct hf_runs *runs)
 {

@@ -30,6 +30,27 @@
 #include "holdfast.h"
 #include "hooks/fiemap.h"
 
+/**
+ * hf_file_shares - whether another file has some of the same blocks
+ * @file: the file
+ * @first: index of the first page to look at
+ * @last: index of the last page to look at
+ *
+ * Return: 1, 0, or what the filesystem says.
+ */
+int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last)
+{
+	struct inode *inode = file_inode(file);
+	struct hf_extent extent;
+	int ret;
+
+	if (!file->f_op->remap_file_range || !inode->i_op->fiemap)
+		return 0;
+	ret = hf_fiemap_shared(inode, (u64)first << PAGE_SHIFT,
+			     ((u64)last + 1) << PAGE_SHIFT, &extent);
+	return ret ?: extent.found;
+}
+
 /* The first PMD entry from @index on, the first page of one; none: behind @last. */
 static pgoff_t hf_next_pmd_entry(struct address_space *mapping, pgoff_t index,
 				 pgoff_t last)
@@ -133,7 +154,8 @@ bool hf_folios_are_ours(const struct hf_runs *runs,
  * @lease: HOLDFAST_ACQUIRING; its mutex is held, the mmap lock is not
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while pages are busy
  *
- * Looks at all of each PMD that the lease has a page of.
+ * Looks at all of each PMD in which an acquire faults pages in: see
+ * hf_cow_window().
  *
  * Return: 1 if any were dropped (also other leases' that are being acquired: they
  * start again), 0 if there are none, -ERESTARTSYS for a signal, or what the
@@ -141,8 +163,7 @@ bool hf_folios_are_ours(const struct hf_runs *runs,
  */
 int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 {
-	pgoff_t index = round_down(lease->range.start, PTRS_PER_PTE);
-	pgoff_t last = lease->range.last | (PTRS_PER_PTE - 1);
+	pgoff_t index = lease->range.start, last = lease->range.last;
 	struct file *target = lease->target;
 	struct inode *inode = file_inode(target);
 	bool dropped = false;
@@ -150,6 +171,9 @@ int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 
 	if (!target->f_op->remap_file_range || !inode->i_op->fiemap)
 		return 0;
+	hf_cow_window(target, &index, &last);
+	index = round_down(index, PTRS_PER_PTE);
+	last |= PTRS_PER_PTE - 1;
 	while ((index = hf_next_pmd_entry(target->f_mapping, index, last)) <=
 	       last) {
 		struct hf_extent extent;

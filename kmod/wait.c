@@ -71,6 +71,118 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	return page;
 }
 
+/*
+ * Whether a page that is pinned may be so by another process, through a lease of
+ * its own; then *@index becomes that lease's last page.
+ */
+static bool hf_page_is_foreign(struct hf_file *file, pgoff_t *index)
+{
+	pgoff_t first = *index, last = *index;
+	struct hf_lease *lease;
+	bool foreign = false;
+
+	/* Where pins are counted for all of an entry. */
+	if (HF_ENTRY_IS_FOLIO) {
+		first = round_down(first, PTRS_PER_PTE);
+		last |= PTRS_PER_PTE - 1;
+	}
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, first, last) {
+		if (hf_lease_has_pages(lease) && !hf_lease_is_own(lease)) {
+			foreign = true;
+			*index = max_t(pgoff_t, *index, lease->range.last);
+			break;
+		}
+	}
+	spin_unlock(&file->lock);
+	return foreign;
+}
+
+/* Whether a page of a lease is pinned by nobody else than the caller's process. */
+static bool hf_lease_is_pinned_by_caller(struct hf_lease *lease)
+{
+	bool pinned = false;
+	pgoff_t index;
+
+	down_read(&lease->runs_sem);
+	for (index = lease->range.start;
+	     !pinned && hf_lease_has_pages(lease) &&
+	     hf_runs_next_pinned(&lease->runs, &index);
+	     index++)
+		pinned = !hf_page_is_foreign(lease->file, &index);
+	up_read(&lease->runs_sem);
+	return pinned;
+}
+
+/* Called with file->lock held. */
+static bool hf_lease_holds_up(const struct hf_lease *lease)
+{
+	return lease->breaker && hf_lease_has_pages(lease) &&
+	       hf_lease_is_own(lease);
+}
+
+/* Widens a range to the changes of it. False: none. Called with file->lock held. */
+static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
+			     pgoff_t *last)
+{
+	pgoff_t from = ULONG_MAX, to = 0;
+	struct hf_change *change;
+
+	list_for_each_entry(change, &file->changes, node) {
+		if (change->nothing || change->first > *last ||
+		    change->last < *first)
+			continue;
+		from = min(from, change->first);
+		to = max(to, change->last);
+	}
+	if (from > to)
+		return false;
+	*first = from;
+	*last = to;
+	return true;
+}
+
+/**
+ * hf_changes_wait_for_caller - whether waiting for changes would be a deadlock
+ * @file: the file; the caller does not hold its inode's invalidate_lock
+ * @first: index of the first page of a range
+ * @last: index of the last page
+ *
+ * Return: true: a change of the range waits for consumers of a lease that the
+ * caller's process took or mapped, and other processes' leases have not these
+ * pages. False for what has not broken its leases yet: hf_file.breaks counts when
+ * it does.
+ */
+bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
+				pgoff_t last)
+{
+	struct address_space *mapping = file->inode->i_mapping;
+	struct hf_lease *lease, *next;
+	bool waits = false;
+	LIST_HEAD(own);
+
+	if (file->dram)
+		return false;
+	filemap_invalidate_lock(mapping);
+	spin_lock(&file->lock);
+	if (hf_changes_reach(file, &first, &last)) {
+		hf_for_each_overlap(lease, file, first, last) {
+			if (!hf_lease_holds_up(lease))
+				continue;
+			kref_get(&lease->kref);
+			list_add_tail(&lease->zap_node, &own);
+		}
+	}
+	spin_unlock(&file->lock);
+	list_for_each_entry_safe(lease, next, &own, zap_node) {
+		waits = waits || hf_lease_is_pinned_by_caller(lease);
+		list_del(&lease->zap_node);
+		hf_lease_put(lease);
+	}
+	filemap_invalidate_unlock(mapping);
+	return waits;
+}
+
 /* All leases that it has broken should be without consumers by now. */
 static bool hf_change_is_late(const struct hf_change *change)
 {

@@ -240,6 +240,11 @@ static void say_pages(struct text *text, const struct hf_facts *facts)
 			  "has lost count (dmesg): lease a copy (cp "
 			  "--reflink=never)");
 		break;
+	case EDEADLK:
+		say(text, "a change of the range waits for memory that this "
+			  "process has registered: deregister it "
+			  "(ibv_dereg_mr) first");
+		break;
 	case EINTR:
 		say(text, "a signal came while a change of the range was "
 			  "waited for");
@@ -274,6 +279,11 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 				    : "not a regular file");
 		break;
 	case EACCES:
+		if (facts->access == O_RDWR) {
+			say(text, "append-only, so that it cannot be mapped: "
+				  "lift that (chattr -a)");
+			break;
+		}
 		say(text,
 		    "not open for both reading and writing%s: open it "
 		    "with O_RDWR",
@@ -403,8 +413,10 @@ static const char *map_text(int err)
 	case ENOMEM:
 		return "no memory, or too many mappings: see RLIMIT_AS and "
 		       "vm.max_map_count";
-	case ENODEV:
 	case EACCES:
+		return "not a lease, or its file is append-only (chattr +a), "
+		       "which nobody can map";
+	case ENODEV:
 		return "not a lease";
 	default:
 		return NULL;
@@ -451,9 +463,10 @@ static const char *export_text(int err)
 		return "the lease of another user: only who acquired a lease "
 		       "exports it, unless he had CAP_KILL";
 	case EOPNOTSUPP:
-		return "the leased file is in memory (tmpfs, hugetlbfs), where "
-		       "Holdfast makes no dma-bufs: for a memfd use "
-		       "/dev/udmabuf";
+		return "dma-bufs are switched off (module parameter "
+		       "dmabuf_export), or the leased file is in memory "
+		       "(tmpfs, hugetlbfs), where Holdfast makes none: for a "
+		       "memfd use /dev/udmabuf";
 	case EMFILE:
 		return "too many open files: raise RLIMIT_NOFILE (ulimit -n)";
 	case E2BIG:

@@ -52,6 +52,20 @@ static bool to_be_answered(const struct hf_mr *mr)
 		mr->state == HF_MR_SUSPENDED);
 }
 
+static void wait_a_little(struct hf_context *context)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += RETRY_MS * NS_PER_MS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_cond_clockwait(&context->changed, &context->lock,
+			       CLOCK_MONOTONIC, &until);
+}
+
 /* Somebody else may do it, or have done so, at any time. */
 static void suspend(struct hf_mr *mr)
 {
@@ -60,7 +74,6 @@ static void suspend(struct hf_mr *mr)
 
 	while (!mr->ending && mr->ibv &&
 	       (mr->state == HF_MR_BREAKING || mr->state == HF_MR_DECOHERENT)) {
-		struct timespec until;
 		int ret = hf_mr_suspend(mr);
 
 		if (!ret || ret == -EALREADY)
@@ -68,15 +81,21 @@ static void suspend(struct hf_mr *mr)
 		if (ret != failed)
 			hf_post(mr, HF_ASYNC_FAILED, ret);
 		failed = ret;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += RETRY_MS * NS_PER_MS;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
-		}
-		pthread_cond_clockwait(&context->changed, &context->lock,
-				       CLOCK_MONOTONIC, &until);
+		wait_a_little(context);
 	}
+}
+
+/*
+ * EDEADLK: the change waits for another region of this process. That one has a
+ * thread of its own to answer, or is fenced, so the change ends.
+ */
+static int restore(struct hf_mr *mr)
+{
+	int ret;
+
+	while ((ret = hf_mr_restore(mr)) == -EDEADLK && !mr->ending)
+		wait_a_little(mr->context);
+	return ret;
 }
 
 /* One break, from quiesce to resume. */
@@ -95,7 +114,7 @@ static void answer_one(struct hf_mr *mr)
 	suspend(mr);
 	if (mr->ending)
 		return;
-	ret = hf_mr_restore(mr);
+	ret = restore(mr);
 	if (mr->ending)
 		return;
 	if (!ret)

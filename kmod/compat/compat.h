@@ -220,6 +220,20 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 #define HF_TELL_PINNED_IMPORTERS true
 #endif
 
+/*
+ * References that a page may have, 1024 of them a pin. A page can be mapped, and
+ * pinned, as often as one likes, and a count beyond INT_MAX is taken for one that
+ * is used up. It is looked at when pages have been pinned already, by many callers
+ * at a time, which may be 2^18 times each (a fixed buffer of 1 GiB).
+ */
+#define HF_PAGE_REFS_MAX (1U << 29)
+
+static inline bool hf_page_is_full(struct page *page)
+{
+	return (unsigned int)folio_ref_count(page_folio(page)) >
+	       HF_PAGE_REFS_MAX;
+}
+
 #ifdef HF_DAX_BREAK_LAYOUT
 /* A page cache entry is a folio, that knows who holds any of its pages. */
 #define HF_ENTRY_IS_FOLIO true
@@ -228,13 +242,13 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 static inline bool hf_page_busy(struct page *page)
 {
 	struct folio *folio = page_folio(page);
-	int mapped, refs;
+	unsigned int mapped, refs;
 
 	/* Mappings come and go without a lock that we could take. */
 	do {
 		mapped = folio_mapcount(folio);
 		refs = folio_ref_count(folio);
-	} while (mapped != folio_mapcount(folio));
+	} while (mapped != (unsigned int)folio_mapcount(folio));
 	return refs > mapped || folio_maybe_dma_pinned(folio);
 }
 
@@ -271,6 +285,9 @@ static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
 	struct folio *folio = page_folio(page);
 	vm_fault_t ret;
 
+	/* Each page table that has it holds one. */
+	if (hf_page_is_full(page))
+		return VM_FAULT_SIGBUS;
 	folio_ref_inc(folio);
 	ret = vmf_insert_page_mkwrite(vmf, page, vmf->flags & FAULT_FLAG_WRITE);
 	folio_put(folio);
@@ -299,7 +316,7 @@ static inline bool hf_page_pin(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
-	if (folio_ref_count(folio) < 0)
+	if (hf_page_is_full(page))
 		return false;
 	if (folio_test_large(folio)) {
 		folio_ref_inc(folio);
@@ -325,7 +342,7 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 
 static inline bool hf_page_busy(struct page *page)
 {
-	return page_ref_count(page) > 1;
+	return (unsigned int)page_ref_count(page) > 1;
 }
 
 static inline bool hf_page_is_fsdax(struct page *page)
@@ -365,7 +382,7 @@ static inline bool hf_page_pin(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
-	if (folio_ref_count(folio) < 0)
+	if (hf_page_is_full(page))
 		return false;
 	folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
 	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);

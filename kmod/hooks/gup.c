@@ -35,9 +35,6 @@ struct hf_gup {
 	int *may_unlock;	      /* of pin_user_pages_remote() */
 };
 
-/* More references to a page than this are not made, far below an overflow. */
-#define HF_MAX_REFS (1U << 30)
-
 /* Called with the mmap lock held. */
 static bool hf_vma_is_leasable(const struct vm_area_struct *vma)
 {
@@ -114,7 +111,7 @@ static int hf_pages_check(struct page **pages, long nr)
 	for (i = 0; i < nr; i++) {
 		if (!hf_page_is_fsdax(pages[i]))
 			return -EOPNOTSUPP;
-		if ((unsigned int)page_ref_count(pages[i]) > HF_MAX_REFS)
+		if (hf_page_is_full(pages[i]))
 			return -ENOMEM;
 	}
 	return 0;

@@ -287,7 +287,7 @@ static void __init hf_selftest_work(struct work_struct *work)
 static int __init hf_hooks_test_file(struct file *file)
 {
 	struct hf_selftest test = { .file = file, .mm = current->mm };
-	struct hf_file *leased = hf_file_get(file_inode(file), true);
+	struct hf_file *leased = hf_file_get(file_inode(file), true, 1);
 
 	if (IS_ERR(leased))
 		return PTR_ERR(leased);

@@ -266,9 +266,11 @@ static void test_unmount(void)
 int main(void)
 {
 	file = file_of(PATH, LENGTH, OWNER, 0666);
+	parameter_set("dmabuf_export", 1);
 	test_passed();
 	test_same_number();
 	test_unmount();
+	parameter_set("dmabuf_export", 0);
 	unlink(PATH);
 	return tap_done();
 }

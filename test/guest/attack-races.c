@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "attack.h"
+#include "parameter.h"
 #include "rdma.h"
 #include "sigbus.h"
 
@@ -343,6 +344,7 @@ int main(int argc, char **argv)
 	int status;
 
 	tap_diag("seed %u", seed);
+	parameter_set("dmabuf_export", 1);
 	file = file_of(PATH, LENGTH, OWNER, 0666);
 	memory = memfd_create("attack-races", MFD_CLOEXEC);
 	if (memory < 0 || ftruncate(memory, LENGTH))
@@ -382,5 +384,6 @@ int main(int argc, char **argv)
 	close(file);
 	close(memory);
 	unlink(PATH);
+	parameter_set("dmabuf_export", 0);
 	return tap_done();
 }

@@ -5,7 +5,7 @@
  * 7.2's only attaches, and is in nobody's way.
  */
 #define _GNU_SOURCE
-#include "common.h"
+#include "parameter.h"
 
 /* As in <drm/drm.h>, which is libdrm's on Debian: too much for three calls. */
 struct drm_version {
@@ -165,6 +165,7 @@ int main(void)
 {
 	if (run("modprobe", "vgem", NULL))
 		tap_bail("modprobe vgem");
+	parameter_set("dmabuf_export", 1);
 	file = file_make(PATH, LENGTH);
 	test_end(false);
 	if (test_change())
@@ -173,6 +174,7 @@ int main(void)
 		tap_skip("this kernel's vgem does not map what it imports");
 	close(file);
 	unlink(PATH);
+	parameter_set("dmabuf_export", 0);
 	tap_is(run("rmmod", "vgem", NULL), 0, "vgem goes");
 	return tap_done();
 }

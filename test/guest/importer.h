@@ -6,15 +6,18 @@
 #include <sys/syscall.h>
 
 #include "../kmod/hf_importer.h"
+#include "parameter.h"
 #include "test-module.h"
 
 static inline void importer_load(void)
 {
+	parameter_set("dmabuf_export", 1);
 	test_module_load("hf_importer");
 }
 
 static inline void importer_unload(void)
 {
+	parameter_set("dmabuf_export", 0);
 	/* Some process may still be closing it. */
 	for (int i = 0; syscall(SYS_delete_module, "hf_importer", O_NONBLOCK);
 	     i++) {

@@ -4,8 +4,6 @@
  * then: by HOLDFAST_IOC_RESTORE or by touching it.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-
 #include "rdma.h"
 #include "sigbus.h"
 
@@ -31,44 +29,23 @@ static bool told(int lease, uint32_t type)
 	return event_next(lease, &event, SOON) && event.type == type;
 }
 
-struct restorer {
-	pthread_t thread;
-	int lease;
-	bool done;
-	int64_t length;
-};
-
-static void *restore_thread(void *arg)
-{
-	struct restorer *restorer = arg;
-
-	restorer->length = restore(restorer->lease);
-	__atomic_store_n(&restorer->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
 /* The holder's cycle: told, deregister, restore, register, go on. */
 static void cycle(struct rdma *rdma, int lease, char *map, const char *op,
 		  uint64_t offset, uint64_t length, int64_t survives)
 {
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
-	struct restorer restorer = { .lease = lease };
 	struct change change;
 	char c;
 	int fd;
 
 	change = change_start(op, PATH, offset, length, NULL);
 	tap_ok(told(lease, HOLDFAST_EVENT_BREAK), "%s: a break", op);
-	if (pthread_create(&restorer.thread, NULL, restore_thread, &restorer))
-		tap_bail("pthread_create: %s", strerror(errno));
 	tap_ok(!change_done(&change, STILL), "%s: the change waits", op);
-	tap_ok(!__atomic_load_n(&restorer.done, __ATOMIC_ACQUIRE),
-	       "%s: and so does a restore", op);
+	tap_is(restore(lease), -EDEADLK, "%s: a restore would, too", op);
 	ibv_dereg_mr(mr);
+	tap_is(restore(lease), survives, "%s: what survives", op);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "%s: the change is done", op);
-	pthread_join(restorer.thread, NULL);
-	tap_is(restorer.length, survives, "%s: what survives", op);
 	tap_ok(told(lease, HOLDFAST_EVENT_CHANGED), "%s: its end is told", op);
 	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
 	       "%s: the lease is active", op);

@@ -107,6 +107,8 @@ static void test_file(void)
 	says(&facts, "(write only): open it with O_RDWR");
 	facts.access = -1;
 	says(&facts, "writing: open it with O_RDWR");
+	facts.access = O_RDWR;
+	says(&facts, "append-only, so that it cannot be mapped");
 }
 
 static void test_rights(void)
@@ -177,6 +179,8 @@ static const struct {
 	{ HF_CALL_ACQUIRE, EUCLEAN, "--reflink=never" },
 	{ HF_CALL_ACQUIRE, EIO, "see the kernel log" },
 	{ HF_CALL_ACQUIRE, EINTR, "a signal came" },
+	{ HF_CALL_ACQUIRE, EDEADLK, "deregister it (ibv_dereg_mr) first" },
+	{ HF_CALL_RESTORE, EDEADLK, "deregister it (ibv_dereg_mr) first" },
 	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },
 	{ HF_CALL_DEVICE, ENOENT, "/dev/holdfast: not there: load the module" },
 	{ HF_CALL_DEVICE, ENXIO, "not there" },
@@ -190,12 +194,14 @@ static const struct {
 	{ HF_CALL_MAP, EPERM, "the lease of another user" },
 	{ HF_CALL_MAP, ENOMEM, "vm.max_map_count" },
 	{ HF_CALL_MAP, ENODEV, "not a lease" },
+	{ HF_CALL_MAP, EACCES, "not a lease, or its file is append-only" },
 	{ HF_CALL_MAP, ENXIO, "beyond the end of the lease" },
 	{ HF_CALL_MAP, EINVAL, "Invalid argument" },
 	{ HF_CALL_EXPORT_DMABUF, EBADF, "not an open file" },
 	{ HF_CALL_EXPORT_DMABUF, EBADFD, "released or revoked" },
 	{ HF_CALL_EXPORT_DMABUF, ENOTTY, "older than this library" },
 	{ HF_CALL_EXPORT_DMABUF, EPERM, "the lease of another user" },
+	{ HF_CALL_EXPORT_DMABUF, EOPNOTSUPP, "module parameter dmabuf_export" },
 	{ HF_CALL_EXPORT_DMABUF, EOPNOTSUPP, "/dev/udmabuf" },
 	{ HF_CALL_EXPORT_DMABUF, ENXIO, "beyond the end of the lease" },
 	{ HF_CALL_EXPORT_DMABUF, EMFILE, "raise RLIMIT_NOFILE" },

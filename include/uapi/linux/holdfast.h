@@ -98,9 +98,9 @@ enum holdfast_op {
  * @id: out: the lease's number, never used again until the module is unloaded
  *
  * Binds the open /dev/holdfast to a range of a file. Holes are allocated and
- * shared extents are unshared; on XFS also around the range, up to the next
- * multiple of what is copied on write together (128 KiB where no hint is set,
- * see cowextsize in xfs_io(8)). Waits, interruptibly, for changes of the range
+ * shared extents are unshared; on XFS, where blocks are shared there, also around
+ * the range, up to the next multiple of what is copied on write together (128 KiB
+ * where no hint is set, see cowextsize in xfs_io(8)) and one more. Waits, interruptibly, for changes of the range
  * that are under way.
  *
  * Return 0, or with nothing changed:
@@ -111,7 +111,8 @@ enum holdfast_op {
  * ENXIO	the range ends beyond the end of the file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
- * EACCES	@fd is not open for both reading and writing
+ * EACCES	@fd is not open for both reading and writing, or the file has DAX
+ *		and is append-only (FS_APPEND_FL): mmap(2) refuses those, too
  * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
  * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
  *		file, nor one with an extent size hint that does not divide
@@ -127,6 +128,10 @@ enum holdfast_op {
  *		filesystem)
  * EUCLEAN	6.15 and later: another file that had the same blocks has page
  *		cache entries of them in another size (see the kernel log)
+ * EDEADLK	a change of the range waits for consumers of a lease that this
+ *		process took or mapped: let go of those first. Where another
+ *		process has a lease of the same pages, they may be its
+ *		consumers: then this call waits.
  * EINTR	a signal came while a change was waited for
  * EFAULT	the structure cannot be read, or not be written, which alone
  *		does not undo what was done: then there is a lease
@@ -219,7 +224,11 @@ struct holdfast_query {
  * EBADFD	the open file is not a lease, or has been released or revoked
  * ENXIO	nothing of the range is left in the file
  * EBUSY	consumers of the pages it had are left
+ * EDEADLK	a change of the range waits for consumers of this lease, or of
+ *		another one that this process took or mapped. Touching a mapping
+ *		waits even so.
  * EAGAIN	a change is under way and the file is open with O_NONBLOCK
+ * EACCES	the file has become append-only
  * ENOSPC, EDQUOT, EIO, EUCLEAN, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
  */
 struct holdfast_restore {
@@ -291,8 +300,9 @@ struct holdfast_revoke {
  *		@size too small
  * E2BIG	as for HOLDFAST_IOC_ACQUIRE
  * EBADFD	the open file is not a lease, or has been released or revoked
- * EOPNOTSUPP	the leased file is in memory (tmpfs, hugetlbfs): see
- *		UDMABUF_CREATE for dma-bufs of a memfd
+ * EOPNOTSUPP	the administrator has not switched this on (module parameter
+ *		dmabuf_export), or the leased file is in memory (tmpfs,
+ *		hugetlbfs): see UDMABUF_CREATE for dma-bufs of a memfd
  * EPERM	the lease is of another user; as for mmap(2)
  * ENXIO	beyond the end of the range
  * EMFILE, ENFILE	too many open files
@@ -518,6 +528,8 @@ struct holdfast_event {
  * mmap(2) of a lease: MAP_SHARED, offsets from the start of the range.
  * EBADFD	not a lease, or the lease has been released
  * EINVAL	MAP_PRIVATE, or hugetlbfs and not in units of its pages
+ * EACCES	the file is append-only (FS_APPEND_FL), as mmap(2) of it says
+ * ETXTBSY	PROT_WRITE, and the file is swap space, the same
  * EPERM	PROT_EXEC, or a sealed memfd, or the lease is of another user (who
  *		maps a lease may be killed because of it), unless that user had
  *		CAP_KILL when he acquired it
