@@ -232,6 +232,10 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	lease->fenced = false;
 	lease->restore_failed = false;
 	lease->deadline = ktime_add_ms(now, lease->break_ms);
+	/* One that begins again (a signal, SA_RESTART) gets no time anew. */
+	if (lease->owed && ktime_before(now, lease->owed))
+		lease->deadline = min(lease->deadline, lease->owed);
+	lease->owed = 0;
 	lease->fence_at = lease->deadline;
 	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);
 	hf_change_info_put(&lease->change);
@@ -248,20 +252,22 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 /* Stands for whoever revoked a lease, for as long as that takes. */
 static struct hf_change hf_revoker;
 
-/**
- * hf_break_by_revoke - set a deadline that no change has to be waiting for
- * @lease: its file->lock held, HOLDFAST_RELEASING or HOLDFAST_ZOMBIE
- * @grace_ms: from now
- *
- * A lease that is breaking already only gets less time.
+/*
+ * Stands for a change whose task may not wait, a thread of nfsd for one, until
+ * that asks again. The deadline holds in the meantime.
  */
-void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
-{
-	ktime_t now = ktime_get(), deadline = ktime_add_ms(now, grace_ms);
+static struct hf_change hf_deferred;
 
-	lockdep_assert_held(&lease->file->lock);
-	if (lease->breaker && !ktime_before(deadline, lease->deadline))
-		return;
+/* Whether a lease breaks for a change that waits. Called with file->lock held. */
+bool hf_break_is_of_change(const struct hf_lease *lease)
+{
+	return lease->breaker && lease->breaker != &hf_revoker &&
+	       lease->breaker != &hf_deferred;
+}
+
+/* Called with file->lock held. */
+static void hf_break_revoked(struct hf_lease *lease, ktime_t deadline)
+{
 	lease->breaker = &hf_revoker;
 	lease->deadline = deadline;
 	lease->fence_at = deadline;
@@ -276,11 +282,29 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	};
 	get_task_comm(lease->change.comm, current);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
+}
+
+/**
+ * hf_break_by_revoke - set a deadline that no change has to be waiting for
+ * @lease: its file->lock held, HOLDFAST_RELEASING or HOLDFAST_ZOMBIE
+ * @grace_ms: from now
+ *
+ * A lease that is breaking already only gets less time.
+ */
+void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
+{
+	ktime_t now = ktime_get(), deadline = ktime_add_ms(now, grace_ms);
+
+	lockdep_assert_held(&lease->file->lock);
+	if (!lease->revoke_due || ktime_before(deadline, lease->revoke_due))
+		lease->revoke_due = deadline;
+	if (lease->breaker && !ktime_before(deadline, lease->deadline))
+		return;
+	hf_break_revoked(lease, deadline);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
 	trace_holdfast_break(lease);
 	hf_fence_schedule(lease->file);
 }
-
 /* Another change that waits for the lease. Called with file->lock held. */
 static struct hf_change *hf_break_heir(struct hf_lease *lease)
 {
@@ -314,6 +338,14 @@ static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 				 &lease->last_due);
 		return;
 	}
+	/* A revoke goes on, whatever becomes of the change. */
+	if (lease->revoke_due && busy) {
+		hf_break_revoked(lease,
+				 min(lease->deadline, lease->revoke_due));
+		hf_fence_schedule(lease->file);
+		return;
+	}
+	lease->owed = passed || !busy ? 0 : lease->deadline;
 	lease->deadline = 0;
 	list_del_init(&lease->break_node);
 	/* What it has left is as good as before. */
@@ -331,11 +363,47 @@ static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 	hf_lease_reap_now(lease);
 }
 
+/* What may not wait has told the lease. Called with file->lock held. */
+static void hf_break_defer(struct hf_lease *lease)
+{
+	lease->breaker = &hf_deferred;
+}
+
+/*
+ * The consumers that a deferred change asked for are gone. Called with file->lock
+ * held.
+ */
+void hf_break_answered(struct hf_lease *lease)
+{
+	lockdep_assert_held(&lease->file->lock);
+	if (lease->breaker != &hf_deferred)
+		return;
+	lease->breaker = NULL;
+	lease->deadline = 0;
+	list_del_init(&lease->break_node);
+	if (lease->state == HOLDFAST_BREAKING)
+		WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
+	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
+	trace_holdfast_changed(lease);
+	wake_up_all(&lease->file->wait);
+}
+
 /* Its holder finds out, and starts again. Called with file->lock held. */
 static void hf_break_acquiring(struct hf_lease *lease)
 {
 	WRITE_ONCE(lease->settled, true);
 	WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+}
+
+/* A deferred change asks again, or another comes. Called with file->lock held. */
+static void hf_break_take_over(struct hf_lease *lease, struct hf_change *change)
+{
+	if (lease->breaker != &hf_deferred)
+		return;
+	lease->breaker = change;
+	hf_change_info_put(&lease->change);
+	hf_change_info_get(&lease->change, &change->info);
+	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);
 }
 
 /* Called with file->lock held; true if the lease has mappings to empty. */
@@ -349,10 +417,14 @@ static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
 		WRITE_ONCE(lease->state, HOLDFAST_BREAKING);
 		hf_break_begin(lease, change);
 		return true;
+	case HOLDFAST_BREAKING:
+		hf_break_take_over(lease, change);
+		return false;
 	case HOLDFAST_BROKEN:
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_ZOMBIE:
 		/* Nothing mapped, but consumers: a deadline for those. */
+		hf_break_take_over(lease, change);
 		if (!lease->breaker && !lease->settled)
 			hf_break_begin(lease, change);
 		return false;
@@ -563,7 +635,8 @@ static struct hf_lease *hf_change_broke(struct hf_file *file,
  */
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 {
-	bool passed = ret != -ERESTARTSYS && ret != -ETXTBSY;
+	bool passed = ret != -ERESTARTSYS && ret != -ETXTBSY &&
+		      !change->deferred;
 	struct hf_lease *lease;
 
 	hf_second_told(change, NULL);
@@ -575,11 +648,14 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 		bool busy;
 
 		spin_unlock(&file->lock);
-		busy = hf_lease_is_busy(lease, 0, ULONG_MAX);
+		busy = hf_lease_is_busy(lease, lease->first_due,
+					lease->last_due);
 		if (lease->implicit && passed && change->entered)
 			hf_implicit_lose(lease, change);
 		spin_lock(&file->lock);
-		if (lease->breaker == change)
+		if (lease->breaker == change && change->deferred && busy)
+			hf_break_defer(lease);
+		else if (lease->breaker == change)
 			hf_break_end(lease, passed, busy);
 		spin_unlock(&file->lock);
 		hf_lease_put(lease);

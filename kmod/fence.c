@@ -376,17 +376,28 @@ void hf_fence_work(struct work_struct *work)
 		container_of(to_delayed_work(work), struct hf_file, fence);
 	ktime_t now = ktime_get();
 	struct hf_lease *lease;
+	bool busy, late;
 
 	spin_lock(&file->lock);
 	while ((lease = hf_fence_due(file, now))) {
-		lease->fence_at = ktime_add_ms(now, HF_FENCE_AGAIN_MS);
+		/* It may be looked at before, see hf_pins_ended(). */
+		late = !ktime_before(now, lease->deadline);
+		lease->fence_at = late ? ktime_add_ms(now, HF_FENCE_AGAIN_MS)
+				       : lease->deadline;
 		spin_unlock(&file->lock);
-		if (hf_lease_is_pinned(lease, lease->first_due,
+		if (late &&
+		    hf_lease_is_pinned(lease, lease->first_due,
 				       lease->last_due) &&
 		    READ_ONCE(lease->breaker) &&
 		    !(lease->implicit && !READ_ONCE(lease->pin->count)) &&
 		    !hf_fence_spares(lease))
 			hf_fence(lease);
+		busy = hf_lease_is_busy(lease, lease->first_due,
+					lease->last_due);
+		spin_lock(&file->lock);
+		if (!busy)
+			hf_break_answered(lease);
+		spin_unlock(&file->lock);
 		hf_lease_put(lease);
 		spin_lock(&file->lock);
 	}

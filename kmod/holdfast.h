@@ -65,6 +65,7 @@ struct hf_change {
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool stray;	     /* see stray.c */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
+	bool deferred;	     /* given up for now, by one that may not wait */
 	bool widest;	     /* of all pages of the leases that it breaks */
 	ktime_t deadline;    /* the last of those leases */
 
@@ -232,6 +233,8 @@ struct hf_lease {
 	ktime_t deadline;
 	ktime_t fence_at;	   /* when to look whether to fence */
 	pgoff_t first_due, last_due; /* pages to be let go by then */
+	ktime_t owed;	    /* deadline of a break that was given up; or 0 */
+	ktime_t revoke_due; /* the nearest deadline of a revoke; or 0 */
 	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
 	struct list_head break_node; /* file->breaking */
@@ -465,6 +468,8 @@ void hf_change_narrow(const struct hf_lease *lease,
 		      pgoff_t *last);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
+bool hf_break_is_of_change(const struct hf_lease *lease);
+void hf_break_answered(struct hf_lease *lease);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
 void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
@@ -472,6 +477,7 @@ void hf_change_info_get(struct hf_change_info *to,
 void hf_change_info_put(struct hf_change_info *info);
 
 /* wait.c */
+bool hf_change_is_clear(struct hf_file *file, struct hf_change *change);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);

@@ -428,6 +428,12 @@ int hf_lease_restore(struct hf_lease *lease, unsigned int task_state,
 	struct hf_file *file = lease->file;
 	int err;
 
+	/* A deferred change that has been answered holds nothing up. */
+	if (!hf_lease_is_busy(lease, 0, ULONG_MAX)) {
+		spin_lock(&file->lock);
+		hf_break_answered(lease);
+		spin_unlock(&file->lock);
+	}
 	/* Not with the mutex: who answers the break may release the lease. */
 	do {
 		err = hf_lease_wait(lease, hf_lease_not_breaking, task_state,

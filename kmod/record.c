@@ -196,6 +196,9 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 					     1);
 			pin->count -= part;
 			pins -= part;
+			/* What it owed, it has given. */
+			if (!pin->count)
+				lease->owed = 0;
 		}
 	}
 	return pins;
@@ -246,6 +249,11 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
 		if (lease->implicit && lease->pin && !lease->pin->count)
 			hf_lease_reap_now(lease);
+		/* A deferred change has nobody to see it. */
+		if (lease->breaker && !hf_break_is_of_change(lease)) {
+			lease->fence_at = ktime_get();
+			hf_fence_schedule(file);
+		}
 	}
 	spin_unlock(&file->lock);
 	hf_file_put(file);

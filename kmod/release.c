@@ -127,6 +127,8 @@ static enum hf_retired hf_implicit_retire(struct hf_lease *lease)
 	    hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL))
 		ret = HF_HAS_BUSY_PAGES;
 	spin_lock(&lease->file->lock);
+	if (ret == HF_RETIRED)
+		hf_break_answered(lease);
 	if (ret == HF_RETIRED && lease->state == HOLDFAST_BREAKING) {
 		ret = HF_IS_BREAKING;
 	} else if (ret == HF_RETIRED) {

@@ -222,30 +222,60 @@ static unsigned int hf_change_task_state(const struct hf_change *change)
 	return change->unstoppable ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
 }
 
+/* Breaks the leases of the range: a page to wait for, or NULL. */
+static struct page *hf_change_demand(struct hf_file *file,
+				     struct hf_change *change)
+{
+	struct address_space *mapping = file->inode->i_mapping;
+	struct page *page;
+
+	filemap_invalidate_lock(mapping);
+	hf_change_break(file, change);
+	page = hf_change_busy_page(file, change);
+	filemap_invalidate_unlock(mapping);
+	return page;
+}
+
+/**
+ * hf_change_is_clear - break the leases of the range, and wait for nobody
+ * @file: the file; the caller does not hold its inode's invalidate_lock
+ * @change: begun
+ *
+ * Return: whether there are no consumers that the change has to wait for.
+ */
+bool hf_change_is_clear(struct hf_file *file, struct hf_change *change)
+{
+	return change->nothing || !hf_change_demand(file, change);
+}
+
 /**
  * hf_change_settle - break the leases of the range, and wait for consumers
  * @file: the file; the caller does not hold its inode's invalidate_lock
  * @change: begun
  *
- * Return: 0, or, unless it can not fail, -ERESTARTSYS when a signal came, or
- * -ETXTBSY when consumers may be those of an exclusive lease which it does not
+ * A kernel thread serves others, too, so it does not wait: its client asks again
+ * (nfsd makes NFS3ERR_JUKEBOX or NFS4ERR_DELAY of -EAGAIN). The leases go on
+ * breaking, with the deadline that they have.
+ *
+ * Return: 0, or, unless it can not fail, -EAGAIN for a kernel thread, -ERESTARTSYS
+ * when a signal came, or -ETXTBSY when consumers may be those of an exclusive lease which it does not
  * overlap itself.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
-	struct address_space *mapping = file->inode->i_mapping;
 	struct page *page;
 	int err = 0;
 
 	if (change->nothing)
 		return 0;
 	while (!err || change->unstoppable) {
-		filemap_invalidate_lock(mapping);
-		hf_change_break(file, change);
-		page = hf_change_busy_page(file, change);
-		filemap_invalidate_unlock(mapping);
+		page = hf_change_demand(file, change);
 		if (!page)
 			return 0;
+		if (current->flags & PF_KTHREAD && !change->unstoppable) {
+			change->deferred = true;
+			return -EAGAIN;
+		}
 		if (hf_change_is_late(change))
 			err = hf_change_spread(file, change);
 		else

@@ -13,6 +13,7 @@
 #include "holdfast.h"
 #include "hooks/change.h"
 #include "hooks/hook.h"
+#include "restart.h"
 
 /* A truncation takes away all behind the new end; an extension nothing. */
 static void hf_change_truncate(struct hf_change *change,
@@ -40,23 +41,26 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 		       HF_DELEGATED_INODE *delegated)
 {
 	struct inode *inode = d_inode(dentry);
+	struct hf_restart *restart;
 	struct hf_change change;
-	int ret;
+	int ret = 0;
 
 	hf_change_truncate(&change, inode, attr->ia_size);
-	ret = hf_change_begin(file, &change);
-	if (ret)
-		return ret;
-	/* With the lock dropped what is an extension could become none. */
-	if (!change.nothing) {
+	restart = hf_restart_begin(file, &change);
+	if (IS_ERR(restart))
+		return PTR_ERR(restart);
+	if (!file->dram &&
+	    !hf_change_is_clear(file, hf_restart_change(restart))) {
+		if (hf_restart_wait(restart))
+			return -ERESTARTSYS;
 		/* The caller has just taken it, and looked at nothing yet. */
 		inode_unlock(inode);
-		ret = hf_change_prepare(file, &change);
+		ret = hf_change_settle(file, hf_restart_change(restart));
 		inode_lock(inode);
 	}
 	if (!ret)
 		ret = notify_change(idmap, dentry, attr, delegated);
-	hf_change_end(file, &change, ret);
+	hf_restart_end(restart, ret);
 	return ret;
 }
 

@@ -42,6 +42,9 @@ static int hf_remap_settle(struct hf_remap *remap)
 {
 	int err = 0;
 
+	/* The holders of both hear of it first, so that their times run at once. */
+	if (remap->out)
+		hf_change_is_clear(remap->out, &remap->out_change);
 	if (remap->in)
 		err = hf_change_settle(remap->in, &remap->in_change);
 	if (!err && remap->out)
