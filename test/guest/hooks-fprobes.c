@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fprobes, at the entry and at the exit, on every hooked function, there before
+ * Fprobes, at the entry and at the exit, on hooked functions, there before
  * the hooks or after them. The hooks protect as without them.
  */
 #define _GNU_SOURCE

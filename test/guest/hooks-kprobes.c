@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kprobes and kretprobes on every hooked function, there before
+ * Kprobes and kretprobes on hooked functions, there before
  * the hooks or after them. The hooks protect as without them.
  */
 #define _GNU_SOURCE
