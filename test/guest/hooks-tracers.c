@@ -1,149 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tracers on every hooked function, and on the wrappers, there before the hooks or
- * after them: kprobes, kretprobes, fprobes at entry and exit, the function tracer
- * and the function graph tracer. The hooks protect as without them.
+ * The function tracer and the graph tracer on every hooked function and on the
+ * wrappers, there before the hooks or after them. The hooks protect as without them.
  */
 #define _GNU_SOURCE
-#include "hooked.h"
+#include "hooked-tracers.h"
 
-static struct hooked hooked;
-
-/* On all functions; the name says which of @kind ("p", "r", "f", "x"). */
-static int probes_add(const char *kind)
-{
-	const bool fprobe = kind[0] == 'f' || kind[0] == 'x';
-	char line[256];
-	int err = 0;
-
-	for (unsigned int i = 0; !err && i < hooked.nr; i++) {
-		snprintf(line, sizeof(line), "%c:hooked_%s/%s %s%s\n",
-			 fprobe ? 'f' : kind[0], kind, hooked.name[i],
-			 hooked.name[i], kind[0] == 'x' ? "%return" : "");
-		err = try_write_to(TRACING "dynamic_events", line);
-	}
-	if (!err) {
-		snprintf(line, sizeof(line), TRACING "events/hooked_%s/enable",
-			 kind);
-		err = try_write_to(line, "1");
-	}
-	return err;
-}
-
-static void probes_remove(const char *kind)
-{
-	char line[256];
-	int err;
-
-	snprintf(line, sizeof(line), TRACING "events/hooked_%s/enable", kind);
-	write_to(line, "0");
-	for (unsigned int i = 0; i < hooked.nr; i++) {
-		snprintf(line, sizeof(line), "-:hooked_%s/%s\n", kind,
-			 hooked.name[i]);
-		err = try_write_to(TRACING "dynamic_events", line);
-		if (err)
-			tap_bail("%s: %s", line, strerror(err));
-	}
-}
-
-static int tracer_add(const char *tracer)
-{
-	int err;
-
-	for (unsigned int i = 0; i < hooked.nr; i++)
-		write_to(TRACING "set_ftrace_filter", hooked.name[i]);
-	write_to(TRACING "set_ftrace_filter", "hf_*");
-	err = try_write_to(TRACING "current_tracer", tracer);
-	return err;
-}
-
-static void tracer_remove(const char *tracer)
-{
-	int fd;
-
-	(void)tracer;
-	write_to(TRACING "current_tracer", "nop");
-	fd = open(TRACING "set_ftrace_filter", O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		tap_bail("set_ftrace_filter: %s", strerror(errno));
-	close(fd);
-}
-
-/* Whether the tracer has seen a hooked function. */
-static bool traced(void)
-{
-	FILE *trace = fopen(TRACING "trace", "r");
-	char line[512];
-	bool seen = false;
-
-	if (!trace)
-		tap_bail("trace: %s", strerror(errno));
-	while (fgets(line, sizeof(line), trace))
-		seen |= line[0] != '#' && strstr(line, "fallocate");
-	fclose(trace);
-	return seen;
-}
-
-static const struct tracer {
-	const char *name;
-	int (*add)(const char *what);
-	void (*remove)(const char *what);
-	const char *what;
-	bool may_lack; /* not in every kernel */
-} tracers[] = {
-	{ "kprobes", probes_add, probes_remove, "p", false },
-	{ "kretprobes", probes_add, probes_remove, "r", false },
-	{ "fprobes", probes_add, probes_remove, "f", true },
-	{ "exit fprobes", probes_add, probes_remove, "x", true },
+static const struct tracer tracers[] = {
 	{ "function tracer", tracer_add, tracer_remove, "function", false },
 	{ "graph tracer", tracer_add, tracer_remove, "function_graph", false },
 };
 
-static void add(const struct tracer *tracer)
-{
-	int err = tracer->add(tracer->what);
-
-	if (err)
-		tap_bail("%s: %s", tracer->name, strerror(err));
-}
-
-static void test_order(const struct tracer *tracer)
-{
-	char text[64];
-	int err;
-
-	unhooked_wait();
-	err = tracer->add(tracer->what);
-	if (err && tracer->may_lack) {
-		tap_skip("%s: %s", tracer->name, strerror(err));
-		return;
-	}
-	if (err)
-		tap_bail("%s: %s", tracer->name, strerror(err));
-	snprintf(text, sizeof(text), "%s, then the hooks", tracer->name);
-	hooks_protect(text);
-	tap_ok(traced(), "%s: the calls are in the trace", tracer->name);
-	tracer->remove(tracer->what);
-	snprintf(text, sizeof(text), "%s gone, the hooks are there",
-		 tracer->name);
-	hooks_protect(text);
-	add(tracer);
-	snprintf(text, sizeof(text), "the hooks, then %s", tracer->name);
-	hooks_protect(text);
-	tracer->remove(tracer->what);
-}
-
-/* All at a time, and the hooks come and go between them. */
+/* Several at a time, and the hooks come between them. */
 static void test_all(void)
 {
 	unhooked_wait();
-	add(&tracers[0]);
-	add(&tracers[1]);
-	add(&tracers[5]);
+	if (probes_add("p") || probes_add("r"))
+		tap_bail("probes: %s", strerror(errno));
+	tracer_start(&tracers[1]);
 	hooks_protect("kprobes, kretprobes and the graph tracer");
-	tracers[5].remove(tracers[5].what);
-	tracers[1].remove(tracers[1].what);
-	tracers[0].remove(tracers[0].what);
+	tracer_remove("function_graph");
+	probes_remove("r");
+	probes_remove("p");
 	hooks_protect("all gone");
 }
 
