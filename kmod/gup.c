@@ -133,18 +133,30 @@ static long hf_gup_remote(struct mm_struct *mm, unsigned long start,
 
 #else
 
+#ifdef HF_PIN_NAMES_VMAS
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags,
-			    struct page **pages HF_LAST_VMAS_PARAM)
+			    unsigned int flags, struct page **pages,
+			    struct vm_area_struct **vmas)
 {
 	long ret = HF_PASS(HF_PROBE_PIN_USER_PAGES,
-			   pin_user_pages(start, nr, flags,
-					  pages HF_LAST_VMAS));
+			   pin_user_pages(start, nr, flags, pages, vmas));
 
 	ret = hf_gup_bound(pages, ret);
 	hf_probes_leave();
 	return ret;
 }
+#else
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages)
+{
+	long ret = HF_PASS(HF_PROBE_PIN_USER_PAGES,
+			   pin_user_pages(start, nr, flags, pages));
+
+	ret = hf_gup_bound(pages, ret);
+	hf_probes_leave();
+	return ret;
+}
+#endif
 
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages)

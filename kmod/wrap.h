@@ -45,9 +45,14 @@ int hf_wrap_vfs_fileattr_set(HF_IDMAP *idmap, struct dentry *dentry,
 			     HF_FILEATTR *attr);
 void hf_wrap_filemap_invalidate_lock_two(struct address_space *mapping1,
 					 struct address_space *mapping2);
+#ifdef HF_PIN_NAMES_VMAS
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags,
-			    struct page **pages HF_LAST_VMAS_PARAM);
+			    unsigned int flags, struct page **pages,
+			    struct vm_area_struct **vmas);
+#else
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages);
+#endif
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages);
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,

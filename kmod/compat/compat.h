@@ -101,15 +101,12 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
  * as its last argument.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define HF_VMAS_PARAM	   struct vm_area_struct **vmas,
-#define HF_VMAS		   vmas,
-#define HF_LAST_VMAS_PARAM , struct vm_area_struct **vmas
-#define HF_LAST_VMAS	   , vmas
+#define HF_PIN_NAMES_VMAS 1
+#define HF_VMAS_PARAM	  struct vm_area_struct **vmas,
+#define HF_VMAS		  vmas,
 #else
 #define HF_VMAS_PARAM
 #define HF_VMAS
-#define HF_LAST_VMAS_PARAM
-#define HF_LAST_VMAS
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
@@ -197,7 +194,7 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
  * is used up. It is looked at when pages have been pinned already, by many callers
  * at a time, which may be 2^18 times each (a fixed buffer of 1 GiB).
  */
-#define HF_PAGE_REFS_MAX (1U << 29)
+#define HF_PAGE_REFS_MAX BIT(29)
 
 static inline bool hf_page_is_full(struct page *page)
 {
