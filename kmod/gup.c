@@ -6,10 +6,11 @@
  * These stand before pin_user_pages() and its kin while a lease exists, see
  * probe.c.
  *
- * On kernels whose GUP refuses fs-dax folios they let leases' pass. GUP's answer
- * to FOLL_LONGTERM on such a folio would be to try again for ever, so a call never goes on into GUP with a lease's mapping and the
- * flag. A range that is partly a lease's is cut short where that begins or
- * ends: callers have to take a short count anyway.
+ * On kernels whose GUP refuses fs-dax folios they let leases' pass. GUP's
+ * answer to FOLL_LONGTERM on such a folio would be to try again for ever, so a
+ * call never goes on into GUP with a lease's mapping and the flag. A range that
+ * is partly a lease's is cut short where that begins or ends: callers have to
+ * take a short count anyway.
  *
  * The mmap lock is held from the look at a lease's mapping until its pages are
  * pinned, so that nobody can exchange the mapping in between. Who puts a lease's
