@@ -226,7 +226,7 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
  * is used up. It is looked at when pages have been pinned already, by many callers
  * at a time, which may be 2^18 times each (a fixed buffer of 1 GiB).
  */
-#define HF_PAGE_REFS_MAX (1U << 29)
+#define HF_PAGE_REFS_MAX BIT(29)
 
 static inline bool hf_page_is_full(struct page *page)
 {

@@ -100,8 +100,8 @@ enum holdfast_op {
  * Binds the open /dev/holdfast to a range of a file. Holes are allocated and
  * shared extents are unshared; on XFS, where blocks are shared there, also around
  * the range, up to the next multiple of what is copied on write together (128 KiB
- * where no hint is set, see cowextsize in xfs_io(8)) and one more. Waits, interruptibly, for changes of the range
- * that are under way.
+ * where no hint is set, see cowextsize in xfs_io(8)) and one more. Waits,
+ * interruptibly, for changes of the range that are under way.
  *
  * Return 0, or with nothing changed:
  * EINVAL	@offset or @length unaligned, @length zero, unknown @kind,
