@@ -250,6 +250,12 @@ endef
 $(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
+# What no preloaded library reaches; of ours it has nothing.
+$(BUILD)/test/static-mr: test/guest/static-mr.c
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
+	$(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) -static -o $@ $<
+
 $(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 

@@ -143,7 +143,7 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 		   -hf_ms_from_now(lease->acquired), lease->break_ms);
 	hf_show_change(m, &snap, ns);
 	hf_show_mappers(m, lease, ns);
-	seq_putc(m, ' ');
+	seq_puts(m, lease->implicit ? " implicit " : " explicit ");
 	seq_file_path(m, target, " \t\n\\");
 	seq_putc(m, '\n');
 	hf_snapshot_put(&snap);
@@ -187,7 +187,7 @@ static int hf_report_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(
 			m,
-			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers path\n");
+			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers origin path\n");
 		return 0;
 	}
 	target = hf_lease_target(v);

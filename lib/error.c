@@ -66,7 +66,10 @@ int hf_fail(struct hf_facts *facts)
 
 	facts->page_size = sysconf(_SC_PAGESIZE);
 	facts->memlock = memlock_limit();
-	if (facts->call == HF_CALL_ACQUIRE) {
+	if (facts->call == HF_CALL_ACQUIRE ||
+	    facts->call == HF_CALL_POLICY_ALLOW ||
+	    facts->call == HF_CALL_POLICY_FORBID ||
+	    (facts->call == HF_CALL_WATCH && facts->fd >= 0)) {
 		facts->path = path_of(facts->fd, path, sizeof(path));
 		look_at_file(facts);
 	}

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "explain.h"
+#include "explain-implicit.h"
 
 /* A path is cut at its front, which says less than its end. */
 #define PATH_SHOWN 200
@@ -57,7 +58,8 @@ static void say_subject(struct text *text, const struct hf_facts *facts)
 {
 	size_t length;
 
-	if (facts->call == HF_CALL_DEVICE) {
+	if (facts->call == HF_CALL_DEVICE || facts->call == HF_CALL_ALLOW ||
+	    (facts->call == HF_CALL_WATCH && facts->fd < 0)) {
 		say(text, HOLDFAST_DEVICE ": ");
 	} else if (facts->call == HF_CALL_REVOKE) {
 		say(text, "lease %" PRIu64 ": ", facts->lease);
@@ -298,11 +300,7 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		say_not_lendable(text, facts);
 		break;
 	case EBUSY:
-		say(text,
-		    "a live patch occupies a kernel function that Holdfast "
-		    "hooks: disable it (flag I in "
-		    "/sys/kernel/tracing/enabled_functions); or ftrace is "
-		    "off: set the sysctl kernel.ftrace_enabled to 1");
+		say(text, "%s", hf_explain_hooks());
 		break;
 	default:
 		say_pages(text, facts);
@@ -551,7 +549,8 @@ static void say_report(struct text *text, const struct hf_facts *facts)
 		    "version",
 		    facts->line, facts->why);
 	else if (facts->err == ENOENT && facts->path &&
-		 !strcmp(facts->path, HOLDFAST_REPORT))
+		 (!strcmp(facts->path, HOLDFAST_REPORT) ||
+		  !strcmp(facts->path, HOLDFAST_PINS)))
 		say(text, "not there: load the module (modprobe holdfast)");
 	else
 		say_errno(text, facts->err);
@@ -592,6 +591,16 @@ static void say_vfio(struct text *text, const struct hf_facts *facts)
 	}
 }
 
+static void say_implicit(struct text *text, const struct hf_facts *facts)
+{
+	const char *known = hf_explain_implicit(facts);
+
+	if (known)
+		say(text, "%s", known);
+	else
+		say_errno(text, facts->err);
+}
+
 static void say_why(struct text *text, const struct hf_facts *facts)
 {
 	if (facts->err == EBADF) {
@@ -629,6 +638,13 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 		break;
 	case HF_CALL_VFIO:
 		say_vfio(text, facts);
+		break;
+	case HF_CALL_ALLOW:
+	case HF_CALL_JOIN:
+	case HF_CALL_WATCH:
+	case HF_CALL_POLICY_ALLOW:
+	case HF_CALL_POLICY_FORBID:
+		say_implicit(text, facts);
 		break;
 	}
 }

@@ -20,15 +20,22 @@ enum hf_call {
 	HF_CALL_REVOKE,
 	HF_CALL_REPORT,
 	HF_CALL_VFIO,
+	HF_CALL_ALLOW,
+	HF_CALL_JOIN,
+	HF_CALL_WATCH,
+	HF_CALL_POLICY_ALLOW,
+	HF_CALL_POLICY_FORBID,
 };
 
 /**
  * struct hf_facts - what is known of a failed call
  * @call: which
  * @err: the errno value, positive
- * @fd: the file to be leased, or the lease
+ * @fd: the file to be leased, the lease, or a file of the filesystem; -1 for
+ *	hf_watch_own()
  * @lease: the number of the lease to be revoked
- * @path: the file to be leased, or the report; NULL when not known
+ * @path: the file to be leased, or that @fd is; or the report; NULL when not
+ *	known
  * @why: what the report's parser found, or NULL
  * @line: number of the report's line that was read last, 0 before the first
  * @offset: @length: @attr: @timeout_ms: as they were passed

@@ -165,15 +165,15 @@ int hf_map(int lease, off_t offset, size_t length, void **addr);
 int hf_export_dmabuf(int lease, off_t offset, size_t length);
 
 /**
- * hf_wait - wait for one event of a lease
- * @lease: from hf_acquire()
+ * hf_wait - wait for one event of a lease, or of a watch
+ * @lease: from hf_acquire(), hf_watch_own() or hf_watch_filesystem()
  * @event: out: the event
  * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
  *
  * The events of a lease are one queue, and who reads an event takes it. When
  * several threads or processes wait for the same lease, acquire it with
- * HF_NONBLOCK: without, a call that is beaten to an event may wait for the
- * next one beyond its timeout.
+ * HF_NONBLOCK (or set O_NONBLOCK for a watch, fcntl(2)): without, a call that
+ * is beaten to an event may wait for the next one beyond its timeout.
  *
  * RETURN VALUE
  * 0, or on failure, with *@event unchanged:
@@ -253,6 +253,67 @@ int hf_release(int lease);
  */
 int hf_query(int lease, struct holdfast_query *query);
 
+/*
+ * Implicit leases. Their manual pages have the ERRORS of these calls.
+ */
+
+/**
+ * hf_allow - allow implicit leases to this process and its children
+ * @break_ms: break time of these leases, as in struct hf_attr
+ *
+ * While a process has the descriptor, also one that fork(2) or execve(2) passed
+ * on, a registration of a shared, writable mapping of a file on XFS or ext4 with
+ * DAX makes a breakable lease, which ends with the registration. close(2) ends
+ * the permission, and no lease. Returns a descriptor without close-on-exec.
+ */
+int hf_allow(unsigned int break_ms);
+
+/**
+ * hf_join - become a party to a lease that another process acquired
+ * @lease: its descriptor, inherited or received over a socket
+ *
+ * The calling process can then register mappings of the leased range. A party
+ * that pins pages can be fenced. Returns 0, also for a party.
+ */
+int hf_join(int lease);
+
+/**
+ * hf_watch_own - open a queue of the events of this process's implicit leases
+ *
+ * For hf_wait(), poll(2) and close(2). Its events have @address, @lease_offset
+ * and @lease_length of the pins, and @lost, the number of events that the queue
+ * had no room for before this one. Returns a descriptor with close-on-exec.
+ */
+int hf_watch_own(void);
+
+/**
+ * hf_watch_filesystem - the same for all leases of a filesystem
+ * @fd: an open file or folder of it; it may be closed afterwards
+ *
+ * For the administrator. Events of explicit leases have no @address.
+ */
+int hf_watch_filesystem(int fd);
+
+/* For hf_policy_allow(): everybody. */
+#define HF_ANY_GROUP ((gid_t)-1)
+
+/**
+ * hf_policy_allow - allow implicit leases on a filesystem
+ * @fd: an open file or folder of the filesystem
+ * @gid: only processes of this group; HF_ANY_GROUP: all
+ * @break_ms: as for hf_allow()
+ *
+ * For the administrator. Holds for the filesystem, which its UUID identifies,
+ * until the module is unloaded, and replaces what was allowed before.
+ */
+int hf_policy_allow(int fd, gid_t gid, unsigned int break_ms);
+
+/**
+ * hf_policy_forbid - end what hf_policy_allow() began; leases that exist stay
+ * @fd: an open file or folder of the filesystem
+ */
+int hf_policy_forbid(int fd);
+
 /* hf_revoke() does not wait until the pins are gone. */
 #define HF_REVOKE_NOWAIT 1U
 
@@ -318,6 +379,7 @@ struct hf_report;
  *	dma-buf
  * @mapper_count: how many @mappers there are
  * @path: the file, NULL when not known
+ * @origin: enum holdfast_origin
  */
 struct hf_report_entry {
 	uint64_t id;
@@ -346,6 +408,7 @@ struct hf_report_entry {
 	const pid_t *mappers;
 	size_t mapper_count;
 	const char *path;
+	unsigned int origin;
 };
 
 /**
@@ -391,6 +454,42 @@ int hf_report_next(struct hf_report *report, struct hf_report_entry *entry);
  */
 void hf_report_close(struct hf_report *report);
 
+/* A report of pins that is being read. One thread at a time may use it. */
+struct hf_pins;
+
+/**
+ * struct hf_pins_entry - pins that one process made for one consumer
+ * @lease: number of the lease that covers them
+ * @consumer: enum holdfast_consumer; a kind that only a newer library knows is
+ *	HOLDFAST_CONSUMER_UNKNOWN
+ * @pid: the process, 0 when not visible from here
+ * @uid: its user
+ * @start_ns: when it was started, in nanoseconds of CLOCK_BOOTTIME
+ * @address: where the pins begin in its address space
+ * @offset: where they begin in the file, in bytes
+ * @length: how long they are, in bytes
+ * @runs: pieces of the lease that are contiguous on the device
+ */
+struct hf_pins_entry {
+	uint64_t lease;
+	unsigned int consumer;
+	pid_t pid;
+	uid_t uid;
+	uint64_t start_ns;
+	uint64_t address;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t runs;
+};
+
+/*
+ * Read who pins what, as hf_report_open() and its kin read the leases: same
+ * return values and errors. @path NULL is HOLDFAST_PINS.
+ */
+int hf_pins_open(const char *path, struct hf_pins **pins);
+int hf_pins_next(struct hf_pins *pins, struct hf_pins_entry *entry);
+void hf_pins_close(struct hf_pins *pins);
+
 /*
  * Names as the report has them: hf_kind_name(HOLDFAST_BREAKABLE) is
  * "breakable". A value without a name gives "unknown". The text lasts for
@@ -400,6 +499,8 @@ const char *hf_kind_name(unsigned int kind);
 const char *hf_state_name(unsigned int state);
 const char *hf_op_name(unsigned int op);
 const char *hf_event_name(unsigned int type);
+const char *hf_origin_name(unsigned int origin);
+const char *hf_consumer_name(unsigned int consumer);
 
 /**
  * hf_error - explain the last failure

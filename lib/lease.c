@@ -2,40 +2,13 @@
 /* The life of a lease: acquire, map, query, restore, release. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "break-time.h"
 #include "error.h"
 #include "visibility.h"
-
-/*
- * What fcntl leases give their holders, so that an administrator sets one
- * value for both. 0 means the same there: no limit, for us no less than the
- * module's cap.
- */
-static unsigned int default_break_ms(void)
-{
-	int fd = open("/proc/sys/fs/lease-break-time", O_RDONLY | O_CLOEXEC);
-	unsigned long seconds;
-	char text[24], *end;
-	ssize_t length;
-
-	if (fd < 0)
-		return 0; /* the module's default */
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	seconds = strtoul(text, &end, 10);
-	if (end == text)
-		return 0;
-	if (!seconds || seconds > UINT32_MAX / 1000)
-		return UINT32_MAX;
-	return seconds * 1000;
-}
 
 HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
 			 const struct hf_attr *attr)
@@ -66,7 +39,7 @@ HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
 	if (facts.attr.flags & HF_NONBLOCK)
 		flags |= O_NONBLOCK;
 	if (!acquire.break_ms)
-		acquire.break_ms = default_break_ms();
+		acquire.break_ms = hf_default_break_ms();
 
 	lease = open(HOLDFAST_DEVICE, flags);
 	if (lease < 0) {

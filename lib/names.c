@@ -37,6 +37,20 @@ static const char *const ops[] = {
 	[HOLDFAST_OP_EXCHANGE] = "exchange",
 };
 
+static const char *const origins[] = {
+	[HOLDFAST_ORIGIN_UNKNOWN] = "unknown",
+	[HOLDFAST_EXPLICIT] = "explicit",
+	[HOLDFAST_IMPLICIT] = "implicit",
+};
+
+static const char *const consumers[] = {
+	[HOLDFAST_CONSUMER_UNKNOWN] = "unknown",
+	[HOLDFAST_CONSUMER_MR] = "mr",
+	[HOLDFAST_CONSUMER_BUFFER] = "buffer",
+	[HOLDFAST_CONSUMER_VFIO] = "vfio",
+	[HOLDFAST_CONSUMER_UMEM] = "umem",
+};
+
 static const char *const events[] = {
 	[HOLDFAST_EVENT_BREAK] = "break",
 	[HOLDFAST_EVENT_CHANGED] = "changed",
@@ -78,6 +92,16 @@ HF_EXPORT const char *hf_event_name(unsigned int type)
 	return name_of(events, ARRAY_SIZE(events), type);
 }
 
+HF_EXPORT const char *hf_origin_name(unsigned int origin)
+{
+	return name_of(origins, ARRAY_SIZE(origins), origin);
+}
+
+HF_EXPORT const char *hf_consumer_name(unsigned int consumer)
+{
+	return name_of(consumers, ARRAY_SIZE(consumers), consumer);
+}
+
 int hf_kind_value(const char *name)
 {
 	return value_of(kinds, ARRAY_SIZE(kinds), name);
@@ -91,4 +115,18 @@ int hf_state_value(const char *name)
 int hf_op_value(const char *name)
 {
 	return value_of(ops, ARRAY_SIZE(ops), name);
+}
+
+unsigned int hf_origin_value(const char *name)
+{
+	int value = value_of(origins, ARRAY_SIZE(origins), name);
+
+	return value < 0 ? HOLDFAST_ORIGIN_UNKNOWN : value;
+}
+
+unsigned int hf_consumer_value(const char *name)
+{
+	int value = value_of(consumers, ARRAY_SIZE(consumers), name);
+
+	return value < 0 ? HOLDFAST_CONSUMER_UNKNOWN : value;
 }

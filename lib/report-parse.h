@@ -6,6 +6,7 @@
 #ifndef HOLDFAST_REPORT_PARSE_H
 #define HOLDFAST_REPORT_PARSE_H
 
+#include "fields.h"
 #include "holdfast.h"
 
 /* The columns of version 0.1; a report may have others, which are skipped. */
@@ -32,24 +33,21 @@ enum hf_column {
 	HF_COLUMN_CHANGE_OFFSET,
 	HF_COLUMN_CHANGE_LENGTH,
 	HF_COLUMN_MAPPERS,
+	HF_COLUMN_ORIGIN, /* not in reports of before implicit leases */
 	HF_COLUMN_PATH,
 	HF_COLUMN_COUNT
 };
 
 /**
  * struct hf_parser - what is known of a report so far
- * @place: of each column, its place in a line
- * @fields: how many fields a line has
+ * @fields: its columns; after a failure, what was wrong, in words
  * @mappers: the last entry's, owned by the parser
  * @mappers_room: how many @mappers has room for
- * @why: after a failure, what was wrong, in words
  */
 struct hf_parser {
-	size_t place[HF_COLUMN_COUNT];
-	size_t fields;
+	struct hf_fields fields;
 	pid_t *mappers;
 	size_t mappers_room;
-	char why[120];
 };
 
 /* A parser of zeros is ready for hf_parse_header(). */
@@ -57,7 +55,7 @@ void hf_parser_end(struct hf_parser *parser);
 
 /*
  * Both take one line, @length bytes with its newline and a NUL behind them,
- * and cut it up in place. 0, or -EPROTO or -ENOMEM with @why set. The entry is
+ * and cut it up in place. 0, or -EPROTO or -ENOMEM with @fields.why set. The entry is
  * written only on success, and points into the line and the parser.
  */
 int hf_parse_header(struct hf_parser *parser, char *line, size_t length);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "consumers.h"
+#include "pins.h"
 #include "select.h"
 #include "table.h"
 #include "tool.h"
@@ -63,6 +64,7 @@ static void usage(void)
 	     "those on each PATH, a file, mount point or block device.\n\n"
 	     "  -b, --bytes        sizes and ranges in bytes\n"
 	     "  -c, --consumers    what has their memory registered (root)\n"
+	     "  -p, --pins         who pins what of them\n"
 	     "  -J, --json         all there is to know, as JSON\n"
 	     "      --report FILE  read FILE, a saved copy of\n"
 	     "                     " HOLDFAST_REPORT "\n"
@@ -113,6 +115,25 @@ static int list_consumers(struct consumers *consumers, char **paths,
 	return status;
 }
 
+static int list_pins(struct pins *pins, char **paths, size_t count)
+{
+	struct selection selection = { 0 };
+	int status = select_paths(&selection, paths, count);
+
+	if (!status && pins_make(pins))
+		status = failed("no memory");
+	if (!status)
+		status = pins_read(pins);
+	if (!status) {
+		status = each_lease(NULL, &selection, pins_add, pins);
+		if (scols_print_table(pins->lines))
+			status = failed("no memory");
+	}
+	pins_end(pins);
+	selection_end(&selection);
+	return status;
+}
+
 static void end(struct listing *listing)
 {
 	if (listing->hints)
@@ -129,16 +150,18 @@ int cmd_ls(int argc, char **argv)
 		{ "consumers", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'J' },
+		{ "pins", no_argument, NULL, 'p' },
 		{ "report", required_argument, NULL, 'r' },
 		{ 0 },
 	};
 	struct consumers consumers = { 0 };
 	struct listing listing = { 0 };
-	bool want_consumers = false;
+	struct pins pins = { 0 };
+	bool want_consumers = false, want_pins = false;
 	const char *report = NULL;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, ":bchJ", options, NULL)) >=
+	while ((option = getopt_long(argc, argv, ":bchJp", options, NULL)) >=
 	       0) {
 		switch (option) {
 		case 'b':
@@ -150,6 +173,9 @@ int cmd_ls(int argc, char **argv)
 		case 'J':
 			listing.table.json = true;
 			break;
+		case 'p':
+			want_pins = true;
+			break;
 		case 'r':
 			report = optarg;
 			break;
@@ -160,11 +186,16 @@ int cmd_ls(int argc, char **argv)
 			return bad_option("ls", option, argv);
 		}
 	}
-	consumers.json = listing.table.json;
-	consumers.exact = listing.table.exact;
+	consumers.json = pins.json = listing.table.json;
+	consumers.exact = pins.exact = listing.table.exact;
 	if (want_consumers && report)
 		return bad_usage("ls", "--consumers looks at this machine, "
 				       "not at a report");
+	if (want_pins && (report || want_consumers))
+		return bad_usage("ls", "--pins goes with neither --report nor "
+				       "--consumers");
+	if (want_pins)
+		return list_pins(&pins, argv + optind, argc - optind);
 	if (want_consumers)
 		return list_consumers(&consumers, argv + optind, argc - optind);
 	status = list(&listing, report, argv + optind, argc - optind);

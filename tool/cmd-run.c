@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* holdfast-run(1): runs a program that knows nothing of leases, with the shim. */
+/*
+ * holdfast-run(1): runs a program that knows nothing of leases, with a permission
+ * for implicit ones, or with the shim.
+ */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../preload/run.h"
@@ -18,7 +23,38 @@ struct running {
 	struct hf_attr attr;
 	uint32_t grace_ms;
 	bool verbose;
+	bool shim;
+	const char *for_shim; /* an option that only the shim has, or NULL */
 };
+
+/* Above what a program expects to be its own, below the usual limit of 1024. */
+#define PERMISSION_FD 900
+
+/*
+ * The permission gets a high number, so that descriptors of the command have
+ * the numbers that they would have without it.
+ */
+static int move_up(int permission)
+{
+	struct rlimit limit;
+	int lowest = PERMISSION_FD, high;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) &&
+	    limit.rlim_cur <= PERMISSION_FD)
+		lowest = limit.rlim_cur / 2;
+	high = fcntl(permission, F_DUPFD, lowest);
+	if (high < 0)
+		return failed("descriptor %d: %s", permission, strerror(errno));
+	close(permission);
+	return 0;
+}
+
+static int open_permission(const struct running *running)
+{
+	int permission = hf_allow(running->attr.break_ms);
+
+	return permission < 0 ? failed("%s", hf_error()) : move_up(permission);
+}
 
 /*
  * Where the loader will find the shim: it would leave out one that it does not
@@ -62,17 +98,23 @@ static int set_environment(const struct running *running)
 static void usage(void)
 {
 	puts("usage: holdfast run [OPTION...] [--] COMMAND [ARG...]\n"
-	     "Run COMMAND so that what it maps of DAX files is leased and can "
-	     "be registered.\n\n"
+	     "Run COMMAND so that what it maps of DAX files can be registered: "
+	     "each registration\n"
+	     "makes a lease.\n\n"
+	     "  -t, --break-time S  seconds from a break to the fence\n"
+	     "  -s, --shim          lease what COMMAND maps instead, by a "
+	     "library that is put\n"
+	     "                      before it, and deregister it for COMMAND on "
+	     "a break\n"
+	     "  -h, --help\n\n"
+	     "With --shim:\n"
 	     "  -x, --exclusive     changes of the files fail, in place of "
 	     "breaking leases\n"
-	     "  -t, --break-time S  seconds from a break to the fence\n"
 	     "  -g, --grace S       seconds from a break until memory regions "
 	     "are taken from\n"
 	     "                      COMMAND, half of the break time at most "
 	     "(at once)\n"
-	     "  -v, --verbose       tell of each lease\n"
-	     "  -h, --help");
+	     "  -v, --verbose       report each lease");
 }
 
 /* -1 to go on, or the exit status. */
@@ -83,17 +125,22 @@ static int parse(struct running *running, int argc, char **argv)
 		{ "exclusive", no_argument, NULL, 'x' },
 		{ "grace", required_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "shim", no_argument, NULL, 's' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ 0 },
 	};
 	int option;
 
 	/* "+": options behind COMMAND are its own. */
-	while ((option = getopt_long(argc, argv, "+:g:ht:vx", options, NULL)) >=
-	       0) {
+	while ((option = getopt_long(argc, argv, "+:g:hst:vx", options,
+				     NULL)) >= 0) {
 		switch (option) {
 		case 'x':
 			running->attr.kind = HOLDFAST_EXCLUSIVE;
+			running->for_shim = "--exclusive";
+			break;
+		case 's':
+			running->shim = true;
 			break;
 		case 't':
 			if (!seconds_parse(optarg, &running->attr.break_ms))
@@ -104,9 +151,11 @@ static int parse(struct running *running, int argc, char **argv)
 			if (!seconds_parse(optarg, &running->grace_ms))
 				return bad_usage("run", "%s: not a time",
 						 optarg);
+			running->for_shim = "--grace";
 			break;
 		case 'v':
 			running->verbose = true;
+			running->for_shim = "--verbose";
 			break;
 		case 'h':
 			usage();
@@ -127,11 +176,15 @@ int cmd_run(int argc, char **argv)
 		return status;
 	if (optind == argc)
 		return bad_usage("run", "no COMMAND");
-	if (access(HOLDFAST_DEVICE, F_OK))
+	if (running.for_shim && !running.shim)
+		return bad_usage("run", "%s: only with --shim",
+				 running.for_shim);
+	if (running.shim && access(HOLDFAST_DEVICE, F_OK))
 		return failed(
 			"%s: not there: load the module (modprobe holdfast)",
 			HOLDFAST_DEVICE);
-	status = set_environment(&running);
+	status = running.shim ? set_environment(&running)
+			      : open_permission(&running);
 	if (status)
 		return status;
 	execvp(argv[optind], argv + optind);

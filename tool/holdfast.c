@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "drain", cmd_drain, "revoke all leases on a filesystem" },
 	{ "lease", cmd_lease, "hold a lease while a command runs" },
 	{ "ls", cmd_ls, "list leases" },
+	{ "policy", cmd_policy, "allow implicit leases on a filesystem" },
 	{ "revoke", cmd_revoke, "end leases of others" },
 	{ "run", cmd_run, "run a program that knows nothing of leases" },
 	{ "trace", cmd_trace, "print what happens to leases" },

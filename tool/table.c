@@ -70,6 +70,15 @@ static const char *cell_kind(struct cell *cell, const struct hf_report_entry *e)
 	return hf_kind_name(e->kind);
 }
 
+static const char *cell_origin(struct cell *cell,
+			       const struct hf_report_entry *e)
+{
+	(void)cell;
+	if (e->origin == HOLDFAST_ORIGIN_UNKNOWN)
+		return NULL;
+	return hf_origin_name(e->origin);
+}
+
 static const char *cell_state(struct cell *cell,
 			      const struct hf_report_entry *e)
 {
@@ -245,6 +254,7 @@ static const struct column {
 	{ "UID", cell_uid, JSON, SCOLS_JSON_NUMBER },
 	{ "USER", cell_user, TABLE | JSON, SCOLS_JSON_STRING },
 	{ "KIND", cell_kind, TABLE | JSON, SCOLS_JSON_STRING },
+	{ "ORIGIN", cell_origin, TABLE | JSON, SCOLS_JSON_STRING },
 	{ "STATE", cell_state, TABLE | JSON, SCOLS_JSON_STRING },
 	{ "BACKING", cell_backing, TABLE | JSON, SCOLS_JSON_STRING },
 	{ "RANGE", cell_range, TABLE, SCOLS_JSON_STRING },

@@ -17,6 +17,7 @@
 int cmd_drain(int argc, char **argv);
 int cmd_lease(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

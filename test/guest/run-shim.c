@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What "holdfast run" does for a program that knows nothing of leases: this one
+ * What "holdfast run --shim" does for a program that knows nothing of leases: this one
  * runs itself under it, and from then on calls mmap(2) and libibverbs alone.
  * "run-shim hold FILE": for scripts, only map and register FILE, until killed.
  */
@@ -264,8 +264,8 @@ int main(int argc, char **argv)
 	if (argc == 3)
 		return hold(argv[2]);
 	if (argc == 1)
-		execlp("holdfast", "holdfast", "run", "--break-time", "30",
-		       argv[0], "under", NULL);
+		execlp("holdfast", "holdfast", "run", "--shim", "--break-time",
+		       "30", argv[0], "under", NULL);
 	close(file_make(PATH, LENGTH));
 	rdma = rdma_open();
 	try_use();

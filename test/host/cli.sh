@@ -80,6 +80,12 @@ gives "JSON: to any end of the file" 0 1 json '!defined $l->[1]{change_length}'
 sed 's/my.040app/\\377/' "$report" >"$scratch/bytes"
 gives "JSON: a name that is not UTF-8" 0 "*\"command\": \"$(printf '\xef\xbf\xbd')\"*" \
 	"$holdfast" ls -J --report "$scratch/bytes"
+sed '1s/mappers path/mappers origin path/; 2s/ 812,813 / 812,813 implicit /; 3s/ - - -$/ - - explicit -/' \
+	"$report" >"$scratch/origins"
+gives "ls: which leases a pin has made" 0 '*ORIGIN*7 *breakable *implicit *active*8 *exclusive *explicit*' \
+	"$holdfast" ls --report "$scratch/origins"
+gives "ls: a report of before has no origins" 0 '*7 *breakable *- *active*' \
+	"$holdfast" ls --report "$report"
 gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
 gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
 
@@ -157,6 +163,17 @@ gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfas
 gives "run: no command" 2 'holdfast: no COMMAND*' "$holdfast" run
 gives "run: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" run -t soon true
 gives "run: a wrong grace" 2 'holdfast: soon: not a time*' "$holdfast" run -g soon true
+gives "run: an option of the shim" 2 'holdfast: --exclusive: only with --shim*' "$holdfast" run -x true
+gives "run: another" 2 'holdfast: --verbose: only with --shim*' "$holdfast" run -v true
+gives "policy: a wrong word" 2 'holdfast: permit: neither allow nor forbid*' "$holdfast" policy permit /
+gives "policy: no mount point" 2 '*one MOUNTPOINT*' "$holdfast" policy allow
+gives "policy: two mount points" 2 '*one MOUNTPOINT*' "$holdfast" policy forbid / /proc
+gives "policy: a folder" 1 '*not a mount point' "$holdfast" policy allow "$scratch"
+gives "policy: no such group" 2 'holdfast: none-such: no such group*' \
+	"$holdfast" policy allow -g none-such /
+gives "policy: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" policy allow -t soon /
+gives "policy: a group for nothing" 2 '*go with allow only*' "$holdfast" policy -g root forbid /
+gives "ls: --pins of a report" 2 '*neither --report*' "$holdfast" ls --pins --report "$report"
 gives "run: a wrong option" 2 'holdfast: -q: no such option*' "$holdfast" run -q true
 
 holdfastd=$BUILD/sbin/holdfastd
@@ -179,6 +196,15 @@ else
 	gives "run without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
 		"$holdfast" run true
+	gives "run --shim without a module" 1 \
+		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		"$holdfast" run --shim true
+	gives "policy without a module" 1 \
+		'holdfast: /proc/fs/holdfast/policy: not there: load the module (modprobe holdfast)' \
+		"$holdfast" policy
+	gives "ls --pins without a module" 1 \
+		'holdfast: /proc/fs/holdfast/pins: not there: load the module (modprobe holdfast)' \
+		"$holdfast" ls --pins
 	gives "holdfastd without a module" 1 '*/leases: not there: load the module (modprobe holdfast)' \
 		"$holdfastd"
 	gives "revoke without a module" 1 \

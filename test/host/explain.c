@@ -302,6 +302,58 @@ static void test_report(void)
 	says(&facts, "/tmp/copy: line 3: no column id: not a lease report");
 }
 
+static void test_implicit(void)
+{
+	static const struct {
+		enum hf_call call;
+		int err;
+		const char *want;
+	} cases[] = {
+		{ HF_CALL_ALLOW, EBUSY,
+		  HOLDFAST_DEVICE ": a live patch occupies" },
+		{ HF_CALL_ALLOW, ENOTTY, "install the same version of both" },
+		{ HF_CALL_ALLOW, EMFILE, "raise RLIMIT_NOFILE" },
+		{ HF_CALL_ALLOW, ENOMEM, "no memory" },
+		{ HF_CALL_ALLOW, ENFILE, "Too many open files in system" },
+		{ HF_CALL_DEVICE, EACCES,
+		  HOLDFAST_DEVICE ": this process may not open it" },
+		{ HF_CALL_JOIN, EPERM,
+		  "descriptor 7: the lease of another user" },
+		{ HF_CALL_JOIN, EBADFD, "has been released" },
+		{ HF_CALL_JOIN, ENOTTY, "not a lease" },
+		{ HF_CALL_JOIN, EBADF, "not an open file" },
+		{ HF_CALL_WATCH, EPERM,
+		  "descriptor 7: only the administrator" },
+		{ HF_CALL_WATCH, ENOTTY, "install the same version of both" },
+		{ HF_CALL_WATCH, EMFILE, "raise RLIMIT_NOFILE" },
+		{ HF_CALL_POLICY_ALLOW, EPERM, "only the administrator" },
+		{ HF_CALL_POLICY_ALLOW, EOPNOTSUPP, "without a UUID" },
+		{ HF_CALL_POLICY_ALLOW, EINVAL, "not a group" },
+		{ HF_CALL_POLICY_ALLOW, EBUSY, "live patch" },
+		{ HF_CALL_POLICY_FORBID, ENOENT, "there is nothing to forbid" },
+		{ HF_CALL_POLICY_FORBID, EINVAL, "install the same version" },
+	};
+	struct hf_facts facts = { .fd = 7 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		facts.call = cases[i].call;
+		facts.err = cases[i].err;
+		says(&facts, cases[i].want);
+	}
+	facts = (struct hf_facts){ .call = HF_CALL_WATCH,
+				   .err = ENFILE,
+				   .fd = -1 };
+	says(&facts, HOLDFAST_DEVICE ": Too many open files");
+	facts = (struct hf_facts){ .call = HF_CALL_POLICY_FORBID,
+				   .err = ENOENT,
+				   .path = "/mnt/pmem" };
+	says(&facts, "/mnt/pmem: implicit leases are not allowed");
+	facts = (struct hf_facts){ .call = HF_CALL_REPORT,
+				   .err = ENOENT,
+				   .path = HOLDFAST_PINS };
+	says(&facts, HOLDFAST_PINS ": not there: load the module");
+}
+
 static void test_room(void)
 {
 	struct hf_facts facts = fine(EOPNOTSUPP);
@@ -336,6 +388,7 @@ int main(void)
 	test_map();
 	test_export_dmabuf();
 	test_report();
+	test_implicit();
 	test_room();
 	return tap_done();
 }

@@ -72,6 +72,24 @@ static void test_revoke(void)
 	tap_ok(strstr(hf_error(), "modprobe holdfast"), "%s", hf_error());
 }
 
+static void test_implicit(void)
+{
+	tap_is(hf_join(file), -ENOTTY, "join of a file");
+	tap_ok(strstr(hf_error(), "not a lease"), "%s", hf_error());
+	tap_is(hf_join(-1), -EBADF, "join of no descriptor");
+	if (!access(HOLDFAST_DEVICE, F_OK)) {
+		tap_skip("the module is loaded");
+		return;
+	}
+	tap_is(hf_allow(0), -ENOENT, "allow without a module");
+	tap_ok(strstr(hf_error(), "modprobe holdfast"), "%s", hf_error());
+	tap_is(hf_watch_own(), -ENOENT, "watch without a module");
+	tap_is(hf_watch_filesystem(file), -ENOENT, "... of a filesystem");
+	tap_is(hf_policy_allow(file, HF_ANY_GROUP, 0), -ENOENT,
+	       "a policy without a module");
+	tap_is(hf_policy_forbid(file), -ENOENT, "... or none");
+}
+
 static long elapsed_ms(const struct timespec *start)
 {
 	struct timespec now;
@@ -170,6 +188,7 @@ int main(void)
 	test_acquire();
 	test_not_a_lease();
 	test_revoke();
+	test_implicit();
 	test_wait();
 	test_threads();
 	test_errno();

@@ -26,6 +26,18 @@ int main(void)
 		   hf_state_value);
 	round_trip("op", HOLDFAST_OP_UNKNOWN, HOLDFAST_OP_EXCHANGE, hf_op_name,
 		   hf_op_value);
+	for (unsigned int i = 0; i <= HOLDFAST_IMPLICIT; i++)
+		tap_is(hf_origin_value(hf_origin_name(i)), i,
+		       "origin %u is \"%s\"", i, hf_origin_name(i));
+	for (unsigned int i = 0; i <= HOLDFAST_CONSUMER_UMEM; i++)
+		tap_is(hf_consumer_value(hf_consumer_name(i)), i,
+		       "consumer %u is \"%s\"", i, hf_consumer_name(i));
+	tap_is(hf_origin_value("inherited"), HOLDFAST_ORIGIN_UNKNOWN,
+	       "another origin is not known");
+	tap_is(hf_consumer_value("gpu"), HOLDFAST_CONSUMER_UNKNOWN,
+	       "nor is another consumer");
+	tap_is_str(hf_origin_name(UINT_MAX), "unknown", "no such origin");
+	tap_is_str(hf_consumer_name(UINT_MAX), "unknown", "no such consumer");
 	tap_is_str(hf_kind_name(0), "unknown", "kind 0 has no name");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_BREAK), "break", "break");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_CHANGED), "changed", "changed");

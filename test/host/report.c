@@ -9,13 +9,13 @@
 #define HEADER                                                              \
 	"id kind state backing pid uid comm major minor ino offset length " \
 	"pinned age_ms break_ms deadline_ms op change_pid change_comm "     \
-	"change_offset change_length mappers path\n"
+	"change_offset change_length mappers origin path\n"
 
 static const char *const good[] = {
-	"7",	"breakable", "active", "dax", "812",	   "1000",
-	"dd",	"259",	     "0",      "131", "4096",	   "8192",
-	"4096", "185000",    "45000",  "-",   "-",	   "-",
-	"-",	"-",	     "-",      "812", "/mnt/data",
+	"7",	"breakable", "active", "dax", "812",	  "1000",
+	"dd",	"259",	     "0",      "131", "4096",	  "8192",
+	"4096", "185000",    "45000",  "-",   "-",	  "-",
+	"-",	"-",	     "-",      "812", "implicit", "/mnt/data",
 };
 
 /* The library's own way of reading, from a text. */
@@ -62,7 +62,7 @@ static void accept(enum hf_column column, const char *value)
 {
 	if (!tap_is(parse_line(HEADER, line_with(column, value)), 0,
 		    "column %d may be \"%.30s\"", column, value))
-		tap_diag("%s", parser.why);
+		tap_diag("%s", parser.fields.why);
 }
 
 static void refuse(enum hf_column column, const char *value)
@@ -72,7 +72,7 @@ static void refuse(enum hf_column column, const char *value)
 	memset(&untouched, 0xa5, sizeof(untouched));
 	tap_is(parse_line(HEADER, line_with(column, value)), -EPROTO,
 	       "column %d may not be \"%.30s\"", column, value);
-	tap_ok(*parser.why && !memcmp(&entry, &untouched, sizeof(entry)),
+	tap_ok(*parser.fields.why && !memcmp(&entry, &untouched, sizeof(entry)),
 	       "... with a reason, and no entry");
 }
 
@@ -98,14 +98,34 @@ static void test_plain(void)
 	tap_ok(!entry.has_deadline && !entry.has_change, "no change");
 	tap_is(entry.mapper_count, 1, "one mapper");
 	tap_is(entry.mappers[0], 812, "... which is the holder");
+	tap_is(entry.origin, HOLDFAST_IMPLICIT, "origin");
 	tap_is_str(entry.path, "/mnt/data", "path");
+}
+
+/* A report that was saved before there was this column, or by a newer module. */
+static void test_origin(void)
+{
+	const char *old = "id kind state backing pid uid comm major minor ino "
+			  "offset length pinned age_ms break_ms deadline_ms op "
+			  "change_pid change_comm change_offset change_length "
+			  "mappers path\n";
+
+	tap_is(parse_line(old, "7 breakable active dax 8 0 dd 259 0 131 0 4096 "
+			       "0 1 1 - - - - - - - /f\n"),
+	       0, "a report without origins is read");
+	tap_is(entry.origin, HOLDFAST_ORIGIN_UNKNOWN, "... which are unknown");
+	tap_is_str(entry.path, "/f", "... with the rest");
+	accept(HF_COLUMN_ORIGIN, "explicit");
+	tap_is(entry.origin, HOLDFAST_EXPLICIT, "... and is what it says");
+	accept(HF_COLUMN_ORIGIN, "inherited");
+	tap_is(entry.origin, HOLDFAST_ORIGIN_UNKNOWN, "... but is not known");
 }
 
 static void test_change(void)
 {
 	const char *line = "8 exclusive breaking dax - 0 - 259 0 131 0 4096 "
 			   "4096 1 45000 -3000 punch 99 fallocate 4096 8192 "
-			   "1,22,333 -\n";
+			   "1,22,333 - -\n";
 
 	tap_is(parse_line(HEADER, line), 0, "a line with a change is read");
 	tap_is(entry.pid, 0, "a pid that is not visible is 0");
@@ -122,7 +142,7 @@ static void test_change(void)
 	tap_is(entry.mappers[2], 333, "... the last of which is 333");
 
 	line = "8 breakable breaking dax 1 0 a 259 0 131 0 4096 4096 1 45000 "
-	       "9 truncate - - 4096 - - /f\n";
+	       "9 truncate - - 4096 - - - /f\n";
 	tap_is(parse_line(HEADER, line), 0, "a change to the end is read");
 	tap_ok(entry.change_length == UINT64_MAX, "... as the longest");
 	tap_is(entry.change_pid, 0, "... by a task that is not visible");
@@ -325,6 +345,7 @@ static void test_file(void)
 int main(void)
 {
 	test_plain();
+	test_origin();
 	test_change();
 	test_numbers();
 	test_words();

@@ -21,6 +21,8 @@
 #define HOLDFAST_DEVICE		"/dev/holdfast"
 #define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
 #define HOLDFAST_MAPPINGS	"/proc/fs/holdfast/mappings"
+#define HOLDFAST_PINS		"/proc/fs/holdfast/pins"
+#define HOLDFAST_POLICIES	"/proc/fs/holdfast/policy"
 
 #define HOLDFAST_IOC_TYPE	0xBC
 
@@ -60,6 +62,19 @@ enum holdfast_state {
 	HOLDFAST_RELEASING	= 5,
 	HOLDFAST_ZOMBIE		= 6,
 	HOLDFAST_RELEASED	= 7,
+};
+
+/**
+ * enum holdfast_origin - how a lease came about
+ * @HOLDFAST_ORIGIN_UNKNOWN: not known
+ * @HOLDFAST_EXPLICIT: by HOLDFAST_IOC_ACQUIRE
+ * @HOLDFAST_IMPLICIT: by a pin, under a permission (HOLDFAST_IOC_ALLOW) or a
+ *	policy (HOLDFAST_IOC_POLICY)
+ */
+enum holdfast_origin {
+	HOLDFAST_ORIGIN_UNKNOWN	= 0,
+	HOLDFAST_EXPLICIT	= 1,
+	HOLDFAST_IMPLICIT	= 2,
 };
 
 /**
@@ -545,7 +560,7 @@ struct holdfast_event {
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
  *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
- *   change_length mappers path
+ *   change_length mappers origin path
  *
  * kind		breakable, exclusive
  * state	active, breaking, broken, acquiring (again), releasing, zombie
@@ -561,6 +576,7 @@ struct holdfast_event {
  *		of the file)
  * mappers	pids of the processes that mapped the lease, exported it as a
  *		dma-buf, or attached one to a device, comma separated
+ * origin	explicit (HOLDFAST_IOC_ACQUIRE), implicit (made by a pin)
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
  * begun or ended, or a holder been fenced, since it was opened or last polled.
@@ -571,6 +587,29 @@ struct holdfast_event {
  * are mapped: a line that names the columns, "id pid start end", then a line
  * for each mapping. start and end are hexadecimal addresses, end is behind the
  * last byte. pid is 0 when the reader does not see the process.
+ */
+
+/*
+ * HOLDFAST_PINS: who pins what: a line that names the columns, then a line for
+ * each record of pins of a lease that the reader may see. Consecutive pins of a
+ * process for the same consumer are one record.
+ *
+ *   lease consumer pid uid start_ns address offset length runs
+ *
+ * lease	the lease's number, as in HOLDFAST_REPORT
+ * consumer	mr, buffer, vfio, umem, unknown: enum holdfast_consumer
+ * pid uid	the process that made the pins; pid as the reader sees it, 0 if
+ *		the reader does not see the process
+ * start_ns	when that process was started, in ns of CLOCK_BOOTTIME
+ * address	hexadecimal: where the pins begin in its address space
+ * offset length	bytes of the file
+ * runs		pieces of the lease that are contiguous on the device
+ */
+
+/*
+ * HOLDFAST_POLICIES: where implicit leases are allowed by HOLDFAST_IOC_POLICY: a
+ * line that names the columns, "uuid gid break_ms", then a line for each
+ * filesystem. gid is "-" for everybody.
  */
 
 #endif

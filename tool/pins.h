@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who pins what, as the module has recorded it: holdfast ls --pins. */
+#ifndef HOLDFAST_TOOL_PINS_H
+#define HOLDFAST_TOOL_PINS_H
+
+#include "holdfast.h"
+
+struct libscols_table;
+
+/**
+ * struct pins - pins that are to be printed
+ * @lines: for the printing functions of libsmartcols
+ * @entries: what the module has recorded
+ * @count: how many there are
+ * @json: as JSON
+ * @exact: sizes in bytes
+ */
+struct pins {
+	struct libscols_table *lines;
+	struct hf_pins_entry *entries;
+	size_t count;
+	bool json;
+	bool exact;
+};
+
+/* 0 or a negative errno value. End it in either case. */
+int pins_make(struct pins *pins);
+
+/* Reads HOLDFAST_PINS: 0, or the exit status when not all could be read. */
+int pins_read(struct pins *pins);
+
+/* A lease_fn of select.h: adds a line for each record of the lease. */
+int pins_add(const struct hf_report_entry *entry, void *pins);
+
+void pins_end(struct pins *pins);
+
+#endif
