@@ -222,6 +222,23 @@ void hf_change_narrow(const struct hf_lease *lease,
 	*last = lease->implicit ? change->last : ULONG_MAX;
 }
 
+/*
+ * A change that begins again (a signal, SA_RESTART) gives no time anew, also where
+ * the signal came just when the time was up. What has let go owes nothing: the
+ * records of pins say so.
+ */
+#define HF_OWED_MS 1000
+
+static ktime_t hf_break_deadline(const struct hf_lease *lease, ktime_t now)
+{
+	ktime_t deadline = ktime_add_ms(now, lease->break_ms);
+	ktime_t until = lease->owed;
+
+	if (until && !list_empty(&lease->pins))
+		until = ktime_add_ms(until, HF_OWED_MS);
+	return ktime_before(now, until) ? min(deadline, lease->owed) : deadline;
+}
+
 /* Called with file->lock held. */
 static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 {
@@ -231,10 +248,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	lease->lost = false;
 	lease->fenced = false;
 	lease->restore_failed = false;
-	lease->deadline = ktime_add_ms(now, lease->break_ms);
-	/* One that begins again (a signal, SA_RESTART) gets no time anew. */
-	if (lease->owed && ktime_before(now, lease->owed))
-		lease->deadline = min(lease->deadline, lease->owed);
+	lease->deadline = hf_break_deadline(lease, now);
 	lease->owed = 0;
 	lease->fence_at = lease->deadline;
 	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);

@@ -21,6 +21,7 @@
 #include "holdfast.h"
 #include "hooks/gup.h"
 #include "hooks/hook.h"
+#include "hooks/unpin.h"
 
 /* A call, and where its consumer comes from. */
 struct hf_gup {
@@ -237,7 +238,10 @@ static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
 	return ret;
 }
 
-/* As many pages as can be had, or why the first one cannot. */
+/*
+ * As many pages as can be had, or why the first one cannot. Where a later one is
+ * refused for a reason, none is pinned: a short count would hide it.
+ */
 static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		       unsigned long nr, struct page **pages)
 {
@@ -270,6 +274,10 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		done += ret;
 		if (ret < span.nr)
 			break;
+	}
+	if (done && ret < 0 && ret != -EFAULT && ret != -EOPNOTSUPP) {
+		hf_unpin_user_pages(pages, done);
+		return ret;
 	}
 	return done ?: ret;
 }

@@ -50,13 +50,19 @@ void hf_wrap_unpin_user_page(struct page *page)
 	hf_hooks_leave();
 }
 
-void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
+/* unpin_user_pages() for pins that are recorded. */
+void hf_unpin_user_pages(struct page **pages, unsigned long nr)
 {
 	struct hf_unpinned unpinned = {};
 
 	hf_array_unpinned(&unpinned, pages, nr);
 	unpin_user_pages(pages, nr);
 	hf_pins_ended(&unpinned);
+}
+
+void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
+{
+	hf_unpin_user_pages(pages, nr);
 	hf_hooks_leave();
 }
 
