@@ -132,9 +132,11 @@ static int errno_of(const struct kind *kind, char *map)
 	return err;
 }
 
-static void registers(const struct kind *kind, char *map)
+static void registers(const struct kind *kind)
 {
+	/* From 6.15 on page tables count. */
 	struct pages pages = pages_of(file, OFFSET, MAPPED);
+	char *map = map_shared(file, OFFSET, MAPPED);
 	struct pin_record record = { 0 };
 
 	tap_is(kind->take(map, MAPPED), 0, "%s: with a permission it works",
@@ -156,15 +158,17 @@ static void registers(const struct kind *kind, char *map)
 	tap_is(pins_become(getpid(), 0), 0, "%s: unregistered, the record goes",
 	       kind->name);
 	tap_ok(!lease_listed(PATH, "active"), "%s: and the lease", kind->name);
+	munmap(map, MAPPED);
 	tap_ok(pages_as_before(&pages, AT_ONCE), "%s: pages are as before",
 	       kind->name);
 	pages_free(&pages);
 }
 
-static void waits(const struct kind *kind, char *map, const char *op)
+static void waits(const struct kind *kind, const char *op)
 {
 	bool truncates = !strcmp(op, "truncate");
 	struct pages pages = pages_of(file, OFFSET, MAPPED);
+	char *map = map_shared(file, OFFSET, MAPPED);
 	struct holdfast_event event = { 0 };
 	int watch = implicit_watch();
 	struct change change;
@@ -191,9 +195,11 @@ static void waits(const struct kind *kind, char *map, const char *op)
 	tap_ok(event_next(watch, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_CHANGED,
 	       "%s: %s: its end is told", kind->name, op);
-	tap_ok(pages_as_before(&pages, AT_ONCE),
-	       "%s: %s: pages are as before, also those that the file lost",
+	/* Those that the file lost, too. */
+	munmap(map, MAPPED);
+	tap_ok(pages_as_before(&pages, AT_ONCE), "%s: %s: pages are as before",
 	       kind->name, op);
+	map = map_shared(file, OFFSET, MAPPED);
 	if (truncates && ftruncate(file, LENGTH))
 		tap_bail("ftruncate: %s", strerror(errno));
 	tap_is(kind->take(map, MAPPED), 0, "%s: %s: it just registers again",
@@ -202,6 +208,7 @@ static void waits(const struct kind *kind, char *map, const char *op)
 		tap_ok(kind->moves_data(map), "%s: %s: data goes to the file",
 		       kind->name, op);
 	kind->let_go();
+	munmap(map, MAPPED);
 	close(watch);
 	pages_free(&pages);
 }
@@ -276,9 +283,9 @@ int main(void)
 		       "%s: as does the module, without a permission",
 		       kinds[i].name);
 		permission = implicit_allow(LONG_BREAK);
-		registers(&kinds[i], map);
-		waits(&kinds[i], map, "punch");
-		waits(&kinds[i], map, "truncate");
+		registers(&kinds[i]);
+		waits(&kinds[i], "punch");
+		waits(&kinds[i], "truncate");
 		mixed(&kinds[i]);
 		close(permission);
 		tap_is(errno_of(&kinds[i], map), stock[i],
