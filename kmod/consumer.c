@@ -31,6 +31,13 @@ static const struct hf_caller hf_callers[] = {
 	{ "xdp_umem", NULL, HOLDFAST_CONSUMER_UMEM, true },
 };
 
+/* Where what they have pinned is unpinned, besides. */
+static const struct hf_caller hf_unpinners[] = {
+	/* io_buffer_unmap(), io_release_ubuf(), or what these are part of. */
+	{ "io_", NULL, HOLDFAST_CONSUMER_BUFFER, false },
+	{ "__io_", NULL, HOLDFAST_CONSUMER_BUFFER, false },
+};
+
 static bool hf_caller_is(const struct hf_caller *caller, const char *symbol)
 {
 	const char *module = strchr(symbol, '[');
@@ -45,18 +52,28 @@ static bool hf_caller_is(const struct hf_caller *caller, const char *symbol)
 	       module[1 + len] == ']';
 }
 
+/* A call can be the last thing in a function. */
+static void hf_caller_name(unsigned long address, char *symbol)
+{
+	sprint_symbol_no_offset(symbol, address - 1);
+}
+
+static const struct hf_caller *hf_caller_in(const struct hf_caller *callers,
+					    unsigned int nr, const char *symbol)
+{
+	for (; nr--; callers++) {
+		if (hf_caller_is(callers, symbol))
+			return callers;
+	}
+	return NULL;
+}
+
 static const struct hf_caller *hf_caller_find(unsigned long address)
 {
 	char symbol[KSYM_SYMBOL_LEN];
-	unsigned int i;
 
-	/* A call can be the last thing in a function. */
-	sprint_symbol_no_offset(symbol, address - 1);
-	for (i = 0; i < ARRAY_SIZE(hf_callers); i++) {
-		if (hf_caller_is(&hf_callers[i], symbol))
-			return &hf_callers[i];
-	}
-	return NULL;
+	hf_caller_name(address, symbol);
+	return hf_caller_in(hf_callers, ARRAY_SIZE(hf_callers), symbol);
 }
 
 enum holdfast_consumer hf_consumer_of(unsigned long caller)
@@ -72,6 +89,28 @@ bool hf_caller_may_unlock(unsigned long caller)
 	const struct hf_caller *known = hf_caller_find(caller);
 
 	return known && known->may_unlock;
+}
+
+/**
+ * hf_caller_lets_go - whether a caller unpins what a registration has pinned
+ * @caller: a place in the code
+ * @consumer: out, if so: the kind of consumer
+ *
+ * All that pins for a moment only unpins, too: a bio, process_vm_readv(). It is
+ * part of the kernel. A driver that has no name here is a module.
+ */
+bool hf_caller_lets_go(unsigned long caller, enum holdfast_consumer *consumer)
+{
+	char symbol[KSYM_SYMBOL_LEN];
+	const struct hf_caller *known;
+
+	hf_caller_name(caller, symbol);
+	known = hf_caller_in(hf_callers, ARRAY_SIZE(hf_callers), symbol);
+	if (!known)
+		known = hf_caller_in(hf_unpinners, ARRAY_SIZE(hf_unpinners),
+				     symbol);
+	*consumer = known ? known->consumer : HOLDFAST_CONSUMER_UNKNOWN;
+	return known || strchr(symbol, '[');
 }
 
 const char *hf_consumer_name(enum holdfast_consumer consumer)

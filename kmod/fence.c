@@ -263,6 +263,22 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 		put_cred(heirs.cred[--heirs.nr]);
 }
 
+/*
+ * Whether somebody has mapped the lease itself: pins of such a mapping are not
+ * recorded. Nobody maps an implicit one.
+ */
+static bool hf_lease_was_mapped(struct hf_lease *lease)
+{
+	struct hf_mapper *mapper;
+	bool mapped = false;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(mapper, &lease->mappers, node)
+		mapped |= mapper->role == HF_MAPS;
+	spin_unlock(&lease->file->lock);
+	return mapped;
+}
+
 static void hf_fence(struct hf_lease *lease)
 {
 	struct mm_struct *mm;
@@ -288,8 +304,8 @@ static void hf_fence(struct hf_lease *lease)
 		hf_heirs_collect_cycles();
 		hf_fence_heirs(lease, false);
 	}
-	/* What an implicit lease has pinned is recorded: no guessing. */
-	if (round > 1 && !lease->implicit && hf_user_is_plain(lease))
+	/* Pins of mappings of the file are recorded: no guessing. */
+	if (round > 1 && hf_lease_was_mapped(lease) && hf_user_is_plain(lease))
 		hf_fence_heirs(lease, true);
 }
 
@@ -367,8 +383,9 @@ static bool hf_fence_spares(struct hf_lease *lease)
 
 /*
  * A holder whose consumers are gone answered in time, whatever else the change
- * still waits for (anybody who may read the file can hold a page for a while):
- * only where pages are pinned for DMA the mappers are killed.
+ * still waits for: anybody who can read the file can hold a page for a while, and
+ * also pin it. So nobody is killed where nothing is pinned for DMA, nor where the
+ * records say that all consumers have let go.
  */
 void hf_fence_work(struct work_struct *work)
 {
@@ -389,7 +406,7 @@ void hf_fence_work(struct work_struct *work)
 		    hf_lease_is_pinned(lease, lease->first_due,
 				       lease->last_due) &&
 		    READ_ONCE(lease->breaker) &&
-		    !(lease->implicit && !READ_ONCE(lease->pin->count)) &&
+		    (hf_lease_was_mapped(lease) || hf_lease_has_pins(lease)) &&
 		    !hf_fence_spares(lease))
 			hf_fence(lease);
 		busy = hf_lease_is_busy(lease, lease->first_due,

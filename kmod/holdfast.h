@@ -172,6 +172,9 @@ struct hf_pin {
 
 /* Where pins have ended, until the pages are let go of. */
 struct hf_unpinned {
+	unsigned long caller;
+	bool looked_up, lets_go; /* of a registration, and of which kind */
+	enum holdfast_consumer consumer;
 	struct hf_file *file; /* with a reference, or NULL */
 	pgoff_t first, last;
 };
@@ -403,6 +406,7 @@ int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	       const struct hf_pinner *pinner);
 void hf_pins_free(struct hf_lease *lease);
 bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm);
+bool hf_lease_has_pins(const struct hf_lease *lease);
 void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 		 unsigned long nr, unsigned long pins);
 void hf_pins_ended(struct hf_unpinned *unpinned);
@@ -412,6 +416,7 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 /* consumer.c */
 enum holdfast_consumer hf_consumer_of(unsigned long caller);
 bool hf_caller_may_unlock(unsigned long caller);
+bool hf_caller_lets_go(unsigned long caller, enum holdfast_consumer *consumer);
 const char *hf_consumer_name(enum holdfast_consumer consumer);
 
 /* permit.c */

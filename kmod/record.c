@@ -175,6 +175,19 @@ bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm)
 	return false;
 }
 
+/* Whether anybody has. */
+bool hf_lease_has_pins(const struct hf_lease *lease)
+{
+	const struct hf_pin *pin;
+	bool has = false;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(pin, &lease->pins, node)
+		has |= pin->count;
+	spin_unlock(&lease->file->lock);
+	return has;
+}
+
 /* Records of a range of a file. Called with file->lock held. */
 static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 			  u64 pins, struct pid *tgid)
@@ -187,6 +200,7 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 			u64 part = min(pins, pin->count);
 
 			if ((tgid && pin->tgid != tgid) ||
+			    pin->pinner.consumer != unpinned->consumer ||
 			    pin->first > unpinned->last ||
 			    pin->last < unpinned->first)
 				continue;
@@ -206,13 +220,14 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 
 /**
  * hf_pins_end - the current task lets go of pages
- * @unpinned: zero; hf_pins_ended() afterwards
+ * @unpinned: zero but for the caller; hf_pins_ended() afterwards
  * @page: the first one, which is still pinned
  * @nr: how many follow each other
  * @pins: how many pins of these end
  *
  * They are taken off the records of this process, or, if it has none (another one
- * has the consumer's file, too), off those of others. Does not sleep.
+ * has the consumer's file, too), off those of others, of this kind of consumer:
+ * those that read a page for a moment unpin it, too. Does not sleep.
  */
 void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 		 unsigned long nr, unsigned long pins)
@@ -228,6 +243,15 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	file = hf_file_find(mapping->host);
 	if (!file)
 		return;
+	if (!unpinned->looked_up) {
+		unpinned->lets_go = hf_caller_lets_go(unpinned->caller,
+						      &unpinned->consumer);
+		unpinned->looked_up = true;
+	}
+	if (!unpinned->lets_go) {
+		hf_file_put(file);
+		return;
+	}
 	unpinned->file = file;
 	unpinned->last = unpinned->first + nr - 1;
 	spin_lock(&file->lock);

@@ -185,6 +185,25 @@ static struct vm_area_struct **hf_gup_vmas(struct hf_gup *gup,
 	return gup->vmas ? gup->vmas + (pages - gup->pages) : NULL;
 }
 
+/*
+ * io_uring of 6.1 takes no memory of files, other than shmem's, because nothing
+ * protects it. That is all it asks a mapping for, so what is leased has none.
+ */
+static struct vm_area_struct hf_vma_without_file;
+
+/* The lock is dropped before the caller looks at mappings: it gets none of them. */
+static struct file hf_any_file;
+static struct vm_area_struct hf_vma_with_file = { .vm_file = &hf_any_file };
+
+static void hf_gup_hide_vmas(struct hf_gup *gup, struct page **pages, long nr)
+{
+	struct vm_area_struct **vmas = hf_gup_vmas(gup, pages);
+
+	for (; vmas && nr-- > 0; vmas++)
+		*vmas = (*vmas)->vm_file ? &hf_vma_with_file
+					 : &hf_vma_without_file;
+}
+
 /* What does not concern us, as asked: with the caller's lock, if it had one. */
 static long hf_gup_stock(struct hf_gup *gup, struct hf_span *span,
 			 struct page **pages)
@@ -194,16 +213,11 @@ static long hf_gup_stock(struct hf_gup *gup, struct hf_span *span,
 	if (gup->locked && mmap_read_lock_killable(gup->mm))
 		return -EINTR;
 	ret = gup->stock(gup, span->addr, span->nr, pages);
+	hf_gup_hide_vmas(gup, pages, ret);
 	if (gup->locked)
 		mmap_read_unlock(gup->mm);
 	return ret;
 }
-
-/*
- * io_uring of 6.1 takes no memory of files, other than shmem's, because nothing
- * protects it. That is all it asks a mapping for.
- */
-static struct vm_area_struct hf_vma_without_file;
 
 static void hf_gup_tell_vmas(struct hf_gup *gup, struct page **pages, long nr)
 {

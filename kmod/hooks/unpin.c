@@ -42,7 +42,7 @@ static void hf_array_unpinned(struct hf_unpinned *unpinned,
 
 void hf_wrap_unpin_user_page(struct page *page)
 {
-	struct hf_unpinned unpinned = {};
+	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
 
 	hf_pins_end(&unpinned, page, 1, 1);
 	unpin_user_page(page);
@@ -53,7 +53,7 @@ void hf_wrap_unpin_user_page(struct page *page)
 /* unpin_user_pages() for pins that are recorded. */
 void hf_unpin_user_pages(struct page **pages, unsigned long nr)
 {
-	struct hf_unpinned unpinned = {};
+	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
 
 	hf_array_unpinned(&unpinned, pages, nr);
 	unpin_user_pages(pages, nr);
@@ -70,7 +70,7 @@ void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
 void hf_wrap_unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr,
 					 bool dirty)
 {
-	struct hf_unpinned unpinned = {};
+	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
 
 	hf_array_unpinned(&unpinned, pages, nr);
 	unpin_user_pages_dirty_lock(pages, nr, dirty);
@@ -81,7 +81,7 @@ void hf_wrap_unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr,
 void hf_wrap_unpin_user_page_range_dirty_lock(struct page *page,
 					      unsigned long nr, bool dirty)
 {
-	struct hf_unpinned unpinned = {};
+	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
 
 	hf_pins_end(&unpinned, page, nr, nr);
 	unpin_user_page_range_dirty_lock(page, nr, dirty);
@@ -93,7 +93,7 @@ void hf_wrap_unpin_user_page_range_dirty_lock(struct page *page,
 /* @nr pins of some of its pages. */
 void hf_wrap_unpin_user_folio(struct folio *folio, unsigned long nr)
 {
-	struct hf_unpinned unpinned = {};
+	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
 
 	hf_pins_end(&unpinned, &folio->page, folio_nr_pages(folio), nr);
 	unpin_user_folio(folio, nr);
