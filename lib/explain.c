@@ -59,7 +59,8 @@ static void say_subject(struct text *text, const struct hf_facts *facts)
 	size_t length;
 
 	if (facts->call == HF_CALL_DEVICE || facts->call == HF_CALL_ALLOW ||
-	    (facts->call == HF_CALL_WATCH && facts->fd < 0)) {
+	    (facts->call == HF_CALL_WATCH && facts->fd < 0 &&
+	     facts->err != EBADF)) {
 		say(text, HOLDFAST_DEVICE ": ");
 	} else if (facts->call == HF_CALL_REVOKE) {
 		say(text, "lease %" PRIu64 ": ", facts->lease);

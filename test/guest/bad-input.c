@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "pass-fd.h"
 #include "rdma.h"
 
 #define PATH	 PMEM "bad-input"
@@ -311,6 +312,208 @@ static void test_user(void)
 	rmdir(PMEM "user");
 }
 
+/* What an ioctl that makes a descriptor, or none, returns: 0 or an errno. */
+static int call_errno(unsigned long request, const void *args)
+{
+	int fd = device(), ret = ioctl(fd, request, args), err = errno;
+
+	close(fd);
+	if (ret < 0)
+		return err;
+	if (ret > 0)
+		close(ret);
+	return 0;
+}
+
+/* Sizes that no call takes, and one that each does. */
+static void expect_sizes(unsigned long request, const void *good, uint32_t size,
+			 const char *what)
+{
+	struct {
+		uint32_t size;
+		unsigned char bytes[124];
+	} args = { 0 };
+
+	memcpy(&args, good, size);
+	args.size = 0;
+	tap_is(call_errno(request, &args), EINVAL, "%s: size zero", what);
+	args.size = size - 4;
+	tap_is(call_errno(request, &args), EINVAL, "%s: size too small", what);
+	args.size = sizeof(args);
+	args.bytes[sizeof(args.bytes) - 1] = 1;
+	tap_is(call_errno(request, &args), E2BIG, "%s: something in its tail",
+	       what);
+	args.size = 4097;
+	tap_is(call_errno(request, &args), E2BIG, "%s: larger than a page",
+	       what);
+	args.size = sizeof(args);
+	args.bytes[sizeof(args.bytes) - 1] = 0;
+	tap_is(call_errno(request, &args), 0, "%s: nothing in its tail", what);
+	tap_is(call_errno(request, NULL), EFAULT, "%s: no structure", what);
+}
+
+#define CALL(request, want, what, type, ...)                                \
+	do {                                                                \
+		struct type args_ = { .size = sizeof(args_), __VA_ARGS__ }; \
+		tap_is(call_errno(request, &args_), want, "%s", what);      \
+	} while (0)
+
+static void test_allow(void)
+{
+	struct holdfast_allow good = { .size = sizeof(good) };
+
+	expect_sizes(HOLDFAST_IOC_ALLOW, &good, sizeof(good), "allow");
+	CALL(HOLDFAST_IOC_ALLOW, EINVAL, "allow: flags unknown", holdfast_allow,
+	     .flags = 1);
+	CALL(HOLDFAST_IOC_ALLOW, EINVAL, "allow: reserved not zero",
+	     holdfast_allow, .__reserved = 1);
+	CALL(HOLDFAST_IOC_ALLOW, 0, "allow: a break time beyond the cap",
+	     holdfast_allow, .break_ms = UINT32_MAX);
+}
+
+static void test_join(void)
+{
+	struct holdfast_release release = { .size = sizeof(release) };
+	struct holdfast_join join = { .size = sizeof(join) };
+	int lease = lease_make(file, 0, MIB, HOLDFAST_BREAKABLE, 0);
+
+	join.size = 4;
+	tap_is(call_errno(HOLDFAST_IOC_JOIN, &join), EINVAL,
+	       "join: size too small");
+	join.size = sizeof(join);
+	CALL(HOLDFAST_IOC_JOIN, EINVAL, "join: flags unknown", holdfast_join,
+	     .flags = 1);
+	CALL(HOLDFAST_IOC_JOIN, EBADFD, "join before acquire", holdfast_join, );
+	tap_is(ioctl(lease, HOLDFAST_IOC_JOIN, &join), 0, "join");
+	tap_is(ioctl(lease, HOLDFAST_IOC_JOIN, &join), 0, "a second time");
+	tap_is(ioctl(lease, HOLDFAST_IOC_RELEASE, &release), 0, "release");
+	tap_ok(ioctl(lease, HOLDFAST_IOC_JOIN, &join) && errno == EBADFD,
+	       "join after release");
+	close(lease);
+}
+
+static void test_watch(void)
+{
+	struct holdfast_watch good = { .size = sizeof(good), .fd = -1 };
+	struct holdfast_event event;
+	int watch;
+
+	expect_sizes(HOLDFAST_IOC_WATCH, &good, sizeof(good), "watch");
+	CALL(HOLDFAST_IOC_WATCH, EINVAL, "watch: unknown", holdfast_watch,
+	     .what = 2, .fd = -1);
+	CALL(HOLDFAST_IOC_WATCH, EINVAL, "watch: reserved not zero",
+	     holdfast_watch, .fd = -1, .__reserved = 1);
+	CALL(HOLDFAST_IOC_WATCH, EINVAL, "watch of one's own, with a file",
+	     holdfast_watch, .fd = file);
+	CALL(HOLDFAST_IOC_WATCH, EBADF, "watch of no filesystem",
+	     holdfast_watch, .what = HOLDFAST_WATCH_FILESYSTEM, .fd = -1);
+	CALL(HOLDFAST_IOC_WATCH, EBADF, "watch of a closed file",
+	     holdfast_watch, .what = HOLDFAST_WATCH_FILESYSTEM, .fd = 1000);
+	CALL(HOLDFAST_IOC_WATCH, 0, "watch of a filesystem", holdfast_watch,
+	     .what = HOLDFAST_WATCH_FILESYSTEM, .fd = file);
+	watch = hf_watch_own();
+	fcntl(watch, F_SETFL, O_NONBLOCK);
+	tap_ok(read(watch, &event, 8) < 0 && errno == EINVAL,
+	       "watch: a buffer that is too small");
+	tap_ok(read(watch, &event, sizeof(event)) < 0 && errno == EAGAIN,
+	       "watch: no event");
+	tap_ok(ioctl(watch, HOLDFAST_IOC_WATCH, &good) < 0 && errno == ENOTTY,
+	       "watch: it is no lease");
+	close(watch);
+}
+
+static void test_policy(void)
+{
+	struct holdfast_policy good = { .size = sizeof(good),
+					.policy = HOLDFAST_POLICY_ALLOW,
+					.fd = file,
+					.gid = HOLDFAST_ANY_GROUP };
+	int null = open("/dev/null", O_RDWR), path = open(PATH, O_PATH);
+
+	CALL(HOLDFAST_IOC_POLICY, ENOENT, "policy: nothing to forbid",
+	     holdfast_policy, .fd = file);
+	expect_sizes(HOLDFAST_IOC_POLICY, &good, sizeof(good), "policy");
+	CALL(HOLDFAST_IOC_POLICY, EINVAL, "policy: unknown", holdfast_policy,
+	     .policy = 2, .fd = file);
+	CALL(HOLDFAST_IOC_POLICY, EINVAL, "policy: reserved not zero",
+	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = file,
+	     .__reserved = 1);
+	CALL(HOLDFAST_IOC_POLICY, EBADF, "policy: no file", holdfast_policy,
+	     .policy = HOLDFAST_POLICY_ALLOW, .fd = -1);
+	CALL(HOLDFAST_IOC_POLICY, EBADF, "policy: an O_PATH descriptor",
+	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = path);
+	CALL(HOLDFAST_IOC_POLICY, EOPNOTSUPP, "policy: another filesystem",
+	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = null);
+	CALL(HOLDFAST_IOC_POLICY, 0, "policy: forbid", holdfast_policy,
+	     .fd = file);
+	CALL(HOLDFAST_IOC_POLICY, ENOENT, "policy: forbid again",
+	     holdfast_policy, .fd = file);
+	close(null);
+	close(path);
+}
+
+/* As the ordinary user, of root's lease. The number of failures. */
+static int calls_as_user(int lease)
+{
+	struct holdfast_watch watch = { .size = sizeof(watch),
+					.what = HOLDFAST_WATCH_FILESYSTEM,
+					.fd = -1 };
+	struct holdfast_policy policy = { .size = sizeof(policy), .fd = -1 };
+
+	if (setgid(1000) || setuid(1000))
+		return 100;
+	/* Root had CAP_KILL, so anybody may join. */
+	return (hf_join(lease) != 0) +
+	       (call_errno(HOLDFAST_IOC_WATCH, &watch) != EPERM) +
+	       (call_errno(HOLDFAST_IOC_POLICY, &policy) != EPERM) +
+	       (hf_watch_filesystem(file) != -EPERM) +
+	       (hf_policy_allow(file, HF_ANY_GROUP, 0) != -EPERM) +
+	       (hf_policy_forbid(file) != -EPERM);
+}
+
+static void test_rights(void)
+{
+	int lease = lease_make(file, 0, MIB, HOLDFAST_BREAKABLE, 0), status;
+	pid_t pid = child_fork();
+
+	if (!pid)
+		_exit(calls_as_user(lease));
+	status = child_wait(pid, SOON);
+	tap_ok(WIFEXITED(status) && !WEXITSTATUS(status),
+	       "an ordinary user sets no policy and watches no filesystem (%#x)",
+	       status);
+	close(lease);
+}
+
+/* Who joins can be killed for it: not by a lease of an ordinary user. */
+static void test_join_rights(void)
+{
+	int pair[2], status, lease;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		tap_bail("socketpair: %s", strerror(errno));
+	pid = child_fork();
+	if (!pid) {
+		if (setgid(1000) || setuid(1000))
+			_exit(2);
+		lease = hf_acquire(file, 0, 16384, NULL);
+		if (lease < 0)
+			_exit(1);
+		fd_send(pair[1], lease);
+		_exit(0);
+	}
+	status = child_wait(pid, SOON);
+	tap_ok(WIFEXITED(status) && !WEXITSTATUS(status),
+	       "an ordinary user passes a lease on");
+	lease = fd_receive(pair[0]);
+	tap_is(hf_join(lease), -EPERM, "another user cannot join it");
+	tap_ok(strstr(hf_error(), "another user"), "%s", hf_error());
+	close(lease);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* The library passes on what the kernel says, in words. */
 static void test_library(void)
 {
@@ -345,6 +548,13 @@ static void test_library(void)
 	SAYS(hf_wait(unbound, &event, 100), EBADFD, "wait: not a lease");
 	SAYS(hf_release(unbound), EBADFD, "release: not a lease");
 	SAYS(hf_release(null), ENOTTY, "release: some other file");
+	SAYS(hf_join(unbound), EBADFD, "join: not a lease");
+	SAYS(hf_join(null), ENOTTY, "join: some other file");
+	SAYS(hf_watch_filesystem(-1), EBADF, "watch: no file");
+	SAYS(hf_policy_allow(null, HF_ANY_GROUP, 0), EOPNOTSUPP,
+	     "policy: another filesystem");
+	SAYS(hf_policy_allow(-1, HF_ANY_GROUP, 0), EBADF, "policy: no file");
+	SAYS(hf_policy_forbid(file), ENOENT, "policy: nothing to forbid");
 	lease = lease_make(file, 0, MIB, HOLDFAST_BREAKABLE, 0);
 	SAYS(hf_map(lease, 0, 2 * MIB, &addr), ENXIO, "map: beyond the range");
 	SAYS(hf_map(lease, 100, 4096, &addr), EINVAL, "map: offset unaligned");
@@ -367,6 +577,12 @@ int main(void)
 	test_order();
 	test_release_waits();
 	test_user();
+	test_allow();
+	test_join();
+	test_watch();
+	test_policy();
+	test_rights();
+	test_join_rights();
 	test_library();
 	close(file);
 	unlink(PATH);

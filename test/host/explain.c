@@ -344,6 +344,8 @@ static void test_implicit(void)
 				   .err = ENFILE,
 				   .fd = -1 };
 	says(&facts, HOLDFAST_DEVICE ": Too many open files");
+	facts.err = EBADF;
+	says(&facts, "descriptor -1: not an open file");
 	facts = (struct hf_facts){ .call = HF_CALL_POLICY_FORBID,
 				   .err = ENOENT,
 				   .path = "/mnt/pmem" };

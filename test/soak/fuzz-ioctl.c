@@ -50,7 +50,8 @@ static const struct operation operations[] = {
 	{ op_touch, 24 },  { op_register, 6 },	  { op_deregister, 8 },
 	{ op_ring, 4 },	   { op_vmsplice, 1 },	  { op_importer, 12 },
 	{ op_file, 8 },	   { op_other, 4 },	  { op_change, 2 },
-	{ op_fork, 1 },
+	{ op_fork, 1 },	   { op_allow, 4 },	  { op_join, 6 },
+	{ op_watch, 3 },   { op_policy, 3 },
 };
 
 /* One of two threads is about the files, the other about the leases. */
@@ -313,6 +314,16 @@ static void supervise(void)
 
 /* --- what has to be true afterwards */
 
+/* What one of root's threads has allowed lasts. */
+static void policy_end(void)
+{
+	int folder = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = hf_policy_forbid(folder);
+
+	tap_ok(!ret || ret == -ENOENT, "no policy is left");
+	close(folder);
+}
+
 static bool no_lease(void)
 {
 	char room[512];
@@ -400,6 +411,7 @@ static void check_afterwards(void)
 {
 	close(mail[0]);
 	close(mail[1]);
+	policy_end();
 	tap_ok(soon(no_lease), "no lease is left");
 	tap_ok(soon(module_unused), "nobody uses the module");
 	tap_ok(soon(root_charge_gone), "nothing is charged to root");

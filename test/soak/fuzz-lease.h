@@ -14,6 +14,10 @@ union arguments {
 	struct holdfast_restore restore;
 	struct holdfast_revoke revoke;
 	struct holdfast_export_dmabuf export;
+	struct holdfast_allow allow;
+	struct holdfast_join join;
+	struct holdfast_watch watch;
+	struct holdfast_policy policy;
 	unsigned char bytes[8192];
 };
 
@@ -164,12 +168,64 @@ static void op_export(void)
 				      sizeof(args.export))));
 }
 
+static void op_allow(void)
+{
+	union arguments args = { .allow.break_ms =
+					 ONE_OF(0, 1, 20, 100, UINT32_MAX) };
+	long fd = lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_ALLOW, &args,
+			      sizeof(args.allow));
+
+	fd_put(KIND_PERMISSION, count_deep(DEEP_ALLOW, fd));
+}
+
+static void op_join(void)
+{
+	union arguments args = { 0 };
+
+	count_deep(DEEP_JOIN,
+		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_JOIN, &args,
+			       sizeof(args.join)));
+}
+
+static void op_watch(void)
+{
+	union arguments args = { .watch.fd = -1 };
+
+	if (one_in(2)) {
+		args.watch.what = HOLDFAST_WATCH_FILESYSTEM;
+		args.watch.fd =
+			fd_some(one_in(8) ? random_below(KINDS) : KIND_FILE);
+	}
+	fd_put(KIND_WATCH,
+	       count_deep(DEEP_WATCH,
+			  lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_WATCH,
+				      &args, sizeof(args.watch))));
+}
+
+static void op_policy(void)
+{
+	union arguments
+		args = { .policy = {
+				 .policy = one_in(3) ? HOLDFAST_POLICY_FORBID
+						     : HOLDFAST_POLICY_ALLOW,
+				 .fd = fd_some(one_in(8) ? random_below(KINDS)
+							 : KIND_FILE),
+				 .gid = ONE_OF(HOLDFAST_ANY_GROUP,
+					       HOLDFAST_ANY_GROUP, 1000U),
+				 .break_ms = ONE_OF(0, 1, 20, 100, UINT32_MAX),
+			 } };
+
+	count_deep(DEEP_POLICY,
+		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_POLICY, &args,
+			       sizeof(args.policy)));
+}
+
 static void op_read(void)
 {
 	char room[1024];
 	size_t size = one_in(3) ? random_below(sizeof(room))
 				: sizeof(struct holdfast_event);
-	int fd = fd_some(KIND_LEASE);
+	int fd = fd_some(one_in(4) ? KIND_WATCH : KIND_LEASE);
 
 	if (!one_in(20))
 		fcntl(fd, F_SETFL, O_NONBLOCK | (one_in(4) ? O_ASYNC : 0));
@@ -191,7 +247,8 @@ static void op_poll(void)
 static void op_file_calls(void)
 {
 	char room[512] = "";
-	int fd = fd_some(one_in(3) ? KIND_DMABUF : KIND_LEASE);
+	int fd = fd_some(ONE_OF(KIND_LEASE, KIND_LEASE, KIND_DMABUF,
+				KIND_PERMISSION, KIND_WATCH));
 	int other = fd_some(random_below(KINDS));
 	struct iovec io = { some_buffer(room, sizeof(room)), sizeof(room) };
 	off_t at = random_edge(FILE_SIZE);
@@ -280,7 +337,9 @@ static void op_close(void)
 static void op_report(void)
 {
 	char room[4096];
-	int fd = open(one_in(4) ? HOLDFAST_MAPPINGS : HOLDFAST_REPORT,
+	static const char *const paths[] = { HOLDFAST_REPORT, HOLDFAST_MAPPINGS,
+					     HOLDFAST_PINS, HOLDFAST_POLICIES };
+	int fd = open(paths[one_in(2) ? 0 : random_below(4)],
 		      (one_in(16) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	long ret = 0;
 

@@ -35,12 +35,17 @@ enum deep {
 	DEEP_REGISTER,
 	DEEP_CHANGE,
 	DEEP_REPORT,
+	DEEP_ALLOW,
+	DEEP_JOIN,
+	DEEP_WATCH,
+	DEEP_POLICY,
 	DEEP_COUNT
 };
 
 static const char *const deep_names[DEEP_COUNT] = {
 	"acquire", "release", "query",	  "restore",  "revoke", "export",
 	"read",	   "mmap",    "touching", "register", "change", "report",
+	"allow",   "join",    "watch",	  "policy",
 };
 
 /* Shared with the supervisor. */
@@ -85,6 +90,8 @@ enum kind {
 	KIND_DMABUF,
 	KIND_IMPORTER,
 	KIND_RING,
+	KIND_PERMISSION,
+	KIND_WATCH,
 	KINDS
 };
 

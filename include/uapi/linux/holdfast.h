@@ -415,7 +415,8 @@ struct holdfast_join {
  * @lost of the next event that is read counts those.
  *
  * Return the descriptor, or
- * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what; an @fd for
+ *		HOLDFAST_WATCH_OWN
  * EBADF	@fd is not an open file
  * EPERM	HOLDFAST_WATCH_FILESYSTEM without CAP_SYS_ADMIN
  * EMFILE, ENFILE	too many open files
@@ -449,7 +450,8 @@ struct holdfast_watch {
  * Allowing again replaces group and break time. Leases that exist stay.
  *
  * Return 0, or
- * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy
+ * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy; @gid is no
+ *		group of the caller's user namespace
  * EPERM	the caller has not CAP_SYS_ADMIN
  * EBADF	@fd is not an open file
  * EOPNOTSUPP	the filesystem is neither XFS nor ext4, or has no UUID
