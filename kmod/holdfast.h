@@ -440,6 +440,7 @@ void hf_lease_reap(struct hf_lease *lease);
 void hf_lease_reap_now(struct hf_lease *lease);
 int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
+void hf_lease_remove(struct hf_lease *lease, bool wait);
 void hf_lease_close(struct hf_lease *lease);
 bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);

@@ -6,6 +6,8 @@
  * held any more. Drivers pin a large region in many calls: those that follow
  * each other in memory and in the file make one record.
  */
+#include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -284,6 +286,14 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 	unpinned->file = NULL;
 }
 
+/* An address tells how a process is laid out: not to other users. */
+static bool hf_may_see_address(const struct hf_pin *pin,
+			       const struct file *report)
+{
+	return uid_eq(pin->uid, report->f_cred->uid) ||
+	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
+}
+
 /* The records of a lease, a line each: see the ABI header. */
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns)
@@ -299,7 +309,9 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 			   lease->id, hf_consumer_name(pin->pinner.consumer),
 			   pid_nr_ns(pin->tgid, ns),
 			   from_kuid_munged(seq_user_ns(m), pin->uid),
-			   pin->start_time, (u64)pin->address,
+			   pin->start_time,
+			   hf_may_see_address(pin, m->file) ? (u64)pin->address
+							    : 0,
 			   (u64)pin->first << PAGE_SHIFT,
 			   (u64)(pin->last - pin->first + 1) << PAGE_SHIFT,
 			   lease->runs.nr);

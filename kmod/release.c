@@ -352,6 +352,26 @@ int hf_lease_revoke(const struct holdfast_revoke *args)
 	return err;
 }
 
+/*
+ * The device of the lease's file goes: its holder is told; or, with @wait, the end
+ * is waited for, which the fence brings about.
+ */
+void hf_lease_remove(struct hf_lease *lease, bool wait)
+{
+	bool done;
+
+	if (!wait) {
+		hf_lease_stop(lease, max(lease->break_ms, 1U));
+		return;
+	}
+	mutex_lock(&lease->mutex);
+	done = hf_lease_finish(lease);
+	mutex_unlock(&lease->mutex);
+	if (!done)
+		wait_event_idle(lease->file->wait,
+				READ_ONCE(lease->state) == HOLDFAST_RELEASED);
+}
+
 /* The open file is gone, and with it every mapping. */
 void hf_lease_close(struct hf_lease *lease)
 {

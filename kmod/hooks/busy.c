@@ -10,6 +10,7 @@
 #include "stray.h"
 #include "hooks/busy.h"
 #include "hooks/hook.h"
+#include "removal.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
 
@@ -134,3 +135,12 @@ struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping)
 }
 
 #endif
+
+/* A driver removes the device, and with it the pages of its files. */
+void hf_wrap_kill_dax(struct dax_device *device)
+{
+	if (device)
+		hf_device_remove(device);
+	kill_dax(device);
+	hf_hooks_leave();
+}

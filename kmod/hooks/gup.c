@@ -22,6 +22,7 @@
 #include "hooks/gup.h"
 #include "hooks/hook.h"
 #include "hooks/unpin.h"
+#include "removal.h"
 
 /* A call, and where its consumer comes from. */
 struct hf_gup {
@@ -247,6 +248,11 @@ static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
 				      pages);
 	} else {
 		return hf_gup_stock(gup, span, pages);
+	}
+	/* It may have gone between the look at the lease and the pins. */
+	if (ret > 0 && hf_device_is_gone(file_inode(span->file)->i_sb)) {
+		hf_unpin_user_pages(pages, ret);
+		return -ENODEV;
 	}
 	hf_gup_tell_vmas(gup, pages, ret);
 	return ret;

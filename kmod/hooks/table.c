@@ -126,6 +126,12 @@ static notrace bool hf_wants_mapping(struct pt_regs *regs)
 }
 #endif
 
+/* There are leases, or permissions. */
+static notrace bool hf_wants_all(struct pt_regs *regs)
+{
+	return true;
+}
+
 #define HF_HOOK(f, wanted)                                         \
 	{                                                          \
 		.name = #f, .function = f, .wrapper = hf_wrap_##f, \
@@ -202,6 +208,12 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * user memory (fiemap.c). In tree: an in-kernel form of ->fiemap().
 	 */
 	HF_HOOK_REPLACED(fiemap_fill_next_extent, hf_wants_own_fiemap),
+	/*
+	 * A device with DAX is removed: its leases are revoked, and their
+	 * pins waited for, before the page structures go. In tree: a wait
+	 * for pins in dev_pagemap_ops.
+	 */
+	HF_HOOK(kill_dax, hf_wants_all),
 #ifdef HF_EXCHANGE_RANGE
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse

@@ -603,7 +603,8 @@ struct holdfast_event {
  * pid uid	the process that made the pins; pid as the reader sees it, 0 if
  *		the reader does not see the process
  * start_ns	when that process was started, in ns of CLOCK_BOOTTIME
- * address	hexadecimal: where the pins begin in its address space
+ * address	hexadecimal: where the pins begin in its address space; 0 for a
+ *		reader of another user, unless that has CAP_SYS_ADMIN
  * offset length	bytes of the file
  * runs		pieces of the lease that are contiguous on the device
  */
