@@ -3,10 +3,10 @@
 #ifndef HF_REMOVAL_H
 #define HF_REMOVAL_H
 
-struct dax_device;
+struct gendisk;
 struct super_block;
 
-void hf_device_remove(struct dax_device *device);
+void hf_device_remove(struct gendisk *disk);
 bool hf_device_is_gone(const struct super_block *sb);
 
 #endif

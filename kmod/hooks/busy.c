@@ -137,10 +137,9 @@ struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping)
 #endif
 
 /* A driver removes the device, and with it the pages of its files. */
-void hf_wrap_kill_dax(struct dax_device *device)
+void hf_wrap_dax_remove_host(struct gendisk *disk)
 {
-	if (device)
-		hf_device_remove(device);
-	kill_dax(device);
+	hf_device_remove(disk);
+	dax_remove_host(disk);
 	hf_hooks_leave();
 }

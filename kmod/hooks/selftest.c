@@ -216,9 +216,10 @@ static int __init hf_test_busy_page(struct file *file)
 }
 #endif
 
-static int __init hf_test_kill(struct file *file)
+/* No disk has this address, so none is found by it. */
+static int __init hf_test_remove_host(struct file *file)
 {
-	kill_dax(NULL);
+	dax_remove_host((struct gendisk *)file);
 	return 0;
 }
 
@@ -240,7 +241,7 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 	{ "pin_user_pages", hf_test_pin },
 	{ "pin_user_pages_fast", hf_test_pin_fast },
 	{ "pin_user_pages_remote", hf_test_pin_remote },
-	{ "kill_dax", hf_test_kill },
+	{ "dax_remove_host", hf_test_remove_host },
 	{ "unpin_user_page", hf_test_unpin_page },
 	{ "unpin_user_pages", hf_test_unpin_pages },
 	{ "unpin_user_pages_dirty_lock", hf_test_unpin_dirty },

@@ -213,7 +213,7 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * pins waited for, before the page structures go. In tree: a wait
 	 * for pins in dev_pagemap_ops.
 	 */
-	HF_HOOK(kill_dax, hf_wants_all),
+	HF_HOOK(dax_remove_host, hf_wants_all),
 #ifdef HF_EXCHANGE_RANGE
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse

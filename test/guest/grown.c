@@ -97,6 +97,7 @@ static off_t size_of(int fd)
 
 int main(void)
 {
+	const char *fs = getenv("HOLDFAST_LAB_FS");
 	pthread_attr_t attr = on_one_cpu(20);
 	struct held_write first, last;
 	struct resize middle = { .size = MIDDLE }, large = { .size = LARGE };
@@ -106,6 +107,11 @@ int main(void)
 	struct ibv_mr *mr;
 	char *map;
 
+	/* It asks for shared extents, and so waits behind the truncations. */
+	if (fs && !strcmp(fs, "xfs")) {
+		tap_skip("an acquire on XFS waits for the file's lock itself");
+		return tap_done();
+	}
 	middle.file = large.file = fd;
 	/* The file has leases before, so that the next one needs no lock. */
 	other = lease_make(fd, 4096, 4096, HOLDFAST_BREAKABLE, LONG_BREAK);

@@ -15,7 +15,7 @@ int main(void)
 	char *file = mmap(NULL, FILE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
 			  fd, 0),
 	     *map;
-	struct ibv_mr *mr;
+	struct ibv_mr *mr, *plain;
 
 	if (file == MAP_FAILED)
 		tap_bail("mmap: %s", strerror(errno));
@@ -34,8 +34,12 @@ int main(void)
 		tap_bail("ibv_reg_mr: %s", strerror(errno));
 	tap_is(lease_query(lease).pinned, LENGTH,
 	       "the lease counts the pinned bytes");
-	tap_ok(!ibv_reg_mr(rdma.pd, file + OFFSET, LENGTH, RDMA_ACCESS),
-	       "the fs-dax mapping beside it is refused as before");
+	plain = ibv_reg_mr(rdma.pd, file + OFFSET, LENGTH, RDMA_ACCESS);
+	tap_ok(plain, "and so is the file's, as the lease covers it");
+	tap_ok(!ibv_reg_mr(rdma.pd, file, LENGTH, RDMA_ACCESS),
+	       "but not where the lease does not reach");
+	if (plain)
+		ibv_dereg_mr(plain);
 
 	pattern_fill(sent, sizeof(sent), 0xbeef);
 	tap_is(rdma_write(&rdma, mr, MIB + 12, sent, sizeof(sent)),
