@@ -199,6 +199,15 @@ struct hf_change *hf_change_current(struct hf_file *file)
 	return found;
 }
 
+/* Whose change it is, see hf_change_current(); NULL: nobody's. */
+void hf_change_set_task(struct hf_file *file, struct hf_change *change,
+			struct task_struct *task)
+{
+	spin_lock(&file->lock);
+	change->task = task;
+	spin_unlock(&file->lock);
+}
+
 /* Whether a change of the range is under way. Called with file->lock held. */
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 {
@@ -399,6 +408,7 @@ void hf_break_answered(struct hf_lease *lease)
 		WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
 	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
 	trace_holdfast_changed(lease);
+	hf_lease_reap_now(lease);
 	wake_up_all(&lease->file->wait);
 }
 
@@ -553,7 +563,8 @@ static void hf_change_give_back(struct hf_file *file,
 
 	list_for_each_entry_safe(lease, next, &leaving, zap_node) {
 		down_read(&lease->runs_sem);
-		hf_reserved_restore(&lease->runs);
+		if (hf_lease_has_pages(lease))
+			hf_reserved_restore(&lease->runs);
 		up_read(&lease->runs_sem);
 		if (lease->implicit)
 			hf_implicit_lose(lease, change);

@@ -113,6 +113,15 @@ bool hf_caller_lets_go(unsigned long caller, enum holdfast_consumer *consumer)
 	return known || strchr(symbol, '[');
 }
 
+/* Whether a call of notify_change() is that of a system call, or its like. */
+bool hf_caller_is_do_truncate(unsigned long caller)
+{
+	char symbol[KSYM_SYMBOL_LEN];
+
+	hf_caller_name(caller, symbol);
+	return strstarts(symbol, "do_truncate");
+}
+
 const char *hf_consumer_name(enum holdfast_consumer consumer)
 {
 	static const char *const names[] = {

@@ -286,6 +286,11 @@ static void hf_fence(struct hf_lease *lease)
 	bool sharer;
 
 	spin_lock(&lease->file->lock);
+	/* It has ended, or its break has. */
+	if (!lease->target || !lease->breaker) {
+		spin_unlock(&lease->file->lock);
+		return;
+	}
 	if (!lease->fenced) {
 		lease->fenced = true;
 		lease->first_round = lease->fence_round + 1;

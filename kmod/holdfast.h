@@ -163,7 +163,7 @@ struct hf_pin {
 	struct list_head node; /* hf_lease.pins */
 	struct hf_pinner pinner; /* its mm is grabbed, not used */
 	struct pid *tgid;
-	kuid_t uid;
+	kuid_t uid, euid;
 	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
 	unsigned long address;
 	pgoff_t first, last; /* runs_sem, and file->lock */
@@ -416,6 +416,7 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 /* consumer.c */
 enum holdfast_consumer hf_consumer_of(unsigned long caller);
 bool hf_caller_may_unlock(unsigned long caller);
+bool hf_caller_is_do_truncate(unsigned long caller);
 bool hf_caller_lets_go(unsigned long caller, enum holdfast_consumer *consumer);
 const char *hf_consumer_name(enum holdfast_consumer consumer);
 
@@ -463,6 +464,8 @@ void hf_change_init(struct hf_change *change, enum holdfast_op op, u64 offset,
 int hf_change_begin(struct hf_file *file, struct hf_change *change);
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
+void hf_change_set_task(struct hf_file *file, struct hf_change *change,
+			struct task_struct *task);
 int hf_change_refuse(struct hf_file *file, const struct hf_change *change);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);

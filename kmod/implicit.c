@@ -97,24 +97,36 @@ static int hf_implicit_prepare(struct hf_lease *lease)
 	return 0;
 }
 
+/* A change may look at the lease meanwhile. Frees what it had. */
+static void hf_implicit_set_runs(struct hf_lease *lease, struct hf_runs *runs)
+{
+	down_write(&lease->runs_sem);
+	swap(lease->runs, *runs);
+	up_write(&lease->runs_sem);
+	hf_runs_free(runs);
+}
+
 /* The runs of pages that have just been pinned. */
 static int hf_implicit_collect(struct hf_lease *lease,
 			       const struct hf_span *span, struct page **pages)
 {
 	struct address_space *mapping = lease->target->f_mapping;
+	struct hf_runs runs = {};
 	unsigned long i;
-	int err;
+	int err = 0;
 
-	for (i = 0; i < span->nr; i++) {
-		err = hf_runs_add(&lease->runs, span->index + i,
-				  page_to_pfn(pages[i]), 1);
-		if (err)
-			return err;
+	for (i = 0; i < span->nr && !err; i++) {
+		err = hf_runs_add(&runs, span->index + i, page_to_pfn(pages[i]),
+				  1);
 		hf_page_own(pages[i], mapping, span->index + i);
 	}
-	if (HF_ENTRY_IS_FOLIO && !hf_folios_are_ours(&lease->runs, mapping))
-		return -EUCLEAN;
-	return 0;
+	if (!err && HF_ENTRY_IS_FOLIO && !hf_folios_are_ours(&runs, mapping))
+		err = -EUCLEAN;
+	if (err)
+		hf_runs_free(&runs);
+	else
+		hf_implicit_set_runs(lease, &runs);
+	return err;
 }
 
 /* An implicit lease of the same process that the pages may become part of. */
@@ -158,7 +170,7 @@ static bool hf_implicit_join(struct hf_lease *to, struct hf_lease *lease,
 
 	if (!same && (!hf_pin_goes_on(to->pin, span, pinner) ||
 		      to->range.last + 1 != span->index ||
-		      hf_runs_reserve_more(&to->runs, lease->runs.nr)))
+		      hf_runs_reserve_more(&to->runs, lease->runs.nr + 1)))
 		return false;
 	spin_lock(&file->lock);
 	if (to->state == HOLDFAST_ACTIVE &&
@@ -281,7 +293,7 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 	if (!err)
 		return ret;
 	unpin_user_pages(pages, ret);
-	hf_runs_free(&lease->runs);
+	hf_implicit_set_runs(lease, &(struct hf_runs){});
 	hf_pins_free(lease);
 	return err;
 }

@@ -652,6 +652,8 @@ void hf_lease_unbind(struct hf_lease *lease)
 	lease->deadline = 0;
 	target = lease->target;
 	lease->target = NULL;
+	/* It may sleep until a change ends that this lease hears no more of. */
+	hf_lease_reap_now(lease);
 	spin_unlock(&file->lock);
 	hf_parties_end(lease);
 	/* Without the file the pages may be no memory any more. */

@@ -26,6 +26,27 @@ static bool hf_party_exists(const struct hf_lease *lease,
 	return false;
 }
 
+/* Moves to @gone those whose process is no more. Called with file->lock held. */
+static void hf_parties_forget(struct hf_file *file, struct list_head *gone)
+{
+	struct hf_party *party, *next;
+
+	list_for_each_entry_safe(party, next, &file->parties, node) {
+		if (!atomic_read(&party->mm->mm_users))
+			list_move(&party->node, gone);
+	}
+}
+
+static void hf_parties_free(struct list_head *parties)
+{
+	struct hf_party *party, *next;
+
+	list_for_each_entry_safe(party, next, parties, node) {
+		mmdrop(party->mm);
+		kfree(party);
+	}
+}
+
 /**
  * hf_party_add - the current process becomes a party
  * @lease: its file is set
@@ -36,6 +57,7 @@ int hf_party_add(struct hf_lease *lease)
 {
 	struct hf_file *file = lease->file;
 	struct hf_party *party;
+	LIST_HEAD(gone);
 	int err = 0;
 
 	party = kmalloc(sizeof(*party), GFP_KERNEL_ACCOUNT);
@@ -44,6 +66,7 @@ int hf_party_add(struct hf_lease *lease)
 	party->lease = lease;
 	party->mm = current->mm;
 	spin_lock(&file->lock);
+	hf_parties_forget(file, &gone);
 	if (!lease->target)
 		err = -EBADFD;
 	else if (!hf_party_exists(lease, party->mm)) {
@@ -53,6 +76,7 @@ int hf_party_add(struct hf_lease *lease)
 	}
 	spin_unlock(&file->lock);
 	kfree(party);
+	hf_parties_free(&gone);
 	return err;
 }
 
@@ -68,10 +92,7 @@ void hf_parties_end(struct hf_lease *lease)
 			list_move(&party->node, &gone);
 	}
 	spin_unlock(&lease->file->lock);
-	list_for_each_entry_safe(party, next, &gone, node) {
-		mmdrop(party->mm);
-		kfree(party);
-	}
+	hf_parties_free(&gone);
 }
 
 /* Whether the lease covers a page, also one that it would get back. */

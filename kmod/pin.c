@@ -95,14 +95,15 @@ int hf_runs_reserve_more(struct hf_runs *runs, unsigned int nr)
 	return hf_runs_reserve(runs, max(all, 2 * runs->nr));
 }
 
-/* Adds pages that are behind all others; there is room. */
+/* Adds pages that are behind all others; there is room, also for a gap. */
 void hf_runs_append(struct hf_runs *runs, const struct hf_runs *more)
 {
 	unsigned int i;
 
 	for (i = 0; i < more->nr; i++)
-		hf_runs_add(runs, hf_run(more, i)->index, hf_run(more, i)->pfn,
-			    hf_run_pages(more, i));
+		WARN_ON_ONCE(hf_runs_add(runs, hf_run(more, i)->index,
+					 hf_run(more, i)->pfn,
+					 hf_run_pages(more, i)));
 }
 
 /* The run that page @index is in. */

@@ -27,6 +27,7 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 	mmgrab(pin->pinner.mm);
 	pin->tgid = get_pid(task_tgid(current));
 	pin->uid = current_uid();
+	pin->euid = current_euid();
 	pin->start_time = current->group_leader->start_boottime;
 	pin->address = span->addr;
 	pin->first = span->index;
@@ -136,7 +137,9 @@ int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	hf_pins_prune(lease);
 	/* A change that comes later finds the pages busy. */
 	spin_lock(&lease->file->lock);
-	if (lease->state != HOLDFAST_ACTIVE) {
+	if (lease->state != HOLDFAST_ACTIVE ||
+	    span->index < lease->range.start ||
+	    span->index + span->nr - 1 > lease->range.last) {
 		err = -EAGAIN;
 	} else if (!hf_pin_merge(lease, span, pinner)) {
 		list_add_tail(&pin->node, &lease->pins);
@@ -201,7 +204,7 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 		list_for_each_entry(pin, &lease->pins, node) {
 			u64 part = min(pins, pin->count);
 
-			if ((tgid && pin->tgid != tgid) ||
+			if (pin->tgid != tgid ||
 			    pin->pinner.consumer != unpinned->consumer ||
 			    pin->first > unpinned->last ||
 			    pin->last < unpinned->first)
@@ -220,6 +223,35 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 	return pins;
 }
 
+/*
+ * The process that has such pins of the range, if it is the only one. One that is
+ * gone comes first: its files were passed on. Called with file->lock held.
+ */
+static struct pid *hf_pins_only_owner(struct hf_file *file,
+				      const struct hf_unpinned *unpinned)
+{
+	struct pid *gone = NULL, *living = NULL;
+	struct hf_lease *lease;
+	struct hf_pin *pin;
+	bool several = false;
+
+	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
+		list_for_each_entry(pin, &lease->pins, node) {
+			if (!pin->count || pin->first > unpinned->last ||
+			    pin->last < unpinned->first ||
+			    pin->pinner.consumer != unpinned->consumer)
+				continue;
+			if (!atomic_read(&pin->pinner.mm->mm_users)) {
+				gone = pin->tgid;
+				continue;
+			}
+			several |= living && living != pin->tgid;
+			living = pin->tgid;
+		}
+	}
+	return gone ?: several ? NULL : living;
+}
+
 /**
  * hf_pins_end - the current task lets go of pages
  * @unpinned: zero but for the caller; hf_pins_ended() afterwards
@@ -227,8 +259,9 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
  * @nr: how many follow each other
  * @pins: how many pins of these end
  *
- * They are taken off the records of this process, or, if it has none (another one
- * has the consumer's file, too), off those of others, of this kind of consumer:
+ * They are taken off the records of this process, or, if it has none (a worker
+ * ends a ring, another process has the consumer's file, too), off those of the
+ * process that is gone, or the only other one. Only for this kind of consumer:
  * those that read a page for a moment unpin it, too. Does not sleep.
  */
 void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
@@ -236,13 +269,18 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 {
 	struct address_space *mapping;
 	struct hf_file *file;
+	struct pid *other;
 	u64 left;
 
 	hf_pins_ended(unpinned);
-	if (!hf_page_is_fsdax(page) ||
-	    !hf_page_place(page, &mapping, &unpinned->first))
+	if (!hf_page_is_fsdax(page))
 		return;
-	file = hf_file_find(mapping->host);
+	/* Nothing but a lease's pins keeps the inode. */
+	rcu_read_lock();
+	file = hf_page_place(page, &mapping, &unpinned->first)
+		       ? hf_file_find(mapping->host)
+		       : NULL;
+	rcu_read_unlock();
 	if (!file)
 		return;
 	if (!unpinned->looked_up) {
@@ -258,8 +296,12 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	unpinned->last = unpinned->first + nr - 1;
 	spin_lock(&file->lock);
 	left = hf_pins_end_of(file, unpinned, pins, task_tgid(current));
-	if (left)
-		hf_pins_end_of(file, unpinned, left, NULL);
+	/* Drivers without a name are not told apart, so not for those. */
+	other = left && unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN
+			? hf_pins_only_owner(file, unpinned)
+			: NULL;
+	if (other)
+		hf_pins_end_of(file, unpinned, left, other);
 	spin_unlock(&file->lock);
 }
 
@@ -268,6 +310,7 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 {
 	struct hf_file *file = unpinned->file;
 	struct hf_lease *lease;
+	bool deferred = false;
 
 	if (!file)
 		return;
@@ -278,9 +321,11 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 		/* A deferred change has nobody to see it. */
 		if (lease->breaker && !hf_break_is_of_change(lease)) {
 			lease->fence_at = ktime_get();
-			hf_fence_schedule(file);
+			deferred = true;
 		}
 	}
+	if (deferred)
+		hf_fence_schedule(file);
 	spin_unlock(&file->lock);
 	hf_file_put(file);
 	unpinned->file = NULL;
@@ -290,7 +335,8 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 static bool hf_may_see_address(const struct hf_pin *pin,
 			       const struct file *report)
 {
-	return uid_eq(pin->uid, report->f_cred->uid) ||
+	return (uid_eq(pin->uid, report->f_cred->uid) &&
+		uid_eq(pin->euid, report->f_cred->euid)) ||
 	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
 }
 

@@ -26,7 +26,8 @@
 
 struct hf_restart {
 	struct list_head node; /* hf_restarts */
-	bool waited;	       /* hf_restarts_lock: nobody's, to be claimed */
+	bool waited; /* hf_restarts_lock: nobody's, to be claimed */
+	struct pid *pid; /* of its task, with a reference */
 	struct callback_head work;
 	struct delayed_work expire;
 	struct hf_file *file; /* with a reference */
@@ -73,10 +74,15 @@ static void hf_restart_work(struct callback_head *work)
 
 	if (!(current->flags & PF_EXITING))
 		err = hf_change_settle(restart->file, &restart->change);
+	/* With a signal the call may not come back. */
+	if (!err && signal_pending(current))
+		err = -ERESTARTSYS;
 	if (err) {
 		hf_restart_end(restart, err);
 		return;
 	}
+	/* Until it is claimed, no other change of the task is taken for it. */
+	hf_change_set_task(restart->file, &restart->change, NULL);
 	spin_lock(&hf_restarts_lock);
 	restart->waited = true;
 	queue_delayed_work(hf_wq, &restart->expire, HF_RESTART_TIME);
@@ -92,7 +98,7 @@ static struct hf_restart *hf_restart_claim(struct hf_file *file,
 	spin_lock(&hf_restarts_lock);
 	list_for_each_entry(restart, &hf_restarts, node) {
 		if (restart->waited && restart->file == file &&
-		    restart->change.task == current &&
+		    restart->pid == task_pid(current) &&
 		    restart->change.info.op == change->info.op &&
 		    restart->change.info.offset == change->info.offset &&
 		    restart->change.info.length == change->info.length) {
@@ -106,6 +112,7 @@ static struct hf_restart *hf_restart_claim(struct hf_file *file,
 		cancel_delayed_work_sync(&found->expire);
 		fput(found->target);
 		found->target = NULL;
+		hf_change_set_task(file, &found->change, current);
 	}
 	return found;
 }
@@ -134,6 +141,7 @@ struct hf_restart *hf_restart_begin(struct hf_file *file,
 	}
 	refcount_inc(&file->ref);
 	restart->file = file;
+	restart->pid = get_pid(task_pid(current));
 	init_task_work(&restart->work, hf_restart_work);
 	INIT_DELAYED_WORK(&restart->expire, hf_restart_expire);
 	hf_hooks_stay();
@@ -153,6 +161,7 @@ void hf_restart_end(struct hf_restart *restart, long ret)
 	if (restart->target)
 		fput(restart->target);
 	hf_file_put(restart->file);
+	put_pid(restart->pid);
 	kfree(restart);
 	hf_hooks_leave();
 }
@@ -189,13 +198,15 @@ static bool hf_restart_is_possible(void)
 /**
  * hf_restart_wait - have the change wait outside of the call
  * @restart: its change has been found not to be clear
+ * @caller: of notify_change(): do_truncate() restarts well. A filesystem that is
+ *	stacked on another may have changed its own file by then.
  *
  * Return: true: the call has to return -ERESTARTSYS now; @restart is not the
  * caller's any longer. False: it cannot be restarted.
  */
-bool hf_restart_wait(struct hf_restart *restart)
+bool hf_restart_wait(struct hf_restart *restart, unsigned long caller)
 {
-	if (!hf_restart_is_possible())
+	if (!hf_restart_is_possible() || !hf_caller_is_do_truncate(caller))
 		return false;
 	restart->target = hf_restart_target(restart);
 	/* The lease has just ended, or it had no time yet to say so. */

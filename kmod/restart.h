@@ -10,7 +10,7 @@ struct hf_restart;
 struct hf_restart *hf_restart_begin(struct hf_file *file,
 				    const struct hf_change *change);
 struct hf_change *hf_restart_change(struct hf_restart *restart);
-bool hf_restart_wait(struct hf_restart *restart);
+bool hf_restart_wait(struct hf_restart *restart, unsigned long caller);
 void hf_restart_end(struct hf_restart *restart, long ret);
 
 #endif

@@ -16,6 +16,9 @@
 /* Kept unread, at most. */
 #define HF_WATCH_EVENTS 64
 
+/* Queues of one process, at most: each event looks at all of them. */
+#define HF_WATCHES 8
+
 /* An event, and the lease as it was then. */
 struct hf_watch_event {
 	struct hf_event event;
@@ -191,6 +194,21 @@ static int hf_watch_set(struct hf_watch *watch,
 	return 0;
 }
 
+/* From here on it gets events; or -EMFILE. */
+static int hf_watch_add(struct hf_watch *watch)
+{
+	unsigned int nr = 0;
+	struct hf_watch *other;
+
+	spin_lock(&hf_watches_lock);
+	list_for_each_entry(other, &hf_watches, node)
+		nr += watch->mm && other->mm == watch->mm;
+	if (nr < HF_WATCHES)
+		list_add_tail(&watch->node, &hf_watches);
+	spin_unlock(&hf_watches_lock);
+	return nr < HF_WATCHES ? 0 : -EMFILE;
+}
+
 /* HOLDFAST_IOC_WATCH; the errors are in the ABI header. */
 int hf_watch_open(const struct holdfast_watch *args)
 {
@@ -203,12 +221,9 @@ int hf_watch_open(const struct holdfast_watch *args)
 	if (!watch)
 		return -ENOMEM;
 	init_waitqueue_head(&watch->wait);
-	fd = hf_watch_set(watch, args);
+	fd = hf_watch_set(watch, args) ?: hf_watch_add(watch);
 	if (fd)
 		goto free;
-	spin_lock(&hf_watches_lock);
-	list_add_tail(&watch->node, &hf_watches);
-	spin_unlock(&hf_watches_lock);
 	fd = anon_inode_getfd("[holdfast-watch]", &hf_watch_fops, watch,
 			      O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -216,6 +231,8 @@ int hf_watch_open(const struct holdfast_watch *args)
 	return fd;
 
 free:
+	if (watch->mm)
+		mmdrop(watch->mm);
 	kfree(watch);
 	return fd;
 }

@@ -38,7 +38,7 @@ static int hf_change_prepare(struct hf_file *file, struct hf_change *change)
 
 static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 		       struct dentry *dentry, struct iattr *attr,
-		       HF_DELEGATED_INODE *delegated)
+		       HF_DELEGATED_INODE *delegated, unsigned long caller)
 {
 	struct inode *inode = d_inode(dentry);
 	struct hf_restart *restart;
@@ -51,7 +51,7 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 		return PTR_ERR(restart);
 	if (!file->dram &&
 	    !hf_change_is_clear(file, hf_restart_change(restart))) {
-		if (hf_restart_wait(restart))
+		if (hf_restart_wait(restart, caller))
 			return -ERESTARTSYS;
 		/* The caller has just taken it, and looked at nothing yet. */
 		inode_unlock(inode);
@@ -71,7 +71,8 @@ int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
 	int ret;
 
 	if (file) {
-		ret = hf_truncate(file, idmap, dentry, attr, delegated);
+		ret = hf_truncate(file, idmap, dentry, attr, delegated,
+				  _RET_IP_);
 		hf_file_put(file);
 	} else {
 		ret = notify_change(idmap, dentry, attr, delegated);

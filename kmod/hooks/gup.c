@@ -251,7 +251,7 @@ static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
 	}
 	/* It may have gone between the look at the lease and the pins. */
 	if (ret > 0 && hf_device_is_gone(file_inode(span->file)->i_sb)) {
-		hf_unpin_user_pages(pages, ret);
+		hf_unpin_user_pages(pages, ret, gup->caller);
 		return -ENODEV;
 	}
 	hf_gup_tell_vmas(gup, pages, ret);
@@ -287,8 +287,10 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		if (span.file)
 			fput(span.file);
 		/* Somebody changes the mappings: look again. */
-		if (ret == -ESTALE && !fatal_signal_pending(current))
+		if (ret == -ESTALE && !fatal_signal_pending(current)) {
+			cond_resched();
 			continue;
+		}
 		if (ret <= 0)
 			break;
 		done += ret;
@@ -296,7 +298,7 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 			break;
 	}
 	if (done && ret < 0 && ret != -EFAULT && ret != -EOPNOTSUPP) {
-		hf_unpin_user_pages(pages, done);
+		hf_unpin_user_pages(pages, done, gup->caller);
 		return ret;
 	}
 	return done ?: ret;
@@ -320,6 +322,9 @@ static long hf_gup(struct hf_gup *gup, unsigned long start, unsigned long nr,
 	bool concerns;
 	long ret;
 
+	/* A kernel thread pins for a device, not for a process. */
+	if (!current->mm)
+		return gup->stock(gup, start, nr, pages);
 	start &= PAGE_MASK;
 	if (!gup->locked && mmap_read_lock_killable(gup->mm))
 		return -EINTR;

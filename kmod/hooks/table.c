@@ -86,7 +86,7 @@ static notrace bool hf_wants_longterm_remote(struct pt_regs *regs)
  */
 static notrace bool hf_wants_unpinned(struct page *page)
 {
-	return in_task() && page &&
+	return in_task() && !irqs_disabled() && page &&
 	       (hf_page_is_fsdax(page) || page == hf_unpin_test_page);
 }
 
@@ -100,12 +100,6 @@ static notrace bool hf_wants_unpinned_array(struct pt_regs *regs)
 	struct page **pages = (void *)regs_get_kernel_argument(regs, 0);
 
 	return regs_get_kernel_argument(regs, 1) && hf_wants_unpinned(*pages);
-}
-
-static notrace bool hf_wants_unpinned_dirty(struct pt_regs *regs)
-{
-	return regs_get_kernel_argument(regs, 2) & 1 &&
-	       hf_wants_unpinned_array(regs);
 }
 
 #ifdef HF_DAX_BREAK_LAYOUT
@@ -198,7 +192,7 @@ static struct hf_hook hf_kernel_functions[] = {
 	 */
 	HF_HOOK(unpin_user_page, hf_wants_unpinned_page),
 	HF_HOOK(unpin_user_pages, hf_wants_unpinned_array),
-	HF_HOOK(unpin_user_pages_dirty_lock, hf_wants_unpinned_dirty),
+	HF_HOOK(unpin_user_pages_dirty_lock, hf_wants_unpinned_array),
 	HF_HOOK(unpin_user_page_range_dirty_lock, hf_wants_unpinned_page),
 #ifdef HF_UNPIN_FOLIO
 	HF_HOOK(unpin_user_folio, hf_wants_unpinned_page),

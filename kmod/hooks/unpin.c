@@ -50,10 +50,11 @@ void hf_wrap_unpin_user_page(struct page *page)
 	hf_hooks_leave();
 }
 
-/* unpin_user_pages() for pins that are recorded. */
-void hf_unpin_user_pages(struct page **pages, unsigned long nr)
+/* unpin_user_pages() for pins that are recorded, in the name of @caller. */
+void hf_unpin_user_pages(struct page **pages, unsigned long nr,
+			 unsigned long caller)
 {
-	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
+	struct hf_unpinned unpinned = { .caller = caller };
 
 	hf_array_unpinned(&unpinned, pages, nr);
 	unpin_user_pages(pages, nr);
@@ -62,11 +63,11 @@ void hf_unpin_user_pages(struct page **pages, unsigned long nr)
 
 void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
 {
-	hf_unpin_user_pages(pages, nr);
+	hf_unpin_user_pages(pages, nr, _RET_IP_);
 	hf_hooks_leave();
 }
 
-/* Pages that are not dirty go on to unpin_user_pages(), which has a hook. */
+/* What it calls in turn is not taken for a driver's call. */
 void hf_wrap_unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr,
 					 bool dirty)
 {

@@ -9,7 +9,8 @@
 /* A page of the self-test, which is no file's; NULL at other times. */
 extern struct page *hf_unpin_test_page;
 
-void hf_unpin_user_pages(struct page **pages, unsigned long nr);
+void hf_unpin_user_pages(struct page **pages, unsigned long nr,
+			 unsigned long caller);
 
 void hf_wrap_unpin_user_page(struct page *page);
 void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr);

@@ -419,7 +419,7 @@ struct holdfast_join {
  *		HOLDFAST_WATCH_OWN
  * EBADF	@fd is not an open file
  * EPERM	HOLDFAST_WATCH_FILESYSTEM without CAP_SYS_ADMIN
- * EMFILE, ENFILE	too many open files
+ * EMFILE, ENFILE	too many open files, or 8 queues of this process
  * ENOMEM	no memory
  */
 struct holdfast_watch {
