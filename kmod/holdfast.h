@@ -168,6 +168,8 @@ struct hf_pin {
 	unsigned long address;
 	pgoff_t first, last; /* runs_sem, and file->lock */
 	u64 count; /* pins of pages that are left; file->lock */
+	pgoff_t next; /* where the last ones ended; file->lock */
+	struct task_struct *opener; /* may go on with it; file->lock */
 };
 
 /* Where pins have ended, until the pages are let go of. */
@@ -398,6 +400,7 @@ long hf_implicit_pin(const struct hf_span *span,
 struct hf_pin *hf_pin_new(const struct hf_span *span,
 			  const struct hf_pinner *pinner);
 void hf_pin_free(struct hf_pin *pin);
+void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin);
 bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
 		    const struct hf_pinner *pinner);
 bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,

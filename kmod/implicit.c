@@ -250,6 +250,7 @@ static int hf_implicit_activate(struct hf_lease *lease,
 	}
 	hf_lease_publish(lease);
 	trace_holdfast_acquire(lease);
+	hf_pin_open(lease, lease->pin);
 	hf_lease_reap(lease);
 	return 0;
 }

@@ -3,8 +3,8 @@
  * Records of pins: which process pinned which bytes of a lease, for what.
  *
  * A record is made when the pages are pinned, and dropped when none of them is
- * held any more. Drivers pin a large region in many calls: those that follow
- * each other in memory and in the file make one record.
+ * held any more. Drivers pin a large region in many calls: those that one system
+ * call makes, and that follow each other in memory and in the file, make one record.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -12,7 +12,9 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/task_work.h>
 #include "holdfast.h"
+#include "hooks/hook.h"
 
 /* A record of the current process; NULL: no memory. */
 struct hf_pin *hf_pin_new(const struct hf_span *span,
@@ -32,6 +34,7 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 	pin->address = span->addr;
 	pin->first = span->index;
 	pin->last = span->index + span->nr - 1;
+	pin->next = pin->first;
 	pin->count = span->nr;
 	return pin;
 }
@@ -45,11 +48,62 @@ void hf_pin_free(struct hf_pin *pin)
 	kfree(pin);
 }
 
+/* The end of the system call in which a record was made. */
+struct hf_seal {
+	struct callback_head work;
+	struct hf_lease *lease; /* with a reference */
+	const struct hf_pin *pin; /* to compare: it may be gone */
+};
+
+static void hf_seal_work(struct callback_head *work)
+{
+	struct hf_seal *seal = container_of(work, struct hf_seal, work);
+	struct hf_lease *lease = seal->lease;
+	struct hf_pin *pin;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(pin, &lease->pins, node) {
+		if (pin == seal->pin)
+			pin->opener = NULL;
+	}
+	spin_unlock(&lease->file->lock);
+	hf_lease_put(lease);
+	kfree(seal);
+	hf_hooks_leave();
+}
+
+/*
+ * What the current system call pins next can go on with the record; without
+ * memory it makes another. A registration of its own is another system call, and
+ * lets go by itself.
+ */
+void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin)
+{
+	struct hf_seal *seal;
+
+	if (current->flags & PF_KTHREAD)
+		return;
+	seal = kmalloc(sizeof(*seal), GFP_KERNEL);
+	if (!seal)
+		return;
+	seal->lease = lease;
+	seal->pin = pin;
+	kref_get(&lease->kref);
+	hf_hooks_stay();
+	init_task_work(&seal->work, hf_seal_work);
+	spin_lock(&lease->file->lock);
+	pin->opener = current;
+	spin_unlock(&lease->file->lock);
+	if (task_work_add(current, &seal->work, TWA_RESUME))
+		hf_seal_work(&seal->work);
+}
+
 /* Whether pages that are pinned next go on where a record ends. */
 bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
 		    const struct hf_pinner *pinner)
 {
-	return pin->pinner.mm == pinner->mm &&
+	return READ_ONCE(pin->opener) == current &&
+	       pin->pinner.mm == pinner->mm &&
 	       pin->pinner.consumer == pinner->consumer &&
 	       pin->last + 1 == span->index &&
 	       pin->address + ((pin->last - pin->first + 1) << PAGE_SHIFT) ==
@@ -123,7 +177,7 @@ static void hf_pins_prune(struct hf_lease *lease)
 int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 	       const struct hf_pinner *pinner)
 {
-	struct hf_pin *pin;
+	struct hf_pin *pin, *added = NULL;
 	int err;
 
 	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), HF_PINS,
@@ -143,11 +197,14 @@ int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
 		err = -EAGAIN;
 	} else if (!hf_pin_merge(lease, span, pinner)) {
 		list_add_tail(&pin->node, &lease->pins);
-		pin = NULL;
+		added = pin;
 	}
 	spin_unlock(&lease->file->lock);
+	if (added)
+		hf_pin_open(lease, added);
 	up_write(&lease->runs_sem);
-	hf_pin_free(pin);
+	if (!added)
+		hf_pin_free(pin);
 	return err;
 }
 
@@ -193,31 +250,44 @@ bool hf_lease_has_pins(const struct hf_lease *lease)
 	return has;
 }
 
-/* Records of a range of a file. Called with file->lock held. */
+/* Takes pins off a record of the range: how many. Called with file->lock held. */
+static u64 hf_pin_end(struct hf_lease *lease, struct hf_pin *pin,
+		      const struct hf_unpinned *unpinned, u64 pins)
+{
+	pgoff_t first = max(pin->first, unpinned->first);
+	pgoff_t last = min(pin->last, unpinned->last);
+
+	pins = min3(pins, pin->count, (u64)(last - first + 1));
+	pin->count -= pins;
+	pin->next = last == pin->last ? pin->first : last + 1;
+	/* What it owed, it has given. */
+	if (!pin->count)
+		lease->owed = 0;
+	return pins;
+}
+
+/*
+ * Takes pins off records of a process: with @in_turn only where the record's turn
+ * is, as a driver lets go of a registration from its beginning. How many are left.
+ * Called with file->lock held.
+ */
 static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
-			  u64 pins, struct pid *tgid)
+			  u64 pins, struct pid *tgid, bool in_turn)
 {
 	struct hf_lease *lease;
 	struct hf_pin *pin;
 
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
 		list_for_each_entry(pin, &lease->pins, node) {
-			u64 part = min(pins, pin->count);
-
-			if (pin->tgid != tgid ||
+			if (!pins)
+				return 0;
+			if (pin->tgid != tgid || !pin->count ||
 			    pin->pinner.consumer != unpinned->consumer ||
 			    pin->first > unpinned->last ||
-			    pin->last < unpinned->first)
+			    pin->last < unpinned->first ||
+			    (in_turn && pin->next != unpinned->first))
 				continue;
-			part = min_t(u64, part,
-				     min(pin->last, unpinned->last) -
-					     max(pin->first, unpinned->first) +
-					     1);
-			pin->count -= part;
-			pins -= part;
-			/* What it owed, it has given. */
-			if (!pin->count)
-				lease->owed = 0;
+			pins -= hf_pin_end(lease, pin, unpinned, pins);
 		}
 	}
 	return pins;
@@ -295,13 +365,14 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	unpinned->file = file;
 	unpinned->last = unpinned->first + nr - 1;
 	spin_lock(&file->lock);
-	left = hf_pins_end_of(file, unpinned, pins, task_tgid(current));
+	left = hf_pins_end_of(file, unpinned, pins, task_tgid(current), true);
+	left = hf_pins_end_of(file, unpinned, left, task_tgid(current), false);
 	/* Drivers without a name are not told apart, so not for those. */
 	other = left && unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN
 			? hf_pins_only_owner(file, unpinned)
 			: NULL;
 	if (other)
-		hf_pins_end_of(file, unpinned, left, other);
+		hf_pins_end_of(file, unpinned, left, other, false);
 	spin_unlock(&file->lock);
 }
 

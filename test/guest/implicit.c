@@ -104,6 +104,31 @@ static void outside_range(void)
 	close(watch);
 }
 
+/* Two regions that follow each other are two records, and two leases. */
+static void contiguous(void)
+{
+	struct ibv_mr *first = rdma_register(&rdma, map, 2 * MIB);
+	struct ibv_mr *second = rdma_register(&rdma, map + 2 * MIB, 2 * MIB);
+	struct holdfast_event event = { 0 };
+	int watch = implicit_watch();
+	static char sent[4096];
+	struct change change;
+
+	tap_is(pins_of(getpid(), NULL, 0), 2, "regions side by side: records");
+	change = change_start("punch", PATH, 0, 2 * MIB, NULL);
+	tap_ok(event_next(watch, &event, SOON) && event.lease_length == 2 * MIB,
+	       "a change of the first is told of the first");
+	ibv_dereg_mr(first);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "it is done when that one is gone");
+	tap_is(pins_of(getpid(), NULL, 0), 1, "the other's record stays");
+	tap_is(rdma_write(&rdma, second, 0, sent, sizeof(sent)), IBV_WC_SUCCESS,
+	       "the other lives on");
+	ibv_dereg_mr(second);
+	tap_is(pins_become(getpid(), 0), 0, "and goes with its own region");
+	close(watch);
+}
+
 /* One region: a change of a part of it waits for all of it, as it is one. */
 static void partial(void)
 {
@@ -182,6 +207,7 @@ int main(void)
 	registers();
 	waits();
 	outside_range();
+	contiguous();
 	partial();
 	interrupted();
 	fences();
