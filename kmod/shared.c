@@ -172,6 +172,9 @@ int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 	if (!target->f_op->remap_file_range || !inode->i_op->fiemap)
 		return 0;
 	hf_cow_window(target, &index, &last);
+	/* The file has become empty, or ends before. */
+	if (last == ULONG_MAX || index > last)
+		return 0;
 	index = round_down(index, PTRS_PER_PTE);
 	last |= PTRS_PER_PTE - 1;
 	while ((index = hf_next_pmd_entry(target->f_mapping, index, last)) <=
