@@ -249,7 +249,8 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	heirs.cred[heirs.nr++] = get_cred(lease->cred);
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (mapper->role != HF_SHARES && heirs.nr < ARRAY_SIZE(heirs.cred))
+		if (mapper->role != HF_SHARES &&
+		    heirs.nr < ARRAY_SIZE(heirs.cred))
 			heirs.cred[heirs.nr++] = get_cred(mapper->cred);
 	}
 	spin_unlock(&lease->file->lock);

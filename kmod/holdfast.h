@@ -160,15 +160,15 @@ struct hf_pinner {
 
 /* A record of pins: see record.c. */
 struct hf_pin {
-	struct list_head node; /* hf_lease.pins */
+	struct list_head node;	 /* hf_lease.pins */
 	struct hf_pinner pinner; /* its mm is grabbed, not used */
 	struct pid *tgid;
 	kuid_t uid, euid;
 	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
 	unsigned long address;
 	pgoff_t first, last; /* runs_sem, and file->lock */
-	u64 count; /* pins of pages that are left; file->lock */
-	pgoff_t next; /* where the last ones ended; file->lock */
+	u64 count;	     /* pins of pages that are left; file->lock */
+	pgoff_t next;	     /* where the last ones ended; file->lock */
 	struct task_struct *opener; /* may go on with it; file->lock */
 };
 
@@ -236,7 +236,7 @@ struct hf_lease {
 	unsigned int fence_round; /* how often mappers were killed */
 	unsigned int first_round; /* of this break */
 	ktime_t deadline;
-	ktime_t fence_at;	   /* when to look whether to fence */
+	ktime_t fence_at;	     /* when to look whether to fence */
 	pgoff_t first_due, last_due; /* pages to be let go by then */
 	ktime_t owed;	    /* deadline of a break that was given up; or 0 */
 	ktime_t revoke_due; /* the nearest deadline of a revoke; or 0 */
@@ -392,9 +392,9 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		  struct page **pages);
 
 /* implicit.c */
-long hf_implicit_pin(const struct hf_span *span,
-		     const struct hf_pinner *pinner, unsigned int break_ms,
-		     unsigned int flags, struct page **pages);
+long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
+		     unsigned int break_ms, unsigned int flags,
+		     struct page **pages);
 
 /* record.c */
 struct hf_pin *hf_pin_new(const struct hf_span *span,

@@ -312,9 +312,9 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
  * Return: how many pages are pinned; -ESTALE when the mapping is not there any
  * longer; or -errno.
  */
-long hf_implicit_pin(const struct hf_span *span,
-		     const struct hf_pinner *pinner, unsigned int break_ms,
-		     unsigned int flags, struct page **pages)
+long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
+		     unsigned int break_ms, unsigned int flags,
+		     struct page **pages)
 {
 	struct hf_span part = *span;
 	struct hf_lease *lease;

@@ -67,9 +67,9 @@ int hf_party_add(struct hf_lease *lease)
 	party->mm = current->mm;
 	spin_lock(&file->lock);
 	hf_parties_forget(file, &gone);
-	if (!lease->target)
+	if (!lease->target) {
 		err = -EBADFD;
-	else if (!hf_party_exists(lease, party->mm)) {
+	} else if (!hf_party_exists(lease, party->mm)) {
 		mmgrab(party->mm);
 		list_add_tail(&party->node, &file->parties);
 		party = NULL;

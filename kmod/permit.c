@@ -31,8 +31,10 @@ static void hf_permit_fdinfo(struct seq_file *m, struct file *filp)
 {
 	const struct hf_permit *permit = filp->private_data;
 
-	seq_printf(m, "holdfast-permission:\timplicit leases\nholdfast-break-ms:\t%u\n",
-		   permit->break_ms);
+	seq_printf(
+		m,
+		"holdfast-permission:\timplicit leases\nholdfast-break-ms:\t%u\n",
+		permit->break_ms);
 }
 
 static const struct file_operations hf_permit_fops = {
@@ -77,8 +79,7 @@ static int hf_permit_match(const void *arg, struct file *file, unsigned int fd)
 	const struct hf_permit *permit = file->private_data;
 
 	if (file->f_op != &hf_permit_fops ||
-	    !(permit->for_all ||
-	      uid_eq(file->f_cred->euid, current_euid())))
+	    !(permit->for_all || uid_eq(file->f_cred->euid, current_euid())))
 		return 0;
 	*break_ms = permit->break_ms;
 	return 1;

@@ -138,7 +138,8 @@ unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
 	if (!runs->nr || index < hf_run(runs, 0)->index)
 		return 0;
 	i = hf_runs_find(runs, index);
-	if (index + nr > hf_run_end(runs, i) || hf_run(runs, i)->pfn == HF_NO_PFN)
+	if (index + nr > hf_run_end(runs, i) ||
+	    hf_run(runs, i)->pfn == HF_NO_PFN)
 		return 0;
 	return hf_run(runs, i)->pfn + (index - hf_run(runs, i)->index);
 }

@@ -51,7 +51,7 @@ void hf_pin_free(struct hf_pin *pin)
 /* The end of the system call in which a record was made. */
 struct hf_seal {
 	struct callback_head work;
-	struct hf_lease *lease; /* with a reference */
+	struct hf_lease *lease;	  /* with a reference */
 	const struct hf_pin *pin; /* to compare: it may be gone */
 };
 

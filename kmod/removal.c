@@ -59,8 +59,8 @@ bool hf_device_is_gone(const struct super_block *sb)
 static bool hf_uses_disk(const struct super_block *sb,
 			 const struct gendisk *disk)
 {
-	return sb->s_bdev && (sb->s_bdev->bd_disk == disk ||
-			      !strncmp(sb->s_id, "dm-", 3));
+	return sb->s_bdev &&
+	       (sb->s_bdev->bd_disk == disk || !strncmp(sb->s_id, "dm-", 3));
 }
 
 /**

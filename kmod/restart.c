@@ -26,8 +26,8 @@
 
 struct hf_restart {
 	struct list_head node; /* hf_restarts */
-	bool waited; /* hf_restarts_lock: nobody's, to be claimed */
-	struct pid *pid; /* of its task, with a reference */
+	bool waited;	       /* hf_restarts_lock: nobody's, to be claimed */
+	struct pid *pid;       /* of its task, with a reference */
 	struct callback_head work;
 	struct delayed_work expire;
 	struct hf_file *file; /* with a reference */

@@ -47,7 +47,7 @@ int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last)
 	if (!file->f_op->remap_file_range || !inode->i_op->fiemap)
 		return 0;
 	ret = hf_fiemap_shared(inode, (u64)first << PAGE_SHIFT,
-			     ((u64)last + 1) << PAGE_SHIFT, &extent);
+			       ((u64)last + 1) << PAGE_SHIFT, &extent);
 	return ret ?: extent.found;
 }
 

@@ -258,8 +258,8 @@ bool hf_change_is_clear(struct hf_file *file, struct hf_change *change)
  * breaking, with the deadline that they have.
  *
  * Return: 0, or, unless it can not fail, -EAGAIN for a kernel thread, -ERESTARTSYS
- * when a signal came, or -ETXTBSY when consumers may be those of an exclusive lease which it does not
- * overlap itself.
+ * when a signal came, or -ETXTBSY when consumers may be those of an exclusive
+ * lease which it does not overlap itself.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {

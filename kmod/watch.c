@@ -124,8 +124,7 @@ static ssize_t hf_watch_read(struct file *filp, char __user *buf, size_t size,
 	while (!hf_watch_take(watch, &event)) {
 		if (filp->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (wait_event_interruptible(watch->wait,
-					     READ_ONCE(watch->nr)))
+		if (wait_event_interruptible(watch->wait, READ_ONCE(watch->nr)))
 			return -ERESTARTSYS;
 	}
 	do {

@@ -101,29 +101,15 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
 
 /* pin_user_pages() and its kin could name the VMAs, too. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define HF_VMAS_PARAM	   struct vm_area_struct **vmas,
-#define HF_VMAS_LAST_PARAM , struct vm_area_struct **vmas
-#define HF_VMAS_GIVEN	   vmas
-#define HF_VMAS_OF(vmas)   , vmas
-#else
-#define HF_VMAS_PARAM
-#define HF_VMAS_LAST_PARAM
-#define HF_VMAS_GIVEN NULL
-#define HF_VMAS_OF(vmas)
-#endif
-
-/* The flags of a VMA have become a type of their own. */
-#ifdef EMPTY_VMA_FLAGS
-#define HF_NO_VMA_FLAGS EMPTY_VMA_FLAGS
-#else
-#define HF_NO_VMA_FLAGS 0
-#endif
+#define HF_PIN_NAMES_VMAS 1
+#define HF_VMAS_PARAM	  struct vm_area_struct **vmas,
+#define HF_VMAS_GIVEN	  vmas
 
 static inline long hf_pin_user_pages(unsigned long start, unsigned long nr,
 				     unsigned int flags, struct page **pages,
 				     struct vm_area_struct **vmas)
 {
-	return pin_user_pages(start, nr, flags, pages HF_VMAS_OF(vmas));
+	return pin_user_pages(start, nr, flags, pages, vmas);
 }
 
 static inline long
@@ -132,9 +118,35 @@ hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 			 struct page **pages, struct vm_area_struct **vmas,
 			 int *locked)
 {
-	return pin_user_pages_remote(mm, start, nr, flags,
-				     pages HF_VMAS_OF(vmas), locked);
+	return pin_user_pages_remote(mm, start, nr, flags, pages, vmas, locked);
 }
+#else
+#define HF_VMAS_PARAM
+#define HF_VMAS_GIVEN NULL
+
+static inline long hf_pin_user_pages(unsigned long start, unsigned long nr,
+				     unsigned int flags, struct page **pages,
+				     struct vm_area_struct **vmas)
+{
+	return pin_user_pages(start, nr, flags, pages);
+}
+
+static inline long
+hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
+			 unsigned long nr, unsigned int flags,
+			 struct page **pages, struct vm_area_struct **vmas,
+			 int *locked)
+{
+	return pin_user_pages_remote(mm, start, nr, flags, pages, locked);
+}
+#endif
+
+/* The flags of a VMA have become a type of their own. */
+#ifdef EMPTY_VMA_FLAGS
+#define HF_NO_VMA_FLAGS EMPTY_VMA_FLAGS
+#else
+#define HF_NO_VMA_FLAGS 0
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 static inline unsigned long *hf_page_flags(struct page *page)

@@ -280,10 +280,11 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		if (span.mapping_of_lease) {
 			ret = hf_gup_lease_mapping(gup, &span, pages + done);
 			hf_gup_tell_vmas(gup, pages + done, ret);
-		} else if (span.file)
+		} else if (span.file) {
 			ret = hf_gup_span(gup, &span, pages + done);
-		else
+		} else {
 			ret = hf_gup_stock(gup, &span, pages + done);
+		}
 		if (span.file)
 			fput(span.file);
 		/* Somebody changes the mappings: look again. */
@@ -381,24 +382,39 @@ int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 	return ret;
 }
 
-long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags,
-			    struct page **pages HF_VMAS_LAST_PARAM)
+static long hf_gup_plain(unsigned long start, unsigned long nr,
+			 unsigned int flags, struct page **pages,
+			 struct vm_area_struct **vmas, unsigned long caller)
 {
 	struct hf_gup gup = {
 		.mm = current->mm,
 		.flags = flags,
 		.locked = true,
-		.caller = _RET_IP_,
+		.caller = caller,
 		.stock = hf_stock,
 		.pages = pages,
-		.vmas = HF_VMAS_GIVEN,
+		.vmas = vmas,
 	};
 	long ret = hf_gup(&gup, start, nr, pages);
 
 	hf_hooks_leave();
 	return ret;
 }
+
+#ifdef HF_PIN_NAMES_VMAS
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages,
+			    struct vm_area_struct **vmas)
+{
+	return hf_gup_plain(start, nr, flags, pages, vmas, _RET_IP_);
+}
+#else
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages)
+{
+	return hf_gup_plain(start, nr, flags, pages, NULL, _RET_IP_);
+}
+#endif
 
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 				   unsigned long nr, unsigned int flags,

@@ -6,9 +6,14 @@
 #include <linux/mm.h>
 #include "compat/compat.h"
 
+#ifdef HF_PIN_NAMES_VMAS
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
-			    unsigned int flags,
-			    struct page **pages HF_VMAS_LAST_PARAM);
+			    unsigned int flags, struct page **pages,
+			    struct vm_area_struct **vmas);
+#else
+long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
+			    unsigned int flags, struct page **pages);
+#endif
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages);
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,

@@ -107,8 +107,8 @@ static int __init hf_test_pin_remote(struct file *file)
 	long ret;
 
 	mmap_read_lock(current->mm);
-	ret = hf_pin_user_pages_remote(current->mm, 0, 1, FOLL_LONGTERM, &page, NULL,
-				       NULL);
+	ret = hf_pin_user_pages_remote(current->mm, 0, 1, FOLL_LONGTERM, &page,
+				       NULL, NULL);
 	mmap_read_unlock(current->mm);
 	return ret == -EFAULT ? 0 : -EIO;
 }

@@ -25,8 +25,8 @@ static unsigned long hf_pages_in_a_row(struct page **pages, unsigned long nr)
 	return i;
 }
 
-static void hf_array_unpinned(struct hf_unpinned *unpinned,
-			      struct page **pages, unsigned long nr)
+static void hf_array_unpinned(struct hf_unpinned *unpinned, struct page **pages,
+			      unsigned long nr)
 {
 	unsigned long row;
 

@@ -81,8 +81,7 @@ static void waits(void)
 static void outside_range(void)
 {
 	struct ibv_mr *first = rdma_register(&rdma, map, 2 * MIB);
-	struct ibv_mr *second =
-		rdma_register(&rdma, map + 4 * MIB, 2 * MIB);
+	struct ibv_mr *second = rdma_register(&rdma, map + 4 * MIB, 2 * MIB);
 	struct holdfast_event event = { 0 };
 	struct change change;
 	int watch = implicit_watch();
@@ -98,8 +97,8 @@ static void outside_range(void)
 	ibv_dereg_mr(first);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "it is done when that one is gone");
-	tap_is(rdma_write(&rdma, second, 0, sent, sizeof(sent)),
-	       IBV_WC_SUCCESS, "the other lives on");
+	tap_is(rdma_write(&rdma, second, 0, sent, sizeof(sent)), IBV_WC_SUCCESS,
+	       "the other lives on");
 	ibv_dereg_mr(second);
 	close(watch);
 }
