@@ -11,26 +11,11 @@ static const struct tracer tracers[] = {
 	{ "graph tracer", tracer_add, tracer_remove, "function_graph", false },
 };
 
-/* Several at a time, and the hooks come between them. */
-static void test_all(void)
-{
-	unhooked_wait();
-	if (probes_add("p") || probes_add("r"))
-		tap_bail("probes: %s", strerror(errno));
-	tracer_start(&tracers[1]);
-	hooks_protect("kprobes, kretprobes and the graph tracer");
-	tracer_remove("function_graph");
-	probes_remove("r");
-	probes_remove("p");
-	hooks_protect("all gone");
-}
-
 int main(void)
 {
 	tracing_mount();
 	hooked = hooked_with_lease();
 	for (size_t i = 0; i < sizeof(tracers) / sizeof(tracers[0]); i++)
 		test_order(&tracers[i]);
-	test_all();
 	return tap_done();
 }

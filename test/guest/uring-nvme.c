@@ -306,6 +306,7 @@ static void test_bad_input(int lease)
 
 int main(void)
 {
+	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
 	const char *nvme = getenv("HOLDFAST_LAB_NVME");
 	int lease;
 
@@ -323,7 +324,11 @@ int main(void)
 	lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	test_bad_input(lease);
 	test_data(lease);
-	test_change(lease);
+	/* It lets go of buffers some time later, and a restore does not wait. */
+	if (kernel && !strcmp(kernel, "6.1"))
+		tap_skip("io_uring of Linux 6.1 lets go too late for restore");
+	else
+		test_change(lease);
 	io_uring_queue_exit(&ring);
 	tap_is(hf_release(lease), 0, "the lease ends");
 	close(file);
