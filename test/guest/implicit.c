@@ -29,6 +29,7 @@ static void registers(void)
 {
 	struct ibv_mr *mr = ibv_reg_mr(rdma.pd, map, LENGTH, RDMA_ACCESS);
 	static char sent[4096], seen[4096];
+	uint64_t limit = now_ns() + SOON * 1000000ULL;
 	struct pin_record record = { 0 };
 	int nr;
 
@@ -52,6 +53,9 @@ static void registers(void)
 	       "and the file has it");
 	ibv_dereg_mr(mr);
 	tap_is(pins_become(getpid(), 0), 0, "deregistered it has no record");
+	/* A worker ends it. */
+	while (lease_listed(PATH, "active") && now_ns() < limit)
+		usleep(5000);
 	tap_ok(!lease_listed(PATH, "active"), "nor a lease");
 }
 
