@@ -13,31 +13,13 @@
 #define LENGTH	 (4 * MIB)
 #define BREAK_MS (4000 * time_scale())
 
-/* A process that registers a mapping, and never lets go. */
-static pid_t holder_start(void)
+/* The holder: registers a mapping, and never lets go. */
+static void register_mapping(void)
 {
-	int pipefd[2];
-	char ready;
-	pid_t pid;
+	struct rdma rdma = rdma_open();
+	int file = open(PATH, O_RDWR | O_CLOEXEC);
 
-	if (pipe(pipefd))
-		tap_bail("pipe: %s", strerror(errno));
-	pid = child_fork();
-	if (!pid) {
-		struct rdma rdma = rdma_open();
-		int file = open(PATH, O_RDWR | O_CLOEXEC);
-
-		rdma_register(&rdma, map_shared(file, 0, LENGTH), LENGTH);
-		if (write(pipefd[1], "r", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(pipefd[1]);
-	if (read(pipefd[0], &ready, 1) != 1)
-		tap_bail("the holder did not start");
-	close(pipefd[0]);
-	return pid;
+	rdma_register(&rdma, map_shared(file, 0, LENGTH), LENGTH);
 }
 
 static bool is_killed(pid_t pid, int timeout_ms)
@@ -69,7 +51,7 @@ static void timer_start(void)
 
 static void restarted(void)
 {
-	pid_t holder = holder_start(), task = child_fork();
+	pid_t holder = child_holding(register_mapping), task = child_fork();
 	uint64_t begin = now_ns();
 	long took;
 
@@ -90,7 +72,7 @@ static void restarted(void)
 static void without_restart(void)
 {
 	struct sigaction action = { .sa_handler = count };
-	pid_t holder = holder_start(), task = child_fork();
+	pid_t holder = child_holding(register_mapping), task = child_fork();
 
 	if (!task) {
 		sigaction(SIGUSR1, &action, NULL);
@@ -110,7 +92,7 @@ static void revoked(void)
 	struct holdfast_revoke revoke = { .size = sizeof(revoke),
 					  .flags = HOLDFAST_REVOKE_NOWAIT,
 					  .grace_ms = BREAK_MS };
-	pid_t holder = holder_start();
+	pid_t holder = child_holding(register_mapping);
 	struct change change;
 	uint64_t begin;
 	long took;
@@ -133,7 +115,7 @@ static void revoked(void)
 
 static void given_up(void)
 {
-	pid_t holder = holder_start();
+	pid_t holder = child_holding(register_mapping);
 	struct change change;
 
 	change = change_start("truncate", PATH, 0, 0, NULL);

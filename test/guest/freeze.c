@@ -23,38 +23,21 @@ static void *write_on(void *arg)
 	return arg;
 }
 
-static pid_t holder_start(void)
+/* The holder: registers a mapping, and never lets go. */
+static void register_mapping(void)
 {
-	int pipefd[2];
-	char ready;
-	pid_t pid;
+	struct rdma rdma = rdma_open();
+	int file = open(PATH, O_RDWR | O_CLOEXEC);
+	pthread_t thread;
 
-	if (pipe(pipefd))
-		tap_bail("pipe: %s", strerror(errno));
-	pid = child_fork();
-	if (!pid) {
-		struct rdma rdma = rdma_open();
-		int file = open(PATH, O_RDWR | O_CLOEXEC);
-		pthread_t thread;
-
-		rdma_register(&rdma, map_shared(file, 0, LENGTH), LENGTH);
-		pthread_create(&thread, NULL, write_on, NULL);
-		if (write(pipefd[1], "r", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(pipefd[1]);
-	if (read(pipefd[0], &ready, 1) != 1)
-		tap_bail("the holder did not start");
-	close(pipefd[0]);
-	return pid;
+	rdma_register(&rdma, map_shared(file, 0, LENGTH), LENGTH);
+	pthread_create(&thread, NULL, write_on, NULL);
 }
 
 static void freezes_during(const char *op)
 {
 	int dir = open(PMEM, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	pid_t holder = holder_start(), freezer;
+	pid_t holder = child_holding(register_mapping), freezer;
 	struct change change = change_start(op, PATH, 0, 0, NULL);
 
 	tap_ok(!change_done(&change, STILL), "%s: it waits", op);

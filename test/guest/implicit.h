@@ -97,4 +97,28 @@ static inline char *map_shared(int fd, uint64_t offset, size_t length)
 	return map;
 }
 
+/* A process that calls @prepare, and then only waits to be killed. */
+static inline pid_t child_holding(void (*prepare)(void))
+{
+	int pipefd[2];
+	char ready;
+	pid_t pid;
+
+	if (pipe(pipefd))
+		tap_bail("pipe: %s", strerror(errno));
+	pid = child_fork();
+	if (!pid) {
+		prepare();
+		if (write(pipefd[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(pipefd[1]);
+	if (read(pipefd[0], &ready, 1) != 1)
+		tap_bail("the holder did not start");
+	close(pipefd[0]);
+	return pid;
+}
+
 #endif
