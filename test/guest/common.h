@@ -109,6 +109,17 @@ static inline void *lease_map(int lease, uint64_t offset, uint64_t length)
 	return addr;
 }
 
+/* An ordinary mapping of a file. */
+static inline char *map_shared(int fd, uint64_t offset, size_t length)
+{
+	char *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 offset);
+
+	if (map == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	return map;
+}
+
 static inline struct holdfast_query lease_query(int lease)
 {
 	struct holdfast_query query = { .size = sizeof(query) };

@@ -87,16 +87,6 @@ static inline int pins_become(pid_t pid, int nr)
 	return have;
 }
 
-static inline char *map_shared(int fd, uint64_t offset, size_t length)
-{
-	char *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 offset);
-
-	if (map == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
-	return map;
-}
-
 /* A process that calls @prepare, and then only waits to be killed. */
 static inline pid_t child_holding(void (*prepare)(void))
 {
