@@ -11,6 +11,7 @@
 #include <linux/fileattr.h>
 #include <linux/falloc.h>
 #include "holdfast.h"
+#include "hooks/caller.h"
 #include "hooks/change.h"
 #include "hooks/hook.h"
 #include "restart.h"
@@ -67,12 +68,12 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
 			  struct iattr *attr, HF_DELEGATED_INODE *delegated)
 {
+	unsigned long caller = hf_caller_take(_RET_IP_);
 	struct hf_file *file = hf_file_find(d_inode(dentry));
 	int ret;
 
 	if (file) {
-		ret = hf_truncate(file, idmap, dentry, attr, delegated,
-				  _RET_IP_);
+		ret = hf_truncate(file, idmap, dentry, attr, delegated, caller);
 		hf_file_put(file);
 	} else {
 		ret = notify_change(idmap, dentry, attr, delegated);

@@ -19,6 +19,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "holdfast.h"
+#include "hooks/caller.h"
 #include "hooks/gup.h"
 #include "hooks/hook.h"
 #include "hooks/unpin.h"
@@ -366,55 +367,53 @@ static long hf_stock_remote(struct hf_gup *gup, unsigned long start,
 					gup->may_unlock);
 }
 
+/* A wrapper, from its first statement to its last. */
+static long hf_gup_wrap(struct hf_gup *gup, unsigned long start,
+			unsigned long nr, unsigned long return_address)
+{
+	long ret;
+
+	gup->caller = hf_caller_take(return_address);
+	ret = hf_gup(gup, start, nr, gup->pages);
+	if (ret > 0 && gup->stock == hf_stock_remote)
+		hf_reserved_clear(gup->pages, ret);
+	hf_hooks_leave();
+	return ret;
+}
+
 int hf_wrap_pin_user_pages_fast(unsigned long start, int nr, unsigned int flags,
 				struct page **pages)
 {
 	struct hf_gup gup = {
 		.mm = current->mm,
 		.flags = flags,
-		.caller = _RET_IP_,
 		.stock = hf_stock_fast,
 		.pages = pages,
 	};
-	int ret = hf_gup(&gup, start, max(nr, 0), pages);
 
-	hf_hooks_leave();
-	return ret;
-}
-
-static long hf_gup_plain(unsigned long start, unsigned long nr,
-			 unsigned int flags, struct page **pages,
-			 struct vm_area_struct **vmas, unsigned long caller)
-{
-	struct hf_gup gup = {
-		.mm = current->mm,
-		.flags = flags,
-		.locked = true,
-		.caller = caller,
-		.stock = hf_stock,
-		.pages = pages,
-		.vmas = vmas,
-	};
-	long ret = hf_gup(&gup, start, nr, pages);
-
-	hf_hooks_leave();
-	return ret;
+	return hf_gup_wrap(&gup, start, max(nr, 0), _RET_IP_);
 }
 
 #ifdef HF_PIN_NAMES_VMAS
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 			    unsigned int flags, struct page **pages,
 			    struct vm_area_struct **vmas)
-{
-	return hf_gup_plain(start, nr, flags, pages, vmas, _RET_IP_);
-}
 #else
 long hf_wrap_pin_user_pages(unsigned long start, unsigned long nr,
 			    unsigned int flags, struct page **pages)
-{
-	return hf_gup_plain(start, nr, flags, pages, NULL, _RET_IP_);
-}
 #endif
+{
+	struct hf_gup gup = {
+		.mm = current->mm,
+		.flags = flags,
+		.locked = true,
+		.stock = hf_stock,
+		.pages = pages,
+		.vmas = HF_VMAS_GIVEN,
+	};
+
+	return hf_gup_wrap(&gup, start, nr, _RET_IP_);
+}
 
 long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 				   unsigned long nr, unsigned int flags,
@@ -425,16 +424,11 @@ long hf_wrap_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 		.mm = mm,
 		.flags = flags,
 		.locked = true,
-		.caller = _RET_IP_,
 		.stock = hf_stock_remote,
 		.pages = pages,
 		.vmas = HF_VMAS_GIVEN,
 		.may_unlock = locked,
 	};
-	long ret = hf_gup(&gup, start, nr, pages);
 
-	if (ret > 0)
-		hf_reserved_clear(pages, ret);
-	hf_hooks_leave();
-	return ret;
+	return hf_gup_wrap(&gup, start, nr, _RET_IP_);
 }

@@ -36,6 +36,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "holdfast.h"
+#include "hooks/caller.h"
 #include "hooks/hook.h"
 #include "hooks/method.h"
 #include "hooks/selftest.h"
@@ -91,6 +92,8 @@ static notrace void hf_hook_entry(unsigned long ip, unsigned long parent_ip,
 	/* Fails only when the module goes, and then there are no leases. */
 	if (!try_module_get(THIS_MODULE))
 		return;
+	if (hook->by_caller)
+		hf_caller_note(parent_ip, kernel_stack_pointer(regs));
 	instruction_pointer_set(regs, (unsigned long)hook->wrapper);
 }
 

@@ -132,6 +132,13 @@ static notrace bool hf_wants_all(struct pt_regs *regs)
 		.wants = wanted,                                   \
 	}
 
+/* The wrapper asks where it was called from. */
+#define HF_HOOK_BY_CALLER(f, wanted)                               \
+	{                                                          \
+		.name = #f, .function = f, .wrapper = hf_wrap_##f, \
+		.wants = wanted, .by_caller = true,                \
+	}
+
 /* The wrapper does not call the function itself. */
 #define HF_HOOK_REPLACED(f, wanted)                                \
 	{                                                          \
@@ -145,7 +152,7 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * ETXTBSY under an exclusive lease, know when the change is over.
 	 * In tree: a break_layout() call with a range in do_truncate().
 	 */
-	HF_HOOK(notify_change, hf_wants_notify_change),
+	HF_HOOK_BY_CALLER(notify_change, hf_wants_notify_change),
 	/*
 	 * fallocate() of a leased file: the same.
 	 * In tree: the same call in vfs_fallocate().
@@ -179,23 +186,24 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * implicit lease may be made. In tree: a test for leases where GUP
 	 * refuses vma_is_fsdax().
 	 */
-	HF_HOOK(pin_user_pages, hf_wants_longterm),
-	HF_HOOK(pin_user_pages_fast, hf_wants_longterm),
+	HF_HOOK_BY_CALLER(pin_user_pages, hf_wants_longterm),
+	HF_HOOK_BY_CALLER(pin_user_pages_fast, hf_wants_longterm),
 	/*
 	 * The same by VFIO: also clear PG_reserved, with which it would never
 	 * unpin (reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
 	 */
-	HF_HOOK(pin_user_pages_remote, hf_wants_longterm_remote),
+	HF_HOOK_BY_CALLER(pin_user_pages_remote, hf_wants_longterm_remote),
 	/*
 	 * The end of pins: so that nobody is killed who has let go.
 	 * In tree: an end of the registration, in the drivers.
 	 */
-	HF_HOOK(unpin_user_page, hf_wants_unpinned_page),
-	HF_HOOK(unpin_user_pages, hf_wants_unpinned_array),
-	HF_HOOK(unpin_user_pages_dirty_lock, hf_wants_unpinned_array),
-	HF_HOOK(unpin_user_page_range_dirty_lock, hf_wants_unpinned_page),
+	HF_HOOK_BY_CALLER(unpin_user_page, hf_wants_unpinned_page),
+	HF_HOOK_BY_CALLER(unpin_user_pages, hf_wants_unpinned_array),
+	HF_HOOK_BY_CALLER(unpin_user_pages_dirty_lock, hf_wants_unpinned_array),
+	HF_HOOK_BY_CALLER(unpin_user_page_range_dirty_lock,
+			  hf_wants_unpinned_page),
 #ifdef HF_UNPIN_FOLIO
-	HF_HOOK(unpin_user_folio, hf_wants_unpinned_page),
+	HF_HOOK_BY_CALLER(unpin_user_folio, hf_wants_unpinned_page),
 #endif
 	/*
 	 * Our own question to a filesystem for extents: the answer is not for

@@ -8,6 +8,7 @@
  * busy is never decided by these records: the reference counts say that.
  */
 #include "holdfast.h"
+#include "hooks/caller.h"
 #include "hooks/hook.h"
 #include "hooks/unpin.h"
 
@@ -42,7 +43,9 @@ static void hf_array_unpinned(struct hf_unpinned *unpinned, struct page **pages,
 
 void hf_wrap_unpin_user_page(struct page *page)
 {
-	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
+	struct hf_unpinned unpinned = {
+		.caller = hf_caller_take(_RET_IP_),
+	};
 
 	hf_pins_end(&unpinned, page, 1, 1);
 	unpin_user_page(page);
@@ -63,7 +66,7 @@ void hf_unpin_user_pages(struct page **pages, unsigned long nr,
 
 void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
 {
-	hf_unpin_user_pages(pages, nr, _RET_IP_);
+	hf_unpin_user_pages(pages, nr, hf_caller_take(_RET_IP_));
 	hf_hooks_leave();
 }
 
@@ -71,7 +74,9 @@ void hf_wrap_unpin_user_pages(struct page **pages, unsigned long nr)
 void hf_wrap_unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr,
 					 bool dirty)
 {
-	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
+	struct hf_unpinned unpinned = {
+		.caller = hf_caller_take(_RET_IP_),
+	};
 
 	hf_array_unpinned(&unpinned, pages, nr);
 	unpin_user_pages_dirty_lock(pages, nr, dirty);
@@ -82,7 +87,9 @@ void hf_wrap_unpin_user_pages_dirty_lock(struct page **pages, unsigned long nr,
 void hf_wrap_unpin_user_page_range_dirty_lock(struct page *page,
 					      unsigned long nr, bool dirty)
 {
-	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
+	struct hf_unpinned unpinned = {
+		.caller = hf_caller_take(_RET_IP_),
+	};
 
 	hf_pins_end(&unpinned, page, nr, nr);
 	unpin_user_page_range_dirty_lock(page, nr, dirty);
@@ -94,7 +101,9 @@ void hf_wrap_unpin_user_page_range_dirty_lock(struct page *page,
 /* @nr pins of some of its pages. */
 void hf_wrap_unpin_user_folio(struct folio *folio, unsigned long nr)
 {
-	struct hf_unpinned unpinned = { .caller = _RET_IP_ };
+	struct hf_unpinned unpinned = {
+		.caller = hf_caller_take(_RET_IP_),
+	};
 
 	hf_pins_end(&unpinned, &folio->page, folio_nr_pages(folio), nr);
 	unpin_user_folio(folio, nr);
