@@ -61,10 +61,11 @@ VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
-VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o)
+# Whether a memory region is there the kernel says by the daemon's ioctl.
+VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/daemon/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 # What other processes have registered the daemon looks for, too.
-LOOK_SRC := daemon/mappings.c daemon/process.c daemon/uring.c daemon/uverbs.c \
+LOOK_SRC := daemon/pinned.c daemon/process.c daemon/uring.c daemon/uverbs.c \
 	daemon/vfio.c
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
 # What fuzzers give their input to, and what that needs.
@@ -131,6 +132,7 @@ endef
 $(BUILD)/obj/lib/%.o: lib/%.c
 	$(library_object)
 
+$(BUILD)/obj/verbs/%.o: CPPFLAGS += -Idaemon
 $(BUILD)/obj/verbs/%.o: verbs/%.c
 	$(library_object)
 

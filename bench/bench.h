@@ -220,15 +220,6 @@ static inline int acquire(int fd, uint64_t offset, uint64_t length)
 	return lease;
 }
 
-static inline void *map_lease(int lease, uint64_t length)
-{
-	void *addr;
-
-	if (hf_map(lease, 0, length, &addr))
-		errx(1, "map: %s", hf_error());
-	return addr;
-}
-
 static inline void release(int lease)
 {
 	if (hf_release(lease))

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	rdma_connect(&rdma, gid);
 	source = rdma_register(&rdma, map_shared(-1, MIB), MIB);
 	buffer = rdma_register(&rdma, map_shared(-1, MIB), MIB);
-	leased = rdma_register(&rdma, map_lease(lease, REGION), REGION);
+	leased = rdma_register(&rdma, mapped, REGION);
 	for (unsigned int s = 0; s < sizes.count; s++) {
 		if (sizes.size[s] > MIB)
 			errx(2, "at most 1M at a time");

@@ -43,7 +43,7 @@ static void hold_lease(int from, int to, struct shared *shared)
 	if (lease < 0)
 		errx(1, "lease: %s", hf_error());
 	rdma_open(&rdma);
-	rdma_register(&rdma, map_lease(lease, size), size);
+	rdma_register(&rdma, map_shared(fd, size), size);
 	say_go(to);
 	if (hf_wait(lease, &event, -1))
 		errx(1, "wait: %s", hf_error());

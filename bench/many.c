@@ -60,7 +60,7 @@ static int lease_file(unsigned long n)
 static void measure(const char *what, int fd, off_t at, unsigned long count,
 		    int round)
 {
-	struct holdfast_query query;
+	struct holdfast_event event;
 	uint64_t time[4];
 	char name[32];
 	int lease;
@@ -73,8 +73,8 @@ static void measure(const char *what, int fd, off_t at, unsigned long count,
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PAGE))
 		err(1, "punch");
 	time[2] = now_ns();
-	if (hf_query(lease, &query) || query.state != HOLDFAST_BROKEN)
-		errx(1, "the change has not broken the lease");
+	if (hf_wait(lease, &event, 0) || event.type != HOLDFAST_EVENT_BREAK)
+		errx(1, "the change has not met the lease");
 	time[3] = now_ns();
 	release(lease);
 	if (round < 0)

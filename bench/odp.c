@@ -51,12 +51,11 @@ static struct region open_region(bool on_demand, size_t length)
 {
 	struct region region = { .lease = -1, .length = length };
 
+	region.addr = map_shared(fd, length);
 	if (on_demand) {
-		region.addr = map_shared(fd, length);
 		region.mr = reg_on_demand(region.addr, length);
 	} else {
 		region.lease = acquire(fd, 0, length);
-		region.addr = map_lease(region.lease, length);
 		region.mr = rdma_register(&rdma, region.addr, length);
 	}
 	return region;
@@ -77,7 +76,7 @@ static void write_pages(struct region *region, unsigned int count)
 		      count, RDMA_DEPTH, PAGE);
 }
 
-/* The last page goes and comes again. A holder lets go, and takes it again. */
+/* The last page goes and comes again. A holder lets go, and registers again. */
 static void change(struct region *region)
 {
 	if (region->lease >= 0)
@@ -85,11 +84,8 @@ static void change(struct region *region)
 	if (ftruncate(fd, region->length - PAGE) ||
 	    ftruncate(fd, region->length))
 		err(1, "ftruncate");
-	if (region->lease < 0)
-		return;
-	if (hf_restore(region->lease, NULL))
-		errx(1, "restore: %s", hf_error());
-	region->mr = rdma_register(&rdma, region->addr, region->length);
+	if (region->lease >= 0)
+		region->mr = rdma_register(&rdma, region->addr, region->length);
 }
 
 static void measure(bool on_demand, unsigned int round)

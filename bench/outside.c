@@ -93,7 +93,7 @@ static void measure(int fd, const char *variant, int round)
 
 int main(int argc, char **argv)
 {
-	struct holdfast_query query;
+	struct holdfast_event event;
 	struct rdma rdma;
 	int leased, plain, lease;
 	char path[256];
@@ -107,13 +107,13 @@ int main(int argc, char **argv)
 	plain = make("bench-plain");
 	rdma_open(&rdma);
 	lease = acquire(leased, 0, 2 * UNIT);
-	rdma_register(&rdma, map_lease(lease, 2 * UNIT), 2 * UNIT);
+	rdma_register(&rdma, map_shared(leased, 2 * UNIT), 2 * UNIT);
 	for (int round = -1; round < (int)rounds; round++) {
 		measure(leased, "leased file", round);
 		measure(plain, "unleased file", round);
 	}
-	if (hf_query(lease, &query) || query.state != HOLDFAST_ACTIVE)
-		errx(1, "the lease was broken, though nothing has met it");
+	if (hf_wait(lease, &event, 0) != -ETIMEDOUT)
+		errx(1, "the lease has an event, though nothing has met it");
 	for (unsigned int i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory,
 			 i ? "bench-leased" : "bench-plain");

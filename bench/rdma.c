@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	rdma_open(&rdma);
 	rdma_connect(&rdma, gid);
 	local = rdma_register(&rdma, map_shared(-1, MIB), MIB);
-	variants[0].mr = rdma_register(&rdma, map_lease(lease, REGION), REGION);
+	variants[0].mr = rdma_register(&rdma, map_shared(fd, REGION), REGION);
 	if (dax_fd >= 0)
 		variants[1].mr = rdma_register(
 			&rdma, map_shared(dax_fd, REGION), REGION);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * From an open file to a registered region: acquire, mmap, ibv_reg_mr. On
- * device-dax that is mmap and ibv_reg_mr.
+ * device-dax, and on a file in memory with pages of the same size, that is mmap and
+ * ibv_reg_mr.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
@@ -32,7 +33,7 @@ static void with_lease(int fd, size_t size, int round)
 
 	lease = acquire(fd, 0, size);
 	time[1] = now_ns();
-	addr = map_lease(lease, size);
+	addr = map_shared(fd, size);
 	time[2] = now_ns();
 	mr = rdma_register(&rdma, addr, size);
 	time[3] = now_ns();
@@ -43,47 +44,81 @@ static void with_lease(int fd, size_t size, int round)
 		return;
 	sample("register", size, "lease", round, time[3] - time[0]);
 	sample("register-steps", size, "acquire", round, time[1] - time[0]);
-	sample("register-steps", size, "map", round, time[2] - time[1]);
+	sample("register-steps", size, "mmap", round, time[2] - time[1]);
 	sample("register-steps", size, "ibv_reg_mr", round, time[3] - time[2]);
 }
 
-static void with_dax(int fd, size_t size, int round)
+/* What the filesystem takes for the page faults alone. */
+static void with_faults(int fd, size_t size, int round)
+{
+	uint64_t began = now_ns();
+	void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_POPULATE, fd, 0);
+
+	if (addr == MAP_FAILED)
+		err(1, "mmap");
+	if (round >= 0)
+		sample("register-steps", size, "MAP_POPULATE alone", round,
+		       now_ns() - began);
+	munmap(addr, size);
+}
+
+static void without_lease(const char *variant, int fd, size_t size,
+			  size_t length, int round)
 {
 	uint64_t began = now_ns(), took;
-	void *addr = map_shared(fd, round_huge(size));
+	void *addr = map_shared(fd, length);
 	struct ibv_mr *mr = rdma_register(&rdma, addr, size);
 
 	took = now_ns() - began;
 	rdma_deregister(mr);
-	munmap(addr, round_huge(size));
+	munmap(addr, length);
 	if (round >= 0)
-		sample("register", size, "device-dax", round, took);
+		sample("register", size, variant, round, took);
+}
+
+/* With pages as large as those that the DAX file has in so many bytes. */
+static int make_memory(size_t size)
+{
+	int fd = memfd_create("bench", size < HUGE_PAGE ? 0 : MFD_HUGETLB);
+
+	if (fd < 0 || fallocate(fd, 0, 0, size))
+		err(1, "memory of %zu bytes", size);
+	return fd;
+}
+
+static void measure(size_t size, int dax_fd)
+{
+	const char *memory = size < HUGE_PAGE ? "shmem" : "hugetlbfs";
+	/* A new one: pages that were small once stay so. */
+	int fd = make_file(file, size), memory_fd = make_memory(size);
+
+	/* Not said: the first lease of all also registers the hooks. */
+	for (int round = -1; round < (int)rounds; round++) {
+		with_lease(fd, size, round);
+		without_lease(memory, memory_fd, size, size, round);
+		if (dax_fd >= 0)
+			without_lease("device-dax", dax_fd, size,
+				      round_huge(size), round);
+		with_faults(fd, size, round);
+	}
+	close(memory_fd);
+	close(fd);
+	unlink(file);
 }
 
 int main(int argc, char **argv)
 {
-	int dax_fd, fd;
+	int dax_fd;
 
 	parse_options(
 		argc, argv,
-		"From an open file to a registered region, on a lease and on device-dax.",
+		"From an open file to a registered region, on a lease and without.",
 		options);
 	dax_fd = open_dax(dax);
 	rdma_open(&rdma);
 	/* The largest first: it is in fewer pieces where nothing was yet. */
-	for (unsigned int s = sizes.count; s--;) {
-		size_t size = sizes.size[s];
-
-		/* A new one: pages that were small once stay so. */
-		fd = make_file(file, size);
-		/* Not said: the first lease of all also registers the hooks. */
-		for (int round = -1; round < (int)rounds; round++) {
-			with_lease(fd, size, round);
-			if (dax_fd >= 0)
-				with_dax(dax_fd, size, round);
-		}
-		close(fd);
-		unlink(file);
-	}
+	for (unsigned int s = sizes.count; s--;)
+		measure(sizes.size[s], dax_fd);
 	return 0;
 }

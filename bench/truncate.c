@@ -40,7 +40,7 @@ static void hold_lease(int from, int to, struct shared *shared)
 	while (wait_go(from)) {
 		int fd = open(file, O_RDWR | O_CLOEXEC);
 		int lease = acquire(fd, 0, size);
-		void *addr = map_lease(lease, size);
+		void *addr = map_shared(fd, size);
 		struct ibv_mr *mr = rdma_register(&rdma, addr, size);
 		uint64_t began;
 

@@ -3,11 +3,12 @@
  * Revocation from outside, see fence.h. It needs nothing of the holder, who may
  * be stopped or hung.
  *
- * A memory region or fixed buffer is the lease's when its address lies in a
- * mapping of the lease in the process whose it is. What the kernel knows of a
+ * The module has recorded which process pinned which addresses, for which kind of
+ * consumer. A memory region, fixed buffer or VFIO mapping of that process is taken
+ * when it is of that kind and its address lies there. What the kernel knows of a
  * region is its address for the device: a region that was registered under
- * another one (ibv_reg_mr_iova(3)) is not recognised, and so not touched. What is mapped into
- * a VFIO container only a label of hf_vfio_map(3) tells.
+ * another one (ibv_reg_mr_iova(3)) is not recognised, and so not touched. What is
+ * mapped into a VFIO container only a label of hf_vfio_map(3) tells.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 
 #include "fence.h"
 #include "log.h"
-#include "mappings.h"
+#include "pinned.h"
 #include "process.h"
 #include "size.h"
 #include "tool.h"
@@ -30,7 +31,7 @@
 
 struct fencing {
 	uint64_t lease;
-	const struct mappings *mappings;
+	struct pinned pinned; /* what a change waits for */
 	struct fenced *fenced;
 
 	/* Of the file that is looked at. */
@@ -38,7 +39,7 @@ struct fencing {
 	int fd; /* ours */
 
 	/* Of the process that is looked at. */
-	bool has_vfio, has_label;
+	bool has_label;
 };
 
 /* "process 512 (server)" */
@@ -90,8 +91,8 @@ static void fence_mr(struct fencing *fencing, int driver, uint32_t handle)
 	if (err && err != -ENOENT)
 		left(fencing, "memory region %u: cannot be looked at: %s",
 		     handle, strerror(-err));
-	if (err || !mappings_meet(fencing->mappings, fencing->process->pid,
-				  mr.iova, mr.length))
+	if (err || !pinned_meet(&fencing->pinned, fencing->process,
+				HOLDFAST_CONSUMER_MR, mr.iova, mr.length))
 		return;
 	err = uverbs_mr_destroy(fencing->fd, driver, handle);
 	if (err && err != -ENOENT) {
@@ -132,8 +133,8 @@ static int fence_buffer(unsigned int index, uint64_t addr, uint64_t length,
 	char what[64];
 	int err;
 
-	if (!mappings_meet(fencing->mappings, fencing->process->pid, addr,
-			   length))
+	if (!pinned_meet(&fencing->pinned, fencing->process,
+			 HOLDFAST_CONSUMER_BUFFER, addr, length))
 		return 0;
 	err = uring_empty(fencing->fd, index);
 	if (err) {
@@ -155,7 +156,9 @@ static void fence_vfio(struct fencing *fencing, int fd)
 	int64_t ret;
 
 	if (vfio_label_read(fencing->process, fd, &label) ||
-	    label.lease != fencing->lease)
+	    label.lease != fencing->lease ||
+	    !pinned_meet(&fencing->pinned, fencing->process,
+			 HOLDFAST_CONSUMER_VFIO, label.addr, label.length))
 		return;
 	ret = vfio_unmap(fencing->process, &label);
 	fencing->has_label |= ret >= 0;
@@ -176,16 +179,10 @@ static int fence_file(const struct process *process, int fd,
 	struct fencing *fencing = arg;
 	int err;
 
-	if (kind == FILE_VFIO) {
-		fencing->has_vfio = true;
-		return 0;
-	}
 	if (kind == FILE_VFIO_LABEL) {
 		fence_vfio(fencing, fd);
 		return 0;
 	}
-	if (kind == FILE_DMABUF)
-		return 0; /* the kernel asks who imports it */
 	fencing->fd = process_borrow(process, fd);
 	if (fencing->fd < 0)
 		return fencing->fd == -EBADF ? 0 : fencing->fd;
@@ -207,74 +204,97 @@ static int fence_file(const struct process *process, int fd,
 	return 0;
 }
 
-static bool known(const struct process *list, size_t count, pid_t pid)
+/* What cannot be taken from outside, whatever its files tell. */
+static void name_the_rest(struct fencing *fencing)
 {
-	for (size_t i = 0; i < count; i++)
-		if (list[i].pid == pid)
-			return true;
-	return false;
+	if (pinned_for(&fencing->pinned, fencing->process,
+		       HOLDFAST_CONSUMER_VFIO) &&
+	    !fencing->has_label)
+		left(fencing, "VFIO: what is mapped there is not known; "
+			      "hf_vfio_map(3) would tell");
+	if (pinned_for(&fencing->pinned, fencing->process,
+		       HOLDFAST_CONSUMER_UMEM))
+		left(fencing,
+		     "AF_XDP: packet memory goes only with its sockets");
 }
 
-static int fence_processes(struct fencing *fencing,
-			   const struct process *processes, size_t count)
+static int fence_process(struct fencing *fencing, const struct process *process)
 {
-	int err = 0;
+	int err;
 
-	for (size_t i = 0; i < count; i++) {
-		int ret;
+	fencing->process = process;
+	fencing->has_label = false;
+	err = process_each_file(process, fence_file, fencing);
+	if (err == -ESRCH)
+		return 0;
+	if (err)
+		left(fencing, "its files: %s", strerror(-err));
+	name_the_rest(fencing);
+	return err;
+}
 
-		fencing->process = &processes[i];
-		fencing->has_vfio = false;
-		fencing->has_label = false;
-		ret = process_each_file(&processes[i], fence_file, fencing);
-		if (ret && ret != -ESRCH) {
-			left(fencing, "its files: %s", strerror(-ret));
-			err = ret;
+static int fence_processes(struct fencing *fencing)
+{
+	const struct pinned *pinned = &fencing->pinned;
+	int ret, err = 0;
+
+	for (size_t i = 0; i < pinned->count; i++) {
+		struct process process;
+
+		if (!pinned_is_first(pinned, i))
+			continue;
+		ret = process_open(&process, pinned->list[i].pid,
+				   pinned->list[i].start_ns);
+		if (ret == -ESRCH)
+			continue;
+		if (!ret) {
+			ret = fence_process(fencing, &process);
+			process_close(&process);
 		}
-		if (fencing->has_vfio && !fencing->has_label)
-			left(fencing,
-			     "VFIO: what is mapped there is not known; "
-			     "hf_vfio_map(3) would tell");
+		err = ret ?: err;
 	}
 	return fencing->fenced->revoked ? 0 : err;
+}
+
+/*
+ * XFS also moves blocks beside what these changes take, at most a unit of copy on
+ * write, which is no longer than HOLDFAST_CHANGE_ALIGN.
+ */
+static bool reaches_beside(unsigned int op)
+{
+	return op == HOLDFAST_OP_REFLINK || op == HOLDFAST_OP_DEDUPE ||
+	       op == HOLDFAST_OP_EXCHANGE || op == HOLDFAST_OP_COLLAPSE ||
+	       op == HOLDFAST_OP_INSERT;
+}
+
+static void narrow_to_change(struct pinned *pinned,
+			     const struct hf_report_entry *lease)
+{
+	const uint64_t unit = HOLDFAST_CHANGE_ALIGN;
+	uint64_t start = lease->change_offset, length = lease->change_length;
+
+	if (reaches_beside(lease->op)) {
+		uint64_t before = start < unit ? start : unit;
+
+		start -= before;
+		length += length < UINT64_MAX - before - unit ? before + unit
+							      : 0;
+	}
+	pinned_narrow(pinned, start, length);
 }
 
 int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced)
 {
 	struct fencing fencing = { .lease = lease->id, .fenced = fenced };
-	struct mappings mappings;
-	struct process *processes;
-	size_t count = 0;
-	int err = mappings_read(&mappings, lease->id);
+	int err = pinned_read(&fencing.pinned, lease->id);
 
 	*fenced = (struct fenced){ 0 };
 	if (err)
 		return err;
-	processes = calloc(mappings.count + 1, sizeof(*processes));
-	if (!processes) {
-		mappings_free(&mappings);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < mappings.count; i++) {
-		pid_t pid = mappings.list[i].pid;
-
-		if (!known(processes, count, pid) &&
-		    !process_open(&processes[count], pid))
-			count++;
-	}
-	mappings_free(&mappings);
-	/*
-	 * Again, now that we hold on to the processes: one whose pid was given
-	 * to another meanwhile has ended for us, and is not looked at.
-	 */
-	err = mappings_read(&mappings, lease->id);
-	if (!err) {
-		fencing.mappings = &mappings;
-		err = fence_processes(&fencing, processes, count);
-		mappings_free(&mappings);
-	}
-	while (count)
-		process_close(&processes[--count]);
-	free(processes);
+	/* A lease that was released, revoked or closed loses all of them. */
+	if (lease->state == HOLDFAST_BREAKING && lease->has_change)
+		narrow_to_change(&fencing.pinned, lease);
+	err = fence_processes(&fencing);
+	pinned_free(&fencing.pinned);
 	return err;
 }

@@ -17,8 +17,9 @@ struct fenced {
 };
 
 /*
- * Revokes what registers memory of @lease, in all processes that map it, and
- * logs each. 0, or a negative errno value: nothing could be looked at.
+ * Revokes what has pinned the bytes of @lease that a change waits for, or all of
+ * them where the lease ends, and logs each. 0, or a negative errno value: nothing
+ * could be looked at.
  */
 int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced);
 

@@ -34,16 +34,16 @@ static int open_report(void)
 /* At once, and not when the first holder is late. */
 static bool may_act(void)
 {
-	if (!access(HOLDFAST_MAPPINGS, R_OK))
+	if (geteuid()) {
+		say(LOG_ERR, "to take memory regions from other processes "
+			     "it has to be root, with CAP_SYS_PTRACE");
+		return false;
+	}
+	if (!access(HOLDFAST_PINS, R_OK))
 		return true;
-	if (errno == EACCES || errno == EPERM)
-		say(LOG_ERR, "who takes memory regions from other processes "
-			     "has to be root, with CAP_SYS_PTRACE");
-	else
-		say(LOG_ERR, "%s: %s", HOLDFAST_MAPPINGS,
-		    errno == ENOENT ? "not there: the module is older than "
-				      "this program"
-				    : strerror(errno));
+	say(LOG_ERR, "%s: %s", HOLDFAST_PINS,
+	    errno == ENOENT ? "not there: the module is older than this program"
+			    : strerror(errno));
 	return false;
 }
 

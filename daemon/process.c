@@ -14,13 +14,41 @@
 #include "process.h"
 #include "vfio-label.h"
 
-int process_open(struct process *process, pid_t pid)
+bool process_started_at(pid_t pid, uint64_t start_ns)
+{
+	const uint64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
+	char path[32], line[1024], *end;
+	unsigned long long ticks;
+	bool same = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	/* The name, in parentheses, may have any characters; then field 3. */
+	if (fgets(line, sizeof(line), file) && (end = strrchr(line, ')')) &&
+	    sscanf(end + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+		   "%*d %*d %*d %*d %*d %llu",
+		   &ticks) == 1)
+		same = ticks == start_ns / tick_ns;
+	fclose(file);
+	return same;
+}
+
+int process_open(struct process *process, pid_t pid, uint64_t start_ns)
 {
 	/* The C library of Debian 12 has no wrappers. */
 	int pidfd = syscall(SYS_pidfd_open, pid, 0);
 
 	if (pidfd < 0)
 		return -errno;
+	/* After that: if the pid is given away in between, the time differs. */
+	if (!process_started_at(pid, start_ns)) {
+		close(pidfd);
+		return -ESRCH;
+	}
 	process->pid = pid;
 	process->pidfd = pidfd;
 	return 0;
@@ -53,16 +81,13 @@ static enum file_kind device_kind(dev_t device)
 	subsystem = strrchr(target, '/');
 	if (!subsystem)
 		return FILE_OTHER;
-	if (!strcmp(subsystem, "/infiniband_verbs"))
-		return FILE_UVERBS;
-	return strcmp(subsystem, "/vfio") ? FILE_OTHER : FILE_VFIO;
+	return strcmp(subsystem, "/infiniband_verbs") ? FILE_OTHER
+						      : FILE_UVERBS;
 }
 
 static enum file_kind file_kind(int dir, const char *name)
 {
-	static const char vfio[] = "/dev/vfio/";
 	static const char label[] = "/memfd:" HF_VFIO_LABEL;
-	static const char dmabuf[] = "/dmabuf:";
 	char target[PATH_MAX];
 	struct stat st;
 	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -72,13 +97,8 @@ static enum file_kind file_kind(int dir, const char *name)
 	target[length] = '\0';
 	if (!strcmp(target, "anon_inode:[io_uring]"))
 		return FILE_URING;
-	/* The container, /dev/vfio/vfio, is a device like any other. */
-	if (!strncmp(target, vfio, strlen(vfio)))
-		return FILE_VFIO;
 	if (!strncmp(target, label, strlen(label)))
 		return FILE_VFIO_LABEL;
-	if (!strncmp(target, dmabuf, strlen(dmabuf)))
-		return FILE_DMABUF;
 	if (fstatat(dir, name, &st, 0) || !S_ISCHR(st.st_mode))
 		return FILE_OTHER;
 	return device_kind(st.st_rdev);

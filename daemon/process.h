@@ -3,15 +3,15 @@
 #ifndef HOLDFAST_PROCESS_H
 #define HOLDFAST_PROCESS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum file_kind {
 	FILE_OTHER,
 	FILE_UVERBS, /* an open RDMA device */
 	FILE_URING,
-	FILE_VFIO,
-	FILE_VFIO_LABEL, /* what is mapped there: vfio.h */
-	FILE_DMABUF,
+	FILE_VFIO_LABEL, /* what is mapped into a VFIO container: vfio.h */
 };
 
 /* A process as long as it is this one: pids are given again, pidfds are not. */
@@ -20,9 +20,15 @@ struct process {
 	int pidfd;
 };
 
-/* 0 or a negative errno value: -ESRCH when it has ended. */
-int process_open(struct process *process, pid_t pid);
+/*
+ * Opens the process @pid that was started at @start_ns (CLOCK_BOOTTIME). 0 or a
+ * negative errno value: -ESRCH when it has ended, also if another one has its pid.
+ */
+int process_open(struct process *process, pid_t pid, uint64_t start_ns);
 void process_close(struct process *process);
+
+/* Whether the process @pid was started at @start_ns. */
+bool process_started_at(pid_t pid, uint64_t start_ns);
 
 /*
  * Calls @look for each open file of the process that can hold pins, with its

@@ -87,12 +87,12 @@ static char *holders_text(const struct hf_report_entry *entry)
 
 	if (!to)
 		return NULL;
-	for (size_t i = 0; i < entry->mapper_count; i++)
+	for (size_t i = 0; i < entry->pinner_count; i++)
 		fprintf(to, "%sprocess %d (%s)", i ? ", " : "",
-			entry->mappers[i],
-			process_name(name, entry->mappers[i]));
-	if (!entry->mapper_count)
-		fputs("nobody who still maps it", to);
+			entry->pinners[i],
+			process_name(name, entry->pinners[i]));
+	if (!entry->pinner_count)
+		fputs("no process that is known", to);
 	fclose(to);
 	return text;
 }

@@ -8,17 +8,21 @@
 #include <holdfast.h>
 #include <infiniband/verbs.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 int main(int argc, char **argv)
 {
 	const size_t length = 2 << 20;
 	struct holdfast_event event;
-	void *memory;
 
 	int file = open(argv[argc - 1], O_RDWR);
 	int lease = hf_acquire(file, 0, length, NULL);
-	if (lease < 0 || hf_map(lease, 0, length, &memory))
+	if (lease < 0)
 		errx(1, "%s", hf_error());
+	void *memory =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (memory == MAP_FAILED)
+		err(1, "mmap");
 
 	struct ibv_device **devices = ibv_get_device_list(NULL);
 	struct ibv_pd *pd = ibv_alloc_pd(ibv_open_device(devices[0]));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * 02-target FILE PORT: let 02-writer write a file by RDMA. When a change wants
- * the file's blocks, stop the writer, deregister, let the change happen, lease
+ * the file's blocks, stop the writer, deregister, let the change happen, register
  * what the file is then, and go on. Ends when the writer does.
  */
 #include <fcntl.h>
@@ -19,7 +19,6 @@ struct target {
 	struct rdma rdma;
 	int lease;
 	void *addr;
-	size_t length;
 	struct ibv_mr *mr;
 };
 
@@ -28,28 +27,38 @@ static void say(const char *what)
 	printf("%.6f %s\n", now(), what);
 }
 
-/* Lease all of the file, register it, tell the writer. */
+/* All of it, once: lease and mapping stay as they are when the file changes. */
+static void lease_file(struct target *target)
+{
+	struct stat st;
+
+	fstat(target->file, &st);
+	target->lease = hf_acquire(target->file, 0, st.st_size & ~4095UL, NULL);
+	if (target->lease < 0)
+		errx(1, "%s", hf_error());
+	target->addr = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED, target->file, 0);
+	if (target->addr == MAP_FAILED)
+		err(1, "mmap");
+}
+
+/* Register what there is of the file, tell the writer. */
 static void open_window(struct target *target)
 {
 	struct window window = { 0 };
 	struct stat st;
 
 	fstat(target->file, &st);
-	target->length = st.st_size & ~4095UL;
-	target->lease = hf_acquire(target->file, 0, target->length, NULL);
-	if (target->lease < 0 ||
-	    hf_map(target->lease, 0, target->length, &target->addr))
-		errx(1, "%s", hf_error());
+	window.length = st.st_size & ~4095UL;
 	target->mr =
-		ibv_reg_mr(target->rdma.pd, target->addr, target->length,
+		ibv_reg_mr(target->rdma.pd, target->addr, window.length,
 			   IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
 	if (!target->mr)
 		err(1, "ibv_reg_mr");
 	window.addr = (uintptr_t)target->addr;
-	window.length = target->length;
 	window.rkey = target->mr->rkey;
 	send_all(target->sock, &window, sizeof(window));
-	printf("%.6f leased %zu bytes\n", now(), target->length);
+	printf("%.6f registered %lu bytes\n", now(), window.length);
 }
 
 static void close_window(struct target *target)
@@ -92,8 +101,6 @@ static bool next_break(struct target *target)
 			errx(1, "%s", hf_error());
 	} while (event.type != HOLDFAST_EVENT_CHANGED);
 	printf("%.6f changed\n", event.time_ns / 1e9);
-	munmap(target->addr, target->length);
-	hf_release(target->lease);
 	open_window(target);
 	return true;
 }
@@ -124,6 +131,7 @@ int main(int argc, char **argv)
 		   sizeof(patience));
 	target.rdma = rdma_connect_to(target.sock);
 
+	lease_file(&target);
 	open_window(&target);
 	while (next_break(&target))
 		;

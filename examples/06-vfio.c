@@ -125,24 +125,24 @@ int main(int argc, char **argv)
 	struct device device;
 	struct stat st;
 	uint64_t half, at = 0;
-	int lease;
+	int file, lease;
 
 	setlinebuf(stdout);
 	if (argc == 4 && !strcmp(argv[1], "-r"))
 		attr.policy = HF_VFIO_REDIRECT;
 	else if (argc != 3)
 		errx(2, "usage: 06-vfio [-r] FILE DEVICE");
-	attr.file = open(argv[argc - 2], O_RDWR);
-	if (attr.file < 0 || fstat(attr.file, &st))
+	file = open(argv[argc - 2], O_RDWR);
+	if (file < 0 || fstat(file, &st))
 		err(1, "%s", argv[argc - 2]);
 	half = st.st_size / 8192 * 4096;
 	if (!half || half * 2 > LARGEST)
 		errx(1, "%s: from 8 KiB to 64 MiB will do", argv[argc - 2]);
 
 	device = device_open(argv[argc - 1]);
-	lease = hf_acquire(attr.file, 0, half * 2, NULL);
-	if (lease < 0 || hf_vfio_map(device.container, IOVA, lease, 0, half * 2,
-				     &attr, &mapping))
+	lease = hf_acquire(file, 0, half * 2, NULL);
+	if (lease < 0 || hf_vfio_map(device.container, IOVA, lease, file, 0,
+				     half * 2, &attr, &mapping))
 		errx(1, "%s", hf_error());
 	printf("mapped: the device works on the file\n");
 

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = io_uring_register_buffers_sparse(&ring, BUFFERS);
 	if (!ret)
-		ret = hf_uring_register_buffers(&ring, 0, lease, 0, st.st_size,
+		ret = hf_uring_register_buffers(&ring, 0, file, 0, st.st_size,
 						BUFFERS, &buffers);
 	if (ret)
 		errx(1, "fixed buffers: %s", strerror(-ret));

@@ -2,12 +2,11 @@
 /*
  * What a file's pages are, and what a lease of it can therefore promise.
  *
- * DAX: pages are blocks of the filesystem. The lease has a mapping of its own,
- * and a change waits for its consumers.
+ * DAX: pages are blocks of the filesystem. A change waits for the consumers.
  *
- * DRAM (tmpfs, hugetlbfs): pages are memory, which stays with whoever pins it.
- * The lease's mapping is an ordinary one of the file, a change does not wait,
- * and the holder is told that his consumers' pages are the file's no more.
+ * DRAM (tmpfs, hugetlbfs): pages are memory, which stays with whoever pins it. A
+ * change does not wait, and the holder is told that what consumers have is the
+ * file's no more.
  */
 #include <linux/fs.h>
 #include <linux/fileattr.h>
@@ -114,103 +113,4 @@ const char *hf_backing_name(enum hf_backing backing)
 	default:
 		return "none";
 	}
-}
-
-/* mmap(2) itself looks at the seals of the file it is given: not at these. */
-static bool hf_sealed(struct file *target, enum hf_backing backing)
-{
-	struct inode *inode = file_inode(target);
-	unsigned int seals = backing == HF_TMPFS ? SHMEM_I(inode)->seals
-						 : HUGETLBFS_I(inode)->seals;
-
-	return seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
-}
-
-struct hf_unseal {
-	struct callback_head work;
-	struct file *target;
-};
-
-static void hf_unseal_work(struct callback_head *work)
-{
-	struct hf_unseal *unseal = container_of(work, struct hf_unseal, work);
-
-	mapping_unmap_writable(unseal->target->f_mapping);
-	fput(unseal->target);
-	kfree(unseal);
-	module_put(THIS_MODULE);
-}
-
-/*
- * Keeps the file from being sealed against writers until the task is back in
- * user space: mmap(2) counts the new mapping as a writable one of the lease up
- * to the moment when it is in place as one of the file.
- */
-static int hf_keep_unsealed(struct file *target)
-{
-	struct hf_unseal *unseal = kmalloc(sizeof(*unseal), GFP_KERNEL);
-	int err;
-
-	if (!unseal)
-		return -ENOMEM;
-	err = mapping_map_writable(target->f_mapping);
-	if (err)
-		goto free;
-	unseal->target = get_file(target);
-	init_task_work(&unseal->work, hf_unseal_work);
-	__module_get(THIS_MODULE);
-	err = task_work_add(current, &unseal->work, TWA_RESUME);
-	if (err)
-		goto unmap;
-	return 0;
-
-unmap:
-	module_put(THIS_MODULE);
-	fput(target);
-	mapping_unmap_writable(target->f_mapping);
-free:
-	kfree(unseal);
-	return err;
-}
-
-/* The VMA becomes an ordinary one of the file, from range.start on. */
-int hf_map_dram(struct hf_lease *lease, struct file *target,
-		struct vm_area_struct *vma)
-{
-	unsigned long unit = lease->backing == HF_HUGETLBFS
-				     ? i_blocksize(file_inode(target))
-				     : PAGE_SIZE;
-	int err = hf_keep_unsealed(target);
-
-	if (err)
-		return err;
-	if (hf_sealed(target, lease->backing))
-		return -EPERM;
-	vma->vm_pgoff += lease->range.start;
-	if (!IS_ALIGNED(vma->vm_start | vma->vm_end |
-				vma->vm_pgoff << PAGE_SHIFT,
-			unit))
-		return -EINVAL;
-	hf_vm_flags_mod(vma, 0, VM_MAYEXEC);
-	vma_set_file(vma, target);
-	return hf_mmap_file(target, vma);
-}
-
-unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
-			       unsigned long addr, unsigned long len,
-			       unsigned long pgoff, unsigned long flags)
-{
-	struct file *target = hf_lease_target(lease);
-
-	if (!target)
-		return -EBADFD;
-	pgoff += lease->range.start;
-	/* Alignment to the file's offset is what makes large mappings. */
-	if (lease->backing == HF_DAX || !target->f_op->get_unmapped_area)
-		addr = thp_get_unmapped_area(filp, addr, len, pgoff, flags);
-	else
-		addr = target->f_op->get_unmapped_area(target, addr, len, pgoff,
-						       flags);
-	fput(target);
-	return addr;
 }

@@ -5,9 +5,8 @@
  * A change begins where the VFS is entered (hooks/), which knows the operation
  * and the range, and ends when that call returns. In between the filesystem
  * asks, with the inode's invalidate_lock held exclusively, whether pages are
- * busy, as often as it takes: each time hf_change_break() marks the leases,
- * tells the holders, and empties their mappings; the waiting is the
- * filesystem's.
+ * busy, as often as it takes: each time hf_change_break() marks the leases and
+ * tells the holders; the waiting is the filesystem's.
  *
  * Ranges are rounded out to HOLDFAST_CHANGE_ALIGN, because one DAX entry can be
  * that large and the filesystem waits for whole entries.
@@ -109,8 +108,8 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 		return false;
 	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (lease->kind == HOLDFAST_EXCLUSIVE &&
-		    (lease->state == HOLDFAST_ACQUIRING ||
-		     lease->state == HOLDFAST_ACTIVE))
+		    (lease->state == HOLDFAST_ACTIVE ||
+		     lease->state == HOLDFAST_BREAKING))
 			return true;
 	}
 	return false;
@@ -222,13 +221,15 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 	return false;
 }
 
-/* What of a lease a change takes: all of it, but of an implicit one its range. */
-void hf_change_narrow(const struct hf_lease *lease,
-		      const struct hf_change *change, pgoff_t *first,
-		      pgoff_t *last)
+/* The same, for a moment. */
+bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last)
 {
-	*first = lease->implicit ? change->first : 0;
-	*last = lease->implicit ? change->last : ULONG_MAX;
+	bool found;
+
+	spin_lock(&file->lock);
+	found = hf_change_overlaps(file, first, last);
+	spin_unlock(&file->lock);
+	return found;
 }
 
 /*
@@ -243,9 +244,19 @@ static ktime_t hf_break_deadline(const struct hf_lease *lease, ktime_t now)
 	ktime_t deadline = ktime_add_ms(now, lease->break_ms);
 	ktime_t until = lease->owed;
 
-	if (until && !list_empty(&lease->pins))
+	if (until && !RB_EMPTY_ROOT(&lease->pins.rb_root))
 		until = ktime_add_ms(until, HF_OWED_MS);
 	return ktime_before(now, until) ? min(deadline, lease->owed) : deadline;
+}
+
+/* What the lease breaks for. Called with file->lock held. */
+static void hf_break_set(struct hf_lease *lease, struct hf_change *change)
+{
+	lease->breaker = change;
+	lease->first_due = change->first;
+	lease->last_due = change->last;
+	hf_change_info_put(&lease->change);
+	hf_change_info_get(&lease->change, &change->info);
 }
 
 /* Called with file->lock held. */
@@ -253,22 +264,16 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 {
 	ktime_t now = ktime_get();
 
-	lease->breaker = change;
-	lease->lost = false;
 	lease->fenced = false;
-	lease->restore_failed = false;
 	lease->deadline = hf_break_deadline(lease, now);
 	lease->owed = 0;
 	lease->fence_at = lease->deadline;
-	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);
-	hf_change_info_put(&lease->change);
-	hf_change_info_get(&lease->change, &change->info);
+	hf_break_set(lease, change);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	WRITE_ONCE(lease->file->breaks, lease->file->breaks + 1);
 	/* Who waits for the change may be who it waits for from here on. */
 	wake_up_all(&lease->file->wait);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
-	hf_dmabuf_notify(lease);
 	trace_holdfast_break(lease);
 }
 
@@ -328,6 +333,20 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	trace_holdfast_break(lease);
 	hf_fence_schedule(lease->file);
 }
+
+/* Nothing breaks the lease any more. Called with file->lock held. */
+static void hf_break_over(struct hf_lease *lease)
+{
+	lease->breaker = NULL;
+	lease->deadline = 0;
+	list_del_init(&lease->break_node);
+	if (lease->state == HOLDFAST_BREAKING)
+		WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
+	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
+	trace_holdfast_changed(lease);
+	hf_lease_reap_now(lease);
+}
+
 /* Another change that waits for the lease. Called with file->lock held. */
 static struct hf_change *hf_break_heir(struct hf_lease *lease)
 {
@@ -341,26 +360,48 @@ static struct hf_change *hf_break_heir(struct hf_lease *lease)
 	return NULL;
 }
 
+/* Whether the holder has been told to let go of all that a change takes. */
+static bool hf_break_covers(const struct hf_lease *lease,
+			    const struct hf_change *change)
+{
+	return lease->first_due <= change->first &&
+	       lease->last_due >= change->last;
+}
+
+/* When the holder has to have let go of what a change alone takes. */
+static ktime_t hf_break_own_deadline(const struct hf_lease *lease,
+				     const struct hf_change *change)
+{
+	return ktime_add_ms(change->entered_at, lease->break_ms);
+}
+
+/* Another change has waited meanwhile. Called with file->lock held. */
+static void hf_break_inherit(struct hf_lease *lease, struct hf_change *heir)
+{
+	if (!hf_break_covers(lease, heir)) {
+		lease->fenced = false;
+		lease->deadline = hf_break_own_deadline(lease, heir);
+		lease->fence_at = lease->deadline;
+	}
+	hf_break_set(lease, heir);
+	hf_fence_schedule(lease->file);
+}
+
 /*
- * The change that broke the lease is over. Where it never got past the busy
- * pages (it was interrupted), nor any other change did, the range is as it was,
- * and the lease as good as before, unless another change waits: that one
- * inherits the break with its deadline. Consumers that are left although the
- * change went on keep the lease in the tree, for later changes to wait for.
- * Called with file->lock held.
+ * The change that broke the lease is over. Where another one waits, that inherits
+ * the break; else what the lease has left is as good as before.
+ * Where the change gave up (it was interrupted), with consumers left, the deadline
+ * is owed to the next one. Called with file->lock held.
  */
 static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 {
-	passed |= lease->settled || lease->lost;
-	lease->breaker = passed && !lease->implicit ? NULL
-						    : hf_break_heir(lease);
-	if (lease->breaker) {
-		hf_change_info_put(&lease->change);
-		hf_change_info_get(&lease->change, &lease->breaker->info);
-		hf_change_narrow(lease, lease->breaker, &lease->first_due,
-				 &lease->last_due);
+	struct hf_change *heir = hf_break_heir(lease);
+
+	if (heir) {
+		hf_break_inherit(lease, heir);
 		return;
 	}
+	lease->breaker = NULL;
 	/* A revoke goes on, whatever becomes of the change. */
 	if (lease->revoke_due && busy) {
 		hf_break_revoked(lease,
@@ -369,21 +410,7 @@ static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 		return;
 	}
 	lease->owed = passed || !busy ? 0 : lease->deadline;
-	lease->deadline = 0;
-	list_del_init(&lease->break_node);
-	/* What it has left is as good as before. */
-	if (lease->implicit)
-		passed = false;
-	if (passed && !busy) {
-		WRITE_ONCE(lease->settled, true);
-		hf_lease_out(lease);
-	}
-	if (lease->state == HOLDFAST_BREAKING)
-		WRITE_ONCE(lease->state,
-			   passed ? HOLDFAST_BROKEN : HOLDFAST_ACTIVE);
-	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
-	trace_holdfast_changed(lease);
-	hf_lease_reap_now(lease);
+	hf_break_over(lease);
 }
 
 /* What may not wait has told the lease. Called with file->lock held. */
@@ -401,86 +428,68 @@ void hf_break_answered(struct hf_lease *lease)
 	lockdep_assert_held(&lease->file->lock);
 	if (lease->breaker != &hf_deferred)
 		return;
-	lease->breaker = NULL;
-	lease->deadline = 0;
-	list_del_init(&lease->break_node);
-	if (lease->state == HOLDFAST_BREAKING)
-		WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
-	hf_event_push(lease, HOLDFAST_EVENT_CHANGED, ktime_get());
-	trace_holdfast_changed(lease);
-	hf_lease_reap_now(lease);
+	hf_break_over(lease);
 	wake_up_all(&lease->file->wait);
 }
 
-/* Its holder finds out, and starts again. Called with file->lock held. */
-static void hf_break_acquiring(struct hf_lease *lease)
+/*
+ * @again: the change has been here before. One that takes more than another one
+ * that the lease breaks for already is told of, and waits for its turn. Called with
+ * file->lock held.
+ */
+static void hf_break_lease(struct hf_lease *lease, struct hf_change *change,
+			   bool again)
 {
-	WRITE_ONCE(lease->settled, true);
-	WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
-}
-
-/* A deferred change asks again, or another comes. Called with file->lock held. */
-static void hf_break_take_over(struct hf_lease *lease, struct hf_change *change)
-{
-	if (lease->breaker != &hf_deferred)
+	hf_pins_stale(lease, change->first, change->last, NULL);
+	/* A deferred change asks again, or another comes. */
+	if (lease->breaker == &hf_deferred)
+		hf_break_set(lease, change);
+	if (lease->breaker) {
+		if (!again && !hf_break_covers(lease, change))
+			hf_event_tell(lease, HOLDFAST_EVENT_BREAK,
+				      change->entered_at, &change->info,
+				      hf_break_own_deadline(lease, change));
 		return;
-	lease->breaker = change;
-	hf_change_info_put(&lease->change);
-	hf_change_info_get(&lease->change, &change->info);
-	hf_change_narrow(lease, change, &lease->first_due, &lease->last_due);
-}
-
-/* Called with file->lock held; true if the lease has mappings to empty. */
-static bool hf_break_lease(struct hf_lease *lease, struct hf_change *change)
-{
+	}
 	switch (lease->state) {
-	case HOLDFAST_ACQUIRING:
-		hf_break_acquiring(lease);
-		return false;
 	case HOLDFAST_ACTIVE:
 		WRITE_ONCE(lease->state, HOLDFAST_BREAKING);
 		hf_break_begin(lease, change);
-		return true;
-	case HOLDFAST_BREAKING:
-		hf_break_take_over(lease, change);
-		return false;
-	case HOLDFAST_BROKEN:
+		break;
 	case HOLDFAST_RELEASING:
 	case HOLDFAST_ZOMBIE:
-		/* Nothing mapped, but consumers: a deadline for those. */
-		hf_break_take_over(lease, change);
-		if (!lease->breaker && !lease->settled)
-			hf_break_begin(lease, change);
-		return false;
+		/* A deadline for the consumers that are left. */
+		hf_break_begin(lease, change);
+		break;
 	default:
-		return false;
+		break;
 	}
 }
 
 /**
  * hf_others_start_again - before a page cache entry is dropped, without a change
- * @lease: who drops it
+ * @file: the file
+ * @pin: for whose pages
  * @first: index of the first page
  * @last: index of the last page
  *
- * Called with the inode's invalidate_lock held exclusively. Leases that are being
- * acquired there find out that their pages may not be known any more.
+ * Called with the inode's invalidate_lock held exclusively. Other records in the
+ * making find out that their pages may not be known any more.
  *
- * Return: false: another lease has pages there.
+ * Return: false: another record has pages there.
  */
-bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last)
+bool hf_others_start_again(struct hf_file *file, const struct hf_pin *pin,
+			   pgoff_t first, pgoff_t last)
 {
-	struct hf_file *file = lease->file;
-	struct hf_lease *other;
+	struct hf_lease *lease;
 	bool none = true;
 
 	spin_lock(&file->lock);
-	hf_for_each_overlap(other, file, first, last)
-		none &= other == lease || !hf_lease_has_pages(other);
-	hf_for_each_overlap(other, file, first, last) {
-		if (none && other != lease &&
-		    other->state == HOLDFAST_ACQUIRING)
-			hf_break_acquiring(other);
+	hf_for_each_overlap(lease, file, first, last)
+		none &= !hf_pins_made(lease, first, last);
+	hf_for_each_overlap(lease, file, first, last) {
+		if (none)
+			hf_pins_stale(lease, first, last, pin);
 	}
 	spin_unlock(&file->lock);
 	return none;
@@ -491,86 +500,21 @@ bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last)
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: begun
  *
- * On return no page table has a page of the range through a lease, and none
- * gets one until the change has ended. May be called again for the same
- * change: a lease is told once.
+ * May be called again for the same change: a lease is told once.
  */
 void hf_change_break(struct hf_file *file, struct hf_change *change)
 {
-	struct hf_lease *lease, *next;
-	LIST_HEAD(zap);
+	bool again = change->entered;
+	struct hf_lease *lease;
 
 	spin_lock(&file->lock);
 	change->entered = true;
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (hf_break_lease(lease, change)) {
-			kref_get(&lease->kref);
-			list_add_tail(&lease->zap_node, &zap);
-		}
-		change->deadline = max(change->deadline, lease->deadline);
-	}
+	if (!again)
+		change->entered_at = ktime_get();
+	hf_for_each_overlap(lease, file, change->first, change->last)
+		hf_break_lease(lease, change, again);
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
-
-	list_for_each_entry_safe(lease, next, &zap, zap_node) {
-		hf_unmap(lease, lease->range.start, lease->range.last);
-		list_del(&lease->zap_node);
-		hf_lease_put(lease);
-	}
-}
-
-/* Forgets what a change has taken, and nobody holds. May sleep. */
-static void hf_implicit_lose(struct hf_lease *lease,
-			     const struct hf_change *change)
-{
-	int err = 0;
-
-	down_write(&lease->runs_sem);
-	if (hf_lease_has_pages(lease) &&
-	    !hf_runs_busy_page(&lease->runs, change->first, change->last, NULL))
-		err = hf_runs_cut(&lease->runs, change->first, change->last);
-	up_write(&lease->runs_sem);
-	/*
-	 * Then a later holder of these blocks is waited for, too, until the
-	 * lease ends: late, but safe.
-	 */
-	if (err)
-		pr_warn_ratelimited(
-			"holdfast: lease %llu: no memory to forget pages\n",
-			lease->id);
-}
-
-/* The lease is between two states of the file. Called with file->lock held. */
-static bool hf_lease_broken(const struct hf_lease *lease)
-{
-	return lease->state != HOLDFAST_ACTIVE &&
-	       lease->state != HOLDFAST_ACQUIRING;
-}
-
-/* The pages leave the leases as they came. */
-static void hf_change_give_back(struct hf_file *file,
-				const struct hf_change *change)
-{
-	struct hf_lease *lease, *next;
-	LIST_HEAD(leaving);
-
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		kref_get(&lease->kref);
-		list_add_tail(&lease->zap_node, &leaving);
-	}
-	spin_unlock(&file->lock);
-
-	list_for_each_entry_safe(lease, next, &leaving, zap_node) {
-		down_read(&lease->runs_sem);
-		if (hf_lease_has_pages(lease))
-			hf_reserved_restore(&lease->runs);
-		up_read(&lease->runs_sem);
-		if (lease->implicit)
-			hf_implicit_lose(lease, change);
-		list_del(&lease->zap_node);
-		hf_lease_put(lease);
-	}
 }
 
 /**
@@ -578,34 +522,24 @@ static void hf_change_give_back(struct hf_file *file,
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: what it goes on to do, still with the lock
  *
- * The leases lose the range now, also those that another change broke, or a
- * revoke: they are as idle as its own. Whoever leases it again faults, and so
- * waits for the lock.
+ * The leases lose the range now. Whoever pins it again faults, and so waits for
+ * the lock.
  */
 void hf_change_passed(struct hf_file *file, struct hf_change *change)
 {
-	struct hf_lease *lease;
+	struct hf_lease *lease, *next;
+	LIST_HEAD(losing);
 
-	hf_change_give_back(file, change);
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (hf_lease_broken(lease) && !lease->implicit)
-			WRITE_ONCE(lease->settled, true);
+		kref_get(&lease->kref);
+		list_add_tail(&lease->look_node, &losing);
 	}
 	spin_unlock(&file->lock);
-}
-
-/*
- * A change that entered the filesystem may have gone on without having asked
- * once more. Called with file->lock held.
- */
-static void hf_change_lose(struct hf_file *file, struct hf_change *change)
-{
-	struct hf_lease *lease;
-
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (hf_lease_broken(lease))
-			lease->lost = true;
+	list_for_each_entry_safe(lease, next, &losing, look_node) {
+		hf_lease_lose(lease, change->first, change->last);
+		list_del(&lease->look_node);
+		hf_lease_put(lease);
 	}
 }
 
@@ -617,14 +551,9 @@ static void hf_change_decohere(struct hf_file *file, struct hf_change *change)
 {
 	struct hf_lease *lease;
 
-	while ((lease = hf_lease_first(file, change->first, change->last))) {
-		lease->settled = true;
-		hf_lease_out(lease);
-		if (lease->state == HOLDFAST_ACQUIRING)
-			WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
+	hf_for_each_overlap(lease, file, change->first, change->last) {
 		if (lease->state != HOLDFAST_ACTIVE)
 			continue;
-		WRITE_ONCE(lease->state, HOLDFAST_BROKEN);
 		hf_change_info_put(&lease->change);
 		hf_change_info_get(&lease->change, &change->info);
 		hf_event_push(lease, HOLDFAST_EVENT_DECOHERENCE, ktime_get());
@@ -667,16 +596,14 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 	hf_second_told(change, NULL);
 	spin_lock(&file->lock);
 	list_del(&change->node);
-	if (change->entered && passed)
-		hf_change_lose(file, change);
 	while ((lease = hf_change_broke(file, change))) {
 		bool busy;
 
 		spin_unlock(&file->lock);
 		busy = hf_lease_is_busy(lease, lease->first_due,
 					lease->last_due);
-		if (lease->implicit && passed && change->entered)
-			hf_implicit_lose(lease, change);
+		if (passed && change->entered)
+			hf_lease_lose(lease, change->first, change->last);
 		spin_lock(&file->lock);
 		if (lease->breaker == change && change->deferred && busy)
 			hf_break_defer(lease);

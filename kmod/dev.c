@@ -13,14 +13,11 @@
 
 static int hf_open(struct inode *inode, struct file *filp)
 {
-	struct hf_lease *lease = hf_lease_new(inode);
+	struct hf_lease *lease = hf_lease_new();
 
 	if (!lease)
 		return -ENOMEM;
 	filp->private_data = lease;
-	/* Its own mappings, so that a break can empty them. */
-	filp->f_mapping = &lease->mapping;
-	filp->f_wb_err = filemap_sample_wb_err(filp->f_mapping);
 	return stream_open(inode, filp);
 }
 
@@ -63,47 +60,13 @@ static int hf_fasync(int fd, struct file *filp, int on)
 }
 
 /*
- * Who maps a lease may be killed because of it. So that nobody has strangers
- * killed, who are handed a lease and map it, only his own processes may; or any,
- * where he could kill any.
+ * Who pins may be killed because of it. So that nobody has strangers killed, who
+ * are handed a lease and join it, only his own processes may; or any, where he
+ * could kill any.
  */
-bool hf_may_map(const struct hf_lease *lease)
+static bool hf_may_join(const struct hf_lease *lease)
 {
 	return lease->may_kill || uid_eq(current_euid(), lease->cred->euid);
-}
-
-static int hf_mmap(struct file *filp, struct vm_area_struct *vma)
-{
-	struct hf_lease *lease = filp->private_data;
-	struct file *target;
-	int err;
-
-	if (!hf_lease_bound(lease) ||
-	    READ_ONCE(lease->state) == HOLDFAST_RELEASING)
-		return -EBADFD;
-	if (!hf_may_map(lease))
-		return -EPERM;
-	target = hf_lease_target(lease);
-	if (!target)
-		return -EBADFD;
-	err = hf_map(lease, target, vma);
-	if (!err && lease->backing == HF_DAX)
-		err = hf_mapper_add(lease, vma->vm_mm, task_tgid(current),
-				    HF_MAPS, GFP_KERNEL_ACCOUNT);
-	fput(target);
-	return err;
-}
-
-static unsigned long hf_get_unmapped_area(struct file *filp, unsigned long addr,
-					  unsigned long len,
-					  unsigned long pgoff,
-					  unsigned long flags)
-{
-	struct hf_lease *lease = filp->private_data;
-
-	if (!hf_lease_bound(lease))
-		return -EBADFD;
-	return hf_unmapped_area(lease, filp, addr, len, pgoff, flags);
 }
 
 static int hf_ioctl_acquire(struct file *filp, void *arg)
@@ -147,35 +110,9 @@ static int hf_ioctl_query(struct file *filp, void *arg)
 	return 0;
 }
 
-static int hf_ioctl_restore(struct file *filp, void *arg)
-{
-	struct hf_lease *lease = filp->private_data;
-	struct holdfast_restore *args = arg;
-	int err;
-
-	if (args->flags)
-		return -EINVAL;
-	if (!hf_lease_bound(lease))
-		return -EBADFD;
-	if (filp->f_flags & O_NONBLOCK && hf_lease_change_pending(lease))
-		return -EAGAIN;
-	hf_lease_restoring(lease, 1);
-	err = hf_lease_restore(lease, TASK_INTERRUPTIBLE, false);
-	hf_lease_restoring(lease, -1);
-	if (err)
-		return err;
-	args->length = hf_lease_pages(lease) << PAGE_SHIFT;
-	return 0;
-}
-
 static int hf_ioctl_revoke(struct file *filp, void *arg)
 {
 	return hf_lease_revoke(arg);
-}
-
-static int hf_ioctl_export_dmabuf(struct file *filp, void *arg)
-{
-	return hf_dmabuf_export(filp->private_data, arg);
 }
 
 static int hf_ioctl_allow(struct file *filp, void *arg)
@@ -193,7 +130,7 @@ static int hf_ioctl_join(struct file *filp, void *arg)
 	if (!hf_lease_bound(lease) ||
 	    READ_ONCE(lease->state) == HOLDFAST_RELEASING)
 		return -EBADFD;
-	if (!hf_may_map(lease))
+	if (!hf_may_join(lease))
 		return -EPERM;
 	return hf_party_add(lease);
 }
@@ -213,9 +150,7 @@ union hf_ioctl_args {
 	struct holdfast_acquire acquire;
 	struct holdfast_release release;
 	struct holdfast_query query;
-	struct holdfast_restore restore;
 	struct holdfast_revoke revoke;
-	struct holdfast_export_dmabuf export_dmabuf;
 	struct holdfast_allow allow;
 	struct holdfast_join join;
 	struct holdfast_watch watch;
@@ -241,12 +176,8 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 	HF_IOCTL(HOLDFAST_IOC_RELEASE, holdfast_release, flags,
 		 hf_ioctl_release),
 	HF_IOCTL(HOLDFAST_IOC_QUERY, holdfast_query, pinned, hf_ioctl_query),
-	HF_IOCTL(HOLDFAST_IOC_RESTORE, holdfast_restore, length,
-		 hf_ioctl_restore),
 	HF_IOCTL(HOLDFAST_IOC_REVOKE, holdfast_revoke, __reserved,
 		 hf_ioctl_revoke),
-	HF_IOCTL(HOLDFAST_IOC_EXPORT_DMABUF, holdfast_export_dmabuf, length,
-		 hf_ioctl_export_dmabuf),
 	HF_IOCTL(HOLDFAST_IOC_ALLOW, holdfast_allow, __reserved,
 		 hf_ioctl_allow),
 	HF_IOCTL(HOLDFAST_IOC_JOIN, holdfast_join, flags, hf_ioctl_join),
@@ -296,8 +227,6 @@ const struct file_operations hf_fops = {
 	.read = hf_read,
 	.poll = hf_poll,
 	.fasync = hf_fasync,
-	.mmap = hf_mmap,
-	.get_unmapped_area = hf_get_unmapped_area,
 	.unlocked_ioctl = hf_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = hf_show_fdinfo,

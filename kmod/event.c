@@ -72,16 +72,17 @@ static void hf_event_queue(struct hf_lease *lease, const struct hf_event *event)
 	kill_fasync(&lease->fasync, SIGIO, POLL_IN);
 }
 
-/* Tells of lease->change. Called with file->lock held. */
-void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
-		   ktime_t now)
+/* Tells of a change. Called with file->lock held. */
+void hf_event_tell(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now, const struct hf_change_info *change,
+		   ktime_t deadline)
 {
 	struct hf_event event = {
 		.seq = ++lease->events.seq,
 		.type = type,
 		.time = now,
-		.deadline = lease->deadline,
-		.change = lease->change,
+		.deadline = deadline,
+		.change = *change,
 	};
 
 	lockdep_assert_held(&lease->file->lock);
@@ -89,6 +90,13 @@ void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 	hf_report_wake();
 	if (!lease->implicit)
 		hf_event_queue(lease, &event);
+}
+
+/* Tells of lease->change. Called with file->lock held. */
+void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now)
+{
+	hf_event_tell(lease, type, now, &lease->change, lease->deadline);
 }
 
 void hf_events_free(struct hf_lease *lease)

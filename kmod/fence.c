@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "holdfast: " fmt
 
+#include <linux/module.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
@@ -15,55 +16,56 @@
 #include <linux/slab.h>
 #include "trace.h"
 
-/* How soon to look again after a kill: there may be new mappers. */
+/* How soon to look again after a kill: there may be new owners. */
 #define HF_FENCE_AGAIN_MS 1000
 
-/* How much later who has answered is fenced than others with the same pages. */
-#define HF_FENCE_SPARE_MS (2 * HF_FENCE_AGAIN_MS)
-
 /* Mappers to remember when they are gone: their heirs may not be. */
-#define HF_GONE_MAPPERS 8
+#define HF_GONE_OWNERS 8
 
-static void hf_mapper_free(struct hf_mapper *mapper)
+static bool fence_widely;
+module_param(fence_widely, bool, 0644);
+MODULE_PARM_DESC(
+	fence_widely,
+	"kill in the end also processes of the same user that may hold consumers; guesses");
+
+static void hf_owner_free(struct hf_owner *owner)
 {
-	mmdrop(mapper->mm);
-	put_cred(mapper->cred);
-	put_pid(mapper->tgid);
-	kfree(mapper);
+	mmdrop(owner->mm);
+	put_cred(owner->cred);
+	put_pid(owner->tgid);
+	kfree(owner);
 }
 
 /* Moves to @gone whom nobody needs any more. Called with file->lock held. */
-static void hf_mappers_forget(struct hf_lease *lease, struct list_head *gone)
+static void hf_owners_forget(struct hf_lease *lease, struct list_head *gone)
 {
-	struct hf_mapper *mapper, *next;
+	struct hf_owner *owner, *next;
 	unsigned int nr = 0;
 
-	list_for_each_entry_safe_reverse(mapper, next, &lease->mappers, node) {
-		if (!atomic_read(&mapper->mm->mm_users) &&
-		    ++nr > HF_GONE_MAPPERS)
-			list_move(&mapper->node, gone);
+	list_for_each_entry_safe_reverse(owner, next, &lease->owners, node) {
+		if (!atomic_read(&owner->mm->mm_users) && ++nr > HF_GONE_OWNERS)
+			list_move(&owner->node, gone);
 	}
 }
 
 /**
- * hf_mapper_add - remember for the fence who maps a lease
+ * hf_owner_add - remember for the fence whose pins a lease may have
  * @lease: bound
  * @mm: the address space: not the process, which may share it or leave it by
  *	execve()
  * @tgid: the process, for the report
  * @role: why it may hold pins
- * @gfp: may be __GFP_NOFAIL
  *
  * Return: 0 or -ENOMEM.
  */
-int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, enum hf_mapper_role role, gfp_t gfp)
+int hf_owner_add(struct hf_lease *lease, struct mm_struct *mm, struct pid *tgid,
+		 enum hf_owner_role role)
 {
-	struct hf_mapper *mapper, *next, *new;
+	struct hf_owner *owner, *next, *new;
 	bool known = false;
 	LIST_HEAD(gone);
 
-	new = kmalloc(sizeof(*new), gfp);
+	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	mmgrab(mm);
@@ -74,61 +76,45 @@ int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
 	spin_lock(&lease->file->lock);
 	/* One that comes during a round of the fence is for the next one. */
 	new->round = lease->fence_round;
-	hf_mappers_forget(lease, &gone);
-	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (mapper->mm == mm) {
+	hf_owners_forget(lease, &gone);
+	list_for_each_entry(owner, &lease->owners, node) {
+		if (owner->mm == mm) {
 			known = true;
-			if (mapper->role == HF_SHARES && role != HF_SHARES)
-				swap(mapper->cred, new->cred);
-			mapper->role = min(mapper->role, role);
+			if (owner->role == HF_SHARES && role != HF_SHARES)
+				swap(owner->cred, new->cred);
+			owner->role = min(owner->role, role);
 		}
 	}
-	list_add_tail(&new->node, known ? &gone : &lease->mappers);
+	list_add_tail(&new->node, known ? &gone : &lease->owners);
 	spin_unlock(&lease->file->lock);
-	list_for_each_entry_safe(mapper, next, &gone, node)
-		hf_mapper_free(mapper);
+	list_for_each_entry_safe(owner, next, &gone, node)
+		hf_owner_free(owner);
 	return 0;
 }
 
-void hf_mappers_free(struct hf_lease *lease)
+void hf_owners_free(struct hf_lease *lease)
 {
-	struct hf_mapper *mapper, *next;
+	struct hf_owner *owner, *next;
 
-	list_for_each_entry_safe(mapper, next, &lease->mappers, node)
-		hf_mapper_free(mapper);
+	list_for_each_entry_safe(owner, next, &lease->owners, node)
+		hf_owner_free(owner);
 }
 
-/* The caller's process took or mapped the lease. Called with file->lock held. */
-bool hf_lease_is_own(const struct hf_lease *lease)
-{
-	const struct hf_mapper *mapper;
-
-	lockdep_assert_held(&lease->file->lock);
-	if (lease->tgid == task_tgid(current))
-		return true;
-	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (mapper->role != HF_SHARES && mapper->mm == current->mm)
-			return true;
-	}
-	return false;
-}
-
-/* A mapper's address space that is not in this round yet, with a reference. */
+/* An owner's address space that is not in this round yet, with a reference. */
 static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 {
 	struct mm_struct *mm = NULL;
-	struct hf_mapper *mapper;
+	struct hf_owner *owner;
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node) {
+	list_for_each_entry(owner, &lease->owners, node) {
 		/* It has let go. */
-		if (mapper->role == HF_PINS &&
-		    !hf_mm_has_pins(lease, mapper->mm))
+		if (owner->role == HF_PINS && !hf_mm_has_pins(lease, owner->mm))
 			continue;
-		if (mapper->round != lease->fence_round) {
-			mapper->round = lease->fence_round;
-			*sharer = mapper->role == HF_SHARES;
-			mm = mapper->mm;
+		if (owner->round != lease->fence_round) {
+			owner->round = lease->fence_round;
+			*sharer = owner->role == HF_SHARES;
+			mm = owner->mm;
 			mmgrab(mm);
 			break;
 		}
@@ -192,7 +178,7 @@ static void hf_fence_process(struct hf_lease *lease,
 }
 
 /*
- * A process that shares what may hold a mapper's pins is for the next round, if
+ * A process that shares what may hold a owner's pins is for the next round, if
  * pins are left then: most often it only has the same device open.
  */
 static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
@@ -202,7 +188,7 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 
 	/* Reaped meanwhile it has neither; without memory, there is a next time. */
 	if (mm && tgid)
-		hf_mapper_add(lease, mm, tgid, HF_SHARES, GFP_KERNEL);
+		hf_owner_add(lease, mm, tgid, HF_SHARES);
 	if (mm)
 		mmput_async(mm);
 	put_pid(tgid);
@@ -211,7 +197,7 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 /*
  * Kills every process that runs in an address space; in the first round only
  * where it has a file that can hold pins. One that is there because it shares a
- * mapper's files has others of its own: those are not followed.
+ * owner's files has others of its own: those are not followed.
  */
 static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 			bool sharer, bool first)
@@ -238,20 +224,20 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 	hf_pinners_put(&pinners);
 }
 
-/* Kills who holds pins although the mappers are gone. */
+/* Kills who holds pins although the owners are gone. */
 static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
 	struct hf_heirs heirs = { .lease = lease, .wide = wide };
 	struct task_struct *process;
-	struct hf_mapper *mapper;
+	struct hf_owner *owner;
 	int nr = 0;
 
 	heirs.cred[heirs.nr++] = get_cred(lease->cred);
 	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (mapper->role != HF_SHARES &&
+	list_for_each_entry(owner, &lease->owners, node) {
+		if (owner->role != HF_SHARES &&
 		    heirs.nr < ARRAY_SIZE(heirs.cred))
-			heirs.cred[heirs.nr++] = get_cred(mapper->cred);
+			heirs.cred[heirs.nr++] = get_cred(owner->cred);
 	}
 	spin_unlock(&lease->file->lock);
 
@@ -262,22 +248,6 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	}
 	while (heirs.nr)
 		put_cred(heirs.cred[--heirs.nr]);
-}
-
-/*
- * Whether somebody has mapped the lease itself: pins of such a mapping are not
- * recorded. Nobody maps an implicit one.
- */
-static bool hf_lease_was_mapped(struct hf_lease *lease)
-{
-	struct hf_mapper *mapper;
-	bool mapped = false;
-
-	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node)
-		mapped |= mapper->role == HF_MAPS;
-	spin_unlock(&lease->file->lock);
-	return mapped;
 }
 
 static void hf_fence(struct hf_lease *lease)
@@ -310,8 +280,7 @@ static void hf_fence(struct hf_lease *lease)
 		hf_heirs_collect_cycles();
 		hf_fence_heirs(lease, false);
 	}
-	/* Pins of mappings of the file are recorded: no guessing. */
-	if (round > 1 && hf_lease_was_mapped(lease) && hf_user_is_plain(lease))
+	if (round > 1 && READ_ONCE(fence_widely) && hf_user_is_plain(lease))
 		hf_fence_heirs(lease, true);
 }
 
@@ -343,50 +312,6 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 	return NULL;
 }
 
-/* The holder has given it up, or waits to have it again. */
-static bool hf_lease_answered(const struct hf_lease *lease)
-{
-	return lease->state == HOLDFAST_ZOMBIE ||
-	       lease->state == HOLDFAST_RELEASING || lease->restoring;
-}
-
-/*
- * When to fence who has answered a break. Called with file->lock held.
- *
- * Where another holder of some of the same pages has not answered, the pins are
- * more likely his: his time first. But nobody gets more than the cap that way.
- *
- * Return: the time, or 0 where there is no such holder.
- */
-static ktime_t hf_lease_spared_until(struct hf_lease *lease)
-{
-	ktime_t begin = ktime_sub_ms(lease->deadline, lease->break_ms);
-	ktime_t cap = ktime_add_ms(begin, hf_break_ms(UINT_MAX)), until = 0;
-	struct hf_lease *other;
-
-	lockdep_assert_held(&lease->file->lock);
-	if (!hf_lease_answered(lease))
-		return 0;
-	hf_for_each_overlap(other, lease->file, lease->range.start,
-			    lease->range.last) {
-		if (other != lease && hf_lease_has_pages(other) &&
-		    !hf_lease_answered(other))
-			until = max3(until, lease->deadline, other->deadline);
-	}
-	return min(until, cap);
-}
-
-static bool hf_fence_spares(struct hf_lease *lease)
-{
-	ktime_t until;
-
-	spin_lock(&lease->file->lock);
-	until = hf_lease_spared_until(lease);
-	spin_unlock(&lease->file->lock);
-	return until && ktime_before(ktime_get(),
-				     ktime_add_ms(until, HF_FENCE_SPARE_MS));
-}
-
 /*
  * A holder whose consumers are gone answered in time, whatever else the change
  * still waits for: anybody who can read the file can hold a page for a while, and
@@ -411,9 +336,7 @@ void hf_fence_work(struct work_struct *work)
 		if (late &&
 		    hf_lease_is_pinned(lease, lease->first_due,
 				       lease->last_due) &&
-		    READ_ONCE(lease->breaker) &&
-		    (hf_lease_was_mapped(lease) || hf_lease_has_pins(lease)) &&
-		    !hf_fence_spares(lease))
+		    READ_ONCE(lease->breaker))
 			hf_fence(lease);
 		busy = hf_lease_is_busy(lease, lease->first_due,
 					lease->last_due);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who holds consumers without having mapped the lease.
+ * Who holds consumers without having made the pins.
  *
- * A consumer lives as long as some open file: a device of RDMA, VFIO or DRM, an
+ * A consumer lives as long as some open file: a device of RDMA or VFIO, an
  * io_uring, or an AF_XDP socket. By fork, or passed over a socket, others have
- * that file as well, and may outlive who mapped the lease. Nothing says which
+ * that file as well, and may outlive who pinned. Nothing says which
  * file holds which pins, so the fence asks from the narrow to the wide, and stops
  * when no pin is left.
  */
@@ -69,20 +69,10 @@ static bool hf_file_is_fuse(const struct file *file)
 	       iminor(inode) == FUSE_MINOR;
 }
 
-/* A GPU, or what looks like one: imports dma-bufs. */
-static bool hf_file_is_drm(const struct file *file)
-{
-	static const unsigned int drm_major = 226;
-	const struct inode *inode = file_inode(file);
-
-	return S_ISCHR(inode->i_mode) && imajor(inode) == drm_major;
-}
-
-static bool hf_file_pins(const struct hf_lease *lease, const struct file *file)
+static bool hf_file_pins(const struct file *file)
 {
 	return hf_file_is_ring(file) || hf_file_is_verbs(file) ||
-	       hf_file_is_vfio(file) || hf_file_is_xdp(file) ||
-	       (!list_empty(&lease->dmabufs) && hf_file_is_drm(file));
+	       hf_file_is_vfio(file) || hf_file_is_xdp(file);
 }
 
 /*
@@ -161,8 +151,7 @@ static int hf_pinner_add(const void *arg, struct file *file, unsigned int fd)
 {
 	struct hf_pinners *pinners = (void *)arg;
 
-	if (hf_file_pins(pinners->lease, file) &&
-	    !hf_pinner_match(pinners, file, fd))
+	if (hf_file_pins(file) && !hf_pinner_match(pinners, file, fd))
 		pinners->file[pinners->nr++] = get_file(file);
 	return pinners->nr == HF_PINNERS;
 }
@@ -188,18 +177,17 @@ void hf_pinners_put(struct hf_pinners *pinners)
 }
 
 /*
- * Opened by a process that took or mapped the lease, before it changed its
+ * Opened by a process that took the lease or pinned, before it changed its
  * credentials or became another program.
  */
-static int hf_heir_of_mapper(const void *arg, struct file *file,
-			     unsigned int fd)
+static int hf_heir_of_owner(const void *arg, struct file *file, unsigned int fd)
 {
 	const struct hf_heirs *heirs = arg;
 	unsigned int i;
 
 	for (i = 0; i < heirs->nr; i++) {
 		if (file->f_cred == heirs->cred[i])
-			return hf_file_pins(heirs->lease, file);
+			return hf_file_pins(file);
 	}
 	return 0;
 }
@@ -207,7 +195,7 @@ static int hf_heir_of_mapper(const void *arg, struct file *file,
 /*
  * Whatever can hold a consumer, or hide what does: a ring can have files of its
  * own, and a socket files on their way. Who serves a filesystem can keep who is
- * killed in a request to it. DRM is left out: that is the user's whole desktop.
+ * killed in a request to it.
  */
 static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {
@@ -228,10 +216,9 @@ bool hf_process_inherits(const struct hf_heirs *heirs,
 			 struct task_struct *process)
 {
 	return hf_may_fence(heirs->lease, process) &&
-	       hf_process_files(process,
-				heirs->wide ? hf_heir_of_user
-					    : hf_heir_of_mapper,
-				heirs);
+	       hf_process_files(
+		       process,
+		       heirs->wide ? hf_heir_of_user : hf_heir_of_owner, heirs);
 }
 
 /*

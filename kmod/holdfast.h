@@ -9,20 +9,28 @@
  *   change.c	a layout change of such a file, and the breaks it causes
  *   wait.c	waiting for the consumers of those
  *   limit.c	how much may be leased
- *   collect.c	which pages a range of a file has
+ *   party.c	the processes whose pins an explicit lease covers
+ *   implicit.c	leases that a pin makes
+ *   permit.c	who may have those
+ *   pin.c	how pages of a lease are pinned
+ *   record.c	records of pins
+ *   held.c	which pages of a lease are held
+ *   runs.c	the pages of a record, and whether something holds them
  *   shared.c	blocks that are shared with another file
- *   pin.c	which pages a lease covers, and whether something holds them
+ *   unshare.c	and their copies
  *   reserved.c	PG_reserved of pages that VFIO pins
- *   map.c	mappings of a lease
- *   dmabuf.c	dma-bufs of a lease
+ *   consumer.c	for what a driver pins
  *   event.c	what the holder is told
+ *   watch.c	and who watches many leases
  *   fence.c	what happens at the deadline
- *   heir.c	who holds consumers without having mapped the lease
+ *   heir.c	who holds consumers without having made the pins
  *   process.c	processes, and what they have open
  *   hooks/	the functions of the kernel that are replaced while there are leases:
  *		see hooks/table.c for each, hooks/hook.c for how
  *   stray.c	changes whose end no wrapper sees
  *   second.c	changes of two files at a time
+ *   restart.c	changes that wait outside of their system call
+ *   removal.c	devices that go
  *   report.c	what the administrator sees
  *
  * doc/locking.md has the locks and their order.
@@ -66,8 +74,7 @@ struct hf_change {
 	bool stray;	     /* see stray.c */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
 	bool deferred;	     /* given up for now, by one that may not wait */
-	bool widest;	     /* of all pages of the leases that it breaks */
-	ktime_t deadline;    /* the last of those leases */
+	ktime_t entered_at;  /* and since when */
 
 	struct address_space *mapping; /* of the file */
 	struct page *busy;	       /* see second.c */
@@ -146,7 +153,6 @@ struct hf_events {
 /* Pages of one mapping of a file; or, without a file, of others. */
 struct hf_span {
 	struct file *file; /* with a reference */
-	bool mapping_of_lease;
 	unsigned long addr;
 	pgoff_t index;
 	unsigned long nr;
@@ -158,17 +164,26 @@ struct hf_pinner {
 	enum holdfast_consumer consumer;
 };
 
-/* A record of pins: see record.c. */
+/*
+ * Records of one page that are kept apart. A process can map a page as often as it
+ * likes, and pin it at each of these addresses; from there on it is counted only.
+ */
+#define HF_PINS_OF_PAGE 64
+
+/* A record of pins: see record.c. The owner of its pages is pinner.mm. */
 struct hf_pin {
-	struct list_head node;	 /* hf_lease.pins */
-	struct hf_pinner pinner; /* its mm is grabbed, not used */
+	struct interval_tree_node range; /* hf_lease.pins; in pages */
+	struct hf_runs runs;		 /* runs_sem */
+	bool made;			 /* its pages are pinned; file->lock */
+	bool stale;			 /* a change came before; file->lock */
+	struct hf_pinner pinner;	 /* its mm is grabbed, not used */
 	struct pid *tgid;
 	kuid_t uid, euid;
 	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
 	unsigned long address;
-	pgoff_t first, last; /* runs_sem, and file->lock */
-	u64 count;	     /* pins of pages that are left; file->lock */
-	pgoff_t next;	     /* where the last ones ended; file->lock */
+	u64 charged;  /* pages: see limit.c; runs_sem */
+	u64 count;    /* pins of pages that are left; file->lock */
+	pgoff_t next; /* where the last ones ended; file->lock */
 	struct task_struct *opener; /* may go on with it; file->lock */
 };
 
@@ -182,20 +197,19 @@ struct hf_unpinned {
 };
 
 /* Why a process may hold pins: the first that holds is kept. */
-enum hf_mapper_role {
-	HF_MAPS,   /* it has mapped the lease */
-	HF_PINS,   /* it has pinned a mapping of the file: see record.c */
-	HF_SHARES, /* it shares files of one that did either */
+enum hf_owner_role {
+	HF_PINS,   /* it has made them */
+	HF_SHARES, /* it shares files of one that did */
 };
 
-/* Who mapped the lease. */
-struct hf_mapper {
+/* Whose pins they may be, for the fence. */
+struct hf_owner {
 	struct list_head node;
 	struct mm_struct *mm;	 /* grabbed, not used */
-	const struct cred *cred; /* of whoever mapped it */
+	const struct cred *cred; /* when it pinned */
 	struct pid *tgid;
 	unsigned int round; /* of the fence that killed it */
-	enum hf_mapper_role role;
+	enum hf_owner_role role;
 };
 
 struct hf_lease {
@@ -208,32 +222,32 @@ struct hf_lease {
 	enum holdfast_kind kind;
 	enum hf_backing backing;
 	struct hf_file *file;
-	const struct cred *cred; /* who acquired, and is charged */
+	const struct cred *cred; /* who acquired */
 	bool may_kill;		 /* any process, by CAP_KILL */
 	bool implicit;		 /* see implicit.c */
 	unsigned int break_ms;
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
 	ktime_t acquired;
-	pgoff_t asked_last; /* of the range, when it was acquired */
 
-	struct rw_semaphore runs_sem; /* shared to look, where it may change */
-	struct hf_runs runs;	      /* exclusive to exchange */
-	struct list_head pins;	      /* hf_pin; runs_sem, and file->lock */
-	struct hf_pin *pin;	      /* the only one, of an implicit lease */
-	struct hf_reaper *reaper;     /* of an implicit lease; file->lock */
-	u64 charged;		      /* pages: see limit.c */
+	/*
+	 * Records of pins come and go with both runs_sem, exclusively, and
+	 * file->lock held: either is enough to look at them.
+	 */
+	struct rw_semaphore runs_sem;
+	struct rb_root_cached pins;
+	unsigned int nr_pins, prune_at; /* runs_sem */
+	struct hf_pin *pin;		/* the only one, of an implicit lease */
+	struct hf_reaper *reaper;	/* of an implicit lease; file->lock */
 
-	/* Under file->lock. In the tree while there are pages, or may be. */
+	/* Under file->lock. In the tree from acquire on to the end. */
 	struct file *target; /* NULL: released. Constant under the mutex. */
 	struct interval_tree_node range; /* in pages, last included */
-	enum holdfast_state state;	 /* also: see map.c */
-	bool settled;			 /* a change took the pages, all idle */
-	bool lost;	     /* a change may have taken them, busy or not */
-	bool restore_failed; /* since the last break */
+	/* An implicit one in the tree that is HOLDFAST_UNBOUND is being made. */
+	enum holdfast_state state;
 	bool fenced;
-	unsigned int restoring;	  /* calls that wait for the break's end */
-	unsigned int fence_round; /* how often mappers were killed */
+	unsigned int ended;	  /* records whose pins have ended */
+	unsigned int fence_round; /* how often owners were killed */
 	unsigned int first_round; /* of this break */
 	ktime_t deadline;
 	ktime_t fence_at;	     /* when to look whether to fence */
@@ -243,17 +257,15 @@ struct hf_lease {
 	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
 	struct list_head break_node; /* file->breaking */
-	struct list_head mappers;
-	struct list_head dmabufs;
+	struct list_head owners;
 	struct hf_events events;
 
 	union {
-		struct list_head zap_node; /* the target's invalidate_lock */
-		struct rcu_head rcu;	   /* nobody's any more */
+		struct list_head look_node; /* the target's invalidate_lock */
+		struct rcu_head rcu;	    /* nobody's any more */
 	};
 	wait_queue_head_t wait; /* events */
 	struct fasync_struct *fasync;
-	struct address_space mapping; /* of the lease's own mappings */
 };
 
 /* What can break, in bytes, as the kernel's DAX functions take it: last included. */
@@ -275,24 +287,6 @@ static inline bool hf_page_pinned(struct page *page)
 static inline u64 hf_lease_offset(const struct hf_lease *lease)
 {
 	return (u64)lease->range.start << PAGE_SHIFT;
-}
-
-/*
- * Whether the runs are pages of the file. Called with file->lock held, or where
- * a stale answer does no harm.
- */
-static inline bool hf_lease_has_pages(const struct hf_lease *lease)
-{
-	switch (READ_ONCE(lease->state)) {
-	case HOLDFAST_ACTIVE:
-	case HOLDFAST_BREAKING:
-	case HOLDFAST_BROKEN:
-	case HOLDFAST_RELEASING:
-	case HOLDFAST_ZOMBIE:
-		return !READ_ONCE(lease->settled);
-	default:
-		return false;
-	}
 }
 
 /* The lease exists; what is constant from acquire on may be read. */
@@ -335,6 +329,29 @@ static inline struct hf_lease *hf_lease_following(struct hf_lease *lease,
 	for (lease = hf_lease_first(file, first, last); lease; \
 	     lease = hf_lease_following(lease, first, last))
 
+/* The same of records of pins. Called with runs_sem or file->lock held. */
+static inline struct hf_pin *hf_pin_first(struct hf_lease *lease, pgoff_t first,
+					  pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&lease->pins, first, last);
+	return node ? container_of(node, struct hf_pin, range) : NULL;
+}
+
+static inline struct hf_pin *hf_pin_following(struct hf_pin *pin, pgoff_t first,
+					      pgoff_t last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_next(&pin->range, first, last);
+	return node ? container_of(node, struct hf_pin, range) : NULL;
+}
+
+#define hf_for_each_pin(pin, lease, first, last)          \
+	for (pin = hf_pin_first(lease, first, last); pin; \
+	     pin = hf_pin_following(pin, first, last))
+
 static inline u64 hf_lease_pages(const struct hf_lease *lease)
 {
 	return lease->range.last - lease->range.start + 1;
@@ -346,7 +363,6 @@ unsigned int hf_break_ms(unsigned int asked);
 
 /* dev.c */
 extern const struct file_operations hf_fops;
-bool hf_may_map(const struct hf_lease *lease);
 
 /* backing.c */
 enum hf_backing hf_backing_of(struct file *target);
@@ -354,27 +370,18 @@ const char *hf_backing_name(enum hf_backing backing);
 unsigned long hf_cow_unit(struct file *target);
 void hf_cow_window(struct file *target, pgoff_t *first, pgoff_t *last);
 bool hf_lends_blocks(const struct super_block *sb);
-int hf_map_dram(struct hf_lease *lease, struct file *target,
-		struct vm_area_struct *vma);
-unsigned long hf_unmapped_area(struct hf_lease *lease, struct file *filp,
-			       unsigned long addr, unsigned long len,
-			       unsigned long pgoff, unsigned long flags);
 
 /* lease.c */
 int hf_leases_init(void);
 void hf_leases_exit(void);
-struct hf_lease *hf_lease_new(struct inode *host);
+struct hf_lease *hf_lease_new(void);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
-int hf_lease_restore(struct hf_lease *lease, unsigned int state, bool fault);
-void hf_lease_restoring(struct hf_lease *lease, int by);
-int hf_lease_enter_killable(struct hf_lease *lease);
-void hf_lease_leave(struct hf_lease *lease, enum holdfast_state from);
-int hf_lease_unshare(struct hf_lease *lease);
+bool hf_lease_enter(struct hf_lease *lease, u64 id);
+void hf_lease_leave(struct hf_lease *lease);
 int hf_lease_number(struct hf_lease *lease);
 void hf_lease_unnumber(struct hf_lease *lease);
 void hf_lease_publish(struct hf_lease *lease);
 void hf_lease_unbind(struct hf_lease *lease);
-bool hf_lease_change_pending(struct hf_lease *lease);
 void hf_lease_put(struct hf_lease *lease);
 struct hf_lease *hf_lease_find(u64 id);
 struct file *hf_lease_target(struct hf_lease *lease);
@@ -396,25 +403,49 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		     unsigned int break_ms, unsigned int flags,
 		     struct page **pages);
 
+/* pin.c */
+bool hf_span_limit(struct hf_span *span);
+long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
+		  const struct hf_span *span, unsigned int flags,
+		  struct page **pages, struct hf_runs *runs);
+
 /* record.c */
 struct hf_pin *hf_pin_new(const struct hf_span *span,
 			  const struct hf_pinner *pinner);
-void hf_pin_free(struct hf_pin *pin);
+void hf_pin_free(struct hf_lease *lease, struct hf_pin *pin);
+void hf_pin_enter(struct hf_lease *lease, struct hf_pin *pin);
+void hf_pin_leave(struct hf_lease *lease, struct hf_pin *pin);
 void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin);
-bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
-		    const struct hf_pinner *pinner);
-bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
-		const struct hf_pinner *pinner);
-int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
-	       const struct hf_pinner *pinner);
+void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
+		 struct hf_runs *runs);
+bool hf_pin_may_take(const struct hf_pin *to, const struct hf_span *span,
+		     const struct hf_pinner *pinner, bool anywhere);
+bool hf_pin_takes(struct hf_pin *to, const struct hf_span *span,
+		  const struct hf_pinner *pinner, const struct hf_runs *runs,
+		  bool anywhere);
+void hf_pin_join(struct hf_lease *lease, struct hf_pin *to, struct hf_pin *pin,
+		 const struct hf_span *span, const struct hf_runs *runs);
+void hf_pins_prune(struct hf_lease *lease);
 void hf_pins_free(struct hf_lease *lease);
-bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm);
-bool hf_lease_has_pins(const struct hf_lease *lease);
+bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
+		   const struct hf_pin *but);
+bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm);
 void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 		 unsigned long nr, unsigned long pins);
 void hf_pins_ended(struct hf_unpinned *unpinned);
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns);
+
+/* held.c */
+struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index,
+				pgoff_t last);
+bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+bool hf_lease_is_pinned_by(struct hf_lease *lease, const struct mm_struct *mm,
+			   pgoff_t first, pgoff_t last);
+u64 hf_lease_pinned(struct hf_lease *lease);
+void hf_lease_lose(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 
 /* consumer.c */
 enum holdfast_consumer hf_consumer_of(unsigned long caller);
@@ -425,7 +456,8 @@ const char *hf_consumer_name(enum holdfast_consumer consumer);
 
 /* permit.c */
 int hf_permit_open(const struct holdfast_allow *args);
-bool hf_permitted(const struct super_block *sb, unsigned int *break_ms);
+bool hf_permitted(const struct hf_span *span, const struct hf_pinner *pinner,
+		  unsigned int *break_ms);
 int hf_policy_set(const struct holdfast_policy *args);
 int hf_policies_show(struct seq_file *m, void *v);
 void hf_policies_exit(void);
@@ -446,9 +478,6 @@ int hf_lease_release(struct hf_lease *lease, bool nonblock);
 int hf_lease_revoke(const struct holdfast_revoke *args);
 void hf_lease_remove(struct hf_lease *lease, bool wait);
 void hf_lease_close(struct hf_lease *lease);
-bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
-bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);
-u64 hf_lease_pinned(struct hf_lease *lease);
 
 /* file.c */
 int hf_files_init(void);
@@ -474,15 +503,14 @@ bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
 		    struct hf_change *by);
-bool hf_others_start_again(struct hf_lease *lease, pgoff_t first, pgoff_t last);
-void hf_change_narrow(const struct hf_lease *lease,
-		      const struct hf_change *change, pgoff_t *first,
-		      pgoff_t *last);
+bool hf_others_start_again(struct hf_file *file, const struct hf_pin *pin,
+			   pgoff_t first, pgoff_t last);
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 bool hf_break_is_of_change(const struct hf_lease *lease);
 void hf_break_answered(struct hf_lease *lease);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
+bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last);
 void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
@@ -493,63 +521,42 @@ bool hf_change_is_clear(struct hf_file *file, struct hf_change *change);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
-bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
-				pgoff_t last);
+int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
+		    unsigned int task_state);
 
 /* limit.c */
-int hf_charge(struct hf_lease *lease);
-void hf_uncharge(struct hf_lease *lease);
+int hf_charge(const struct super_block *sb, u64 pages);
+void hf_uncharge(const struct super_block *sb, u64 pages);
 
-/* collect.c */
-int hf_runs_collect(struct hf_runs *runs, struct file *file, pgoff_t first,
-		    pgoff_t last);
+/* unshare.c */
+int hf_fault_reason(struct file *file, pgoff_t index);
+int hf_unshare(struct file *target, pgoff_t first, pgoff_t last);
 
 /* shared.c */
 int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last);
-int hf_drop_shared(struct hf_lease *lease, unsigned int task_state);
+int hf_drop_shared(struct hf_file *file, const struct hf_pin *pin,
+		   struct file *target);
 bool hf_folios_are_ours(const struct hf_runs *runs,
 			struct address_space *mapping);
 
-/* pin.c */
+/* runs.c */
 int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
 		unsigned long nr);
-int hf_runs_reserve(struct hf_runs *runs, unsigned int nr);
 int hf_runs_reserve_more(struct hf_runs *runs, unsigned int nr);
 void hf_runs_append(struct hf_runs *runs, const struct hf_runs *more);
 bool hf_runs_have(const struct hf_runs *runs, const struct hf_runs *part);
 int hf_runs_cut(struct hf_runs *runs, pgoff_t first, pgoff_t last);
 void hf_runs_free(struct hf_runs *runs);
-unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index);
-unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
-			   unsigned long nr);
 struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
 			       pgoff_t last, pgoff_t *index);
 struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
 				 pgoff_t last);
-bool hf_runs_next_pinned(const struct hf_runs *runs, pgoff_t *index);
-u64 hf_runs_count_busy(const struct hf_runs *runs);
 unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
-int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
-		pgoff_t first, pgoff_t last);
-void hf_runs_unpin(const struct hf_runs *runs);
 
 /* reserved.c */
 void hf_reserved_clear(struct page **pages, long nr);
 struct page *hf_reserved_restore(const struct hf_runs *runs);
 bool hf_reserved_is_used(void);
-
-/* map.c */
-int hf_map(struct hf_lease *lease, struct file *target,
-	   struct vm_area_struct *vma);
-bool hf_vma_is_lease(const struct vm_area_struct *vma);
-void hf_unmap(struct hf_lease *lease, pgoff_t first, pgoff_t last);
-
-/* dmabuf.c */
-int hf_dmabuf_init(void);
-void hf_dmabuf_exit(void);
-int hf_dmabuf_export(struct hf_lease *lease,
-		     const struct holdfast_export_dmabuf *args);
-void hf_dmabuf_notify(struct hf_lease *lease);
 
 /* event.c */
 #define HF_EVENT_MIN_SIZE offsetofend(struct holdfast_event, comm)
@@ -557,15 +564,17 @@ void hf_event_fill(struct holdfast_event *out, const struct hf_event *event);
 void hf_events_init(struct hf_lease *lease);
 void hf_event_push(struct hf_lease *lease, enum holdfast_event_type type,
 		   ktime_t now);
+void hf_event_tell(struct hf_lease *lease, enum holdfast_event_type type,
+		   ktime_t now, const struct hf_change_info *change,
+		   ktime_t deadline);
 ssize_t hf_event_read(struct hf_lease *lease, char __user *buf, size_t size,
 		      bool nonblock);
 void hf_events_free(struct hf_lease *lease);
 
 /* fence.c */
-int hf_mapper_add(struct hf_lease *lease, struct mm_struct *mm,
-		  struct pid *tgid, enum hf_mapper_role role, gfp_t gfp);
-void hf_mappers_free(struct hf_lease *lease);
-bool hf_lease_is_own(const struct hf_lease *lease);
+int hf_owner_add(struct hf_lease *lease, struct mm_struct *mm, struct pid *tgid,
+		 enum hf_owner_role role);
+void hf_owners_free(struct hf_lease *lease);
 void hf_fence_work(struct work_struct *work);
 void hf_fence_schedule(struct hf_file *file);
 
@@ -581,7 +590,7 @@ struct mm_struct *hf_process_mm(struct task_struct *process);
 bool hf_process_files(struct task_struct *process, hf_file_look_t look,
 		      const void *arg);
 
-/* Open files of a mapper that can hold its pins. */
+/* Open files of an owner that can hold its pins. */
 #define HF_PINNERS 32
 
 struct hf_pinners {
@@ -590,10 +599,10 @@ struct hf_pinners {
 	unsigned int nr;
 };
 
-/* Who may hold consumers of a lease without having mapped it. */
+/* Who may hold consumers of a lease without having made the pins. */
 struct hf_heirs {
 	const struct hf_lease *lease;
-	const struct cred *cred[32]; /* of who took or mapped it */
+	const struct cred *cred[32]; /* of who took the lease, or pinned */
 	unsigned int nr;
 	bool wide; /* all of the user's processes that can hold one */
 };

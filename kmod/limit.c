@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much may be leased: RLIMIT_MEMLOCK for each user, and what the
- * administrator allows for each filesystem. Files in memory do not count: of
- * them only what consumers pin is locked, and that they are charged for.
+ * How much may be pinned of files: what the administrator allows for each
+ * filesystem. RLIMIT_MEMLOCK is not ours: whoever pins is charged by the driver that
+ * pins.
  */
-#include <linux/capability.h>
 #include <linux/module.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include "holdfast.h"
 
 static unsigned int fs_limit_mib;
 module_param(fs_limit_mib, uint, 0644);
 MODULE_PARM_DESC(fs_limit_mib,
-		 "most that may be leased on one filesystem, in MiB; 0: all");
+		 "most that may be pinned on one filesystem, in MiB; 0: all");
 
-/* A filesystem with leases. */
+/* A filesystem with pins. */
 struct hf_fs {
 	struct list_head node;
-	struct super_block *sb;
+	const struct super_block *sb;
 	u64 pages;
 };
 
@@ -36,7 +34,7 @@ static struct hf_fs *hf_fs_find(const struct super_block *sb)
 	return NULL;
 }
 
-static struct hf_fs *hf_fs_get(struct super_block *sb)
+static struct hf_fs *hf_fs_get(const struct super_block *sb)
 {
 	struct hf_fs *fs = hf_fs_find(sb);
 
@@ -58,7 +56,14 @@ static void hf_fs_put(struct hf_fs *fs)
 	kfree(fs);
 }
 
-static int hf_charge_fs(struct super_block *sb, u64 pages)
+/**
+ * hf_charge - count pages that are to be pinned against the limit
+ * @sb: of a file with DAX
+ * @pages: how many
+ *
+ * Return: 0, -ENOMEM or -EDQUOT.
+ */
+int hf_charge(const struct super_block *sb, u64 pages)
 {
 	u64 limit = (u64)READ_ONCE(fs_limit_mib) << (20 - PAGE_SHIFT);
 	struct hf_fs *fs;
@@ -78,63 +83,16 @@ static int hf_charge_fs(struct super_block *sb, u64 pages)
 	return err;
 }
 
-static void hf_uncharge_fs(const struct super_block *sb, u64 pages)
+/* Undoes hf_charge(), or a part of it. */
+void hf_uncharge(const struct super_block *sb, u64 pages)
 {
 	struct hf_fs *fs;
 
+	if (!pages)
+		return;
 	mutex_lock(&hf_fs_mutex);
 	fs = hf_fs_find(sb);
 	fs->pages -= pages;
 	hf_fs_put(fs);
 	mutex_unlock(&hf_fs_mutex);
-}
-
-static int hf_charge_user(struct user_struct *user, u64 pages)
-{
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	long was = atomic_long_read(&user->locked_vm);
-
-	do {
-		if (was + pages > limit && !capable(CAP_IPC_LOCK))
-			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &was, was + pages));
-	return 0;
-}
-
-/**
- * hf_charge - count a lease against the limits
- * @lease: its target, credentials and range are set
- *
- * Return: 0, -ENOMEM (RLIMIT_MEMLOCK, or no memory) or -EDQUOT.
- */
-int hf_charge(struct hf_lease *lease)
-{
-	struct super_block *sb = file_inode(lease->target)->i_sb;
-	u64 pages = lease->asked_last - lease->range.start + 1;
-	int err;
-
-	if (lease->backing != HF_DAX)
-		return 0;
-	err = hf_charge_fs(sb, pages);
-	if (err)
-		return err;
-	/* What pins a page is charged for it, so an implicit lease is not. */
-	if (!lease->implicit)
-		err = hf_charge_user(lease->cred->user, pages);
-	if (err)
-		hf_uncharge_fs(sb, pages);
-	else
-		lease->charged = pages;
-	return err;
-}
-
-/* Undoes hf_charge(); the target is still there. */
-void hf_uncharge(struct hf_lease *lease)
-{
-	if (!lease->charged)
-		return;
-	if (!lease->implicit)
-		atomic_long_sub(lease->charged, &lease->cred->user->locked_vm);
-	hf_uncharge_fs(file_inode(lease->target)->i_sb, lease->charged);
-	lease->charged = 0;
 }

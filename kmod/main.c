@@ -44,12 +44,9 @@ static int __init hf_init(void)
 	err = hf_leases_init();
 	if (err)
 		goto destroy_wq;
-	err = hf_dmabuf_init();
-	if (err)
-		goto exit_leases;
 	err = hf_files_init();
 	if (err)
-		goto exit_dmabuf;
+		goto exit_leases;
 	err = hf_hooks_init();
 	if (err)
 		goto exit_files;
@@ -67,8 +64,6 @@ exit_hooks:
 	hf_hooks_exit();
 exit_files:
 	hf_files_exit();
-exit_dmabuf:
-	hf_dmabuf_exit();
 exit_leases:
 	hf_leases_exit();
 destroy_wq:
@@ -94,7 +89,6 @@ static void __exit hf_exit(void)
 	rcu_barrier();
 	destroy_workqueue(hf_wq);
 	hf_files_exit();
-	hf_dmabuf_exit();
 	hf_leases_exit();
 }
 
@@ -104,4 +98,4 @@ module_exit(hf_exit);
 MODULE_DESCRIPTION("Layout leases on file ranges, for long-term pins");
 MODULE_AUTHOR("The Holdfast developers");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("0.2.0");

@@ -4,6 +4,7 @@
  * that acquired the lease is one, and others join. A party is an address space.
  */
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "holdfast.h"
 
@@ -95,19 +96,13 @@ void hf_parties_end(struct hf_lease *lease)
 	hf_parties_free(&gone);
 }
 
-/* Whether the lease covers a page, also one that it would get back. */
+/* Whether the lease covers a page. Called with file->lock held. */
 static bool hf_lease_covers(const struct hf_lease *lease, pgoff_t index)
 {
-	if (index < lease->range.start || index > lease->asked_last)
-		return false;
-	switch (lease->state) {
-	case HOLDFAST_ACTIVE:
-	case HOLDFAST_BREAKING:
-	case HOLDFAST_BROKEN:
-		return lease->target;
-	default:
-		return false;
-	}
+	return lease->target &&
+	       (lease->state == HOLDFAST_ACTIVE ||
+		lease->state == HOLDFAST_BREAKING) &&
+	       index >= lease->range.start && index <= lease->range.last;
 }
 
 /**
@@ -140,6 +135,133 @@ struct hf_lease *hf_party_lease(const struct hf_span *span,
 	return lease;
 }
 
+/*
+ * The record enters the lease: 0; -EAGAIN: a change of its range is under way;
+ * -EOPNOTSUPP: the lease has ended.
+ */
+static int hf_party_enter(struct hf_lease *lease, struct hf_pin *pin)
+{
+	struct hf_file *file = lease->file;
+	int err = 0;
+
+	down_write(&lease->runs_sem);
+	spin_lock(&file->lock);
+	if (!hf_lease_covers(lease, pin->range.start))
+		err = -EOPNOTSUPP;
+	else if (hf_change_overlaps(file, pin->range.start, pin->range.last))
+		err = -EAGAIN;
+	else
+		hf_pin_enter(lease, pin);
+	spin_unlock(&file->lock);
+	up_write(&lease->runs_sem);
+	return err;
+}
+
+/* A record of the lease that can have the pages, or NULL. With runs_sem. */
+static struct hf_pin *hf_party_find(struct hf_lease *lease,
+				    const struct hf_span *span,
+				    const struct hf_pinner *pinner,
+				    const struct hf_runs *runs)
+{
+	pgoff_t first = span->index ? span->index - 1 : 0;
+	unsigned int seen = 0;
+	struct hf_pin *pin;
+
+	hf_for_each_pin(pin, lease, first, span->index) {
+		if (hf_pin_takes(pin, span, pinner, runs,
+				 ++seen > HF_PINS_OF_PAGE))
+			return pin;
+	}
+	return NULL;
+}
+
+/*
+ * The pages of a record are pinned: 0, and it or another one has them; or -EAGAIN: a
+ * change came before.
+ */
+static int hf_party_commit(struct hf_lease *lease, struct hf_pin *pin,
+			   const struct hf_span *span,
+			   const struct hf_pinner *pinner, struct hf_runs *runs)
+{
+	struct hf_pin *to;
+	int err = 0;
+
+	down_write(&lease->runs_sem);
+	hf_pins_prune(lease);
+	to = hf_party_find(lease, span, pinner, runs);
+	/* A change that comes later finds the pages busy. */
+	spin_lock(&lease->file->lock);
+	if (pin->stale)
+		err = -EAGAIN;
+	else if (to)
+		hf_pin_join(lease, to, pin, span, runs);
+	else
+		hf_pin_make(lease, pin, span->nr, runs);
+	spin_unlock(&lease->file->lock);
+	up_write(&lease->runs_sem);
+	return err;
+}
+
+/* The record leaves the lease, if it is in there, and is freed. */
+static void hf_party_drop(struct hf_lease *lease, struct hf_pin *pin)
+{
+	down_write(&lease->runs_sem);
+	spin_lock(&lease->file->lock);
+	/* The lease may have ended. */
+	if (!RB_EMPTY_NODE(&pin->range.rb))
+		hf_pin_leave(lease, pin);
+	spin_unlock(&lease->file->lock);
+	up_write(&lease->runs_sem);
+	hf_pin_free(lease, pin);
+}
+
+/* Pins, and makes what is pinned the record's: see hf_party_pin(). */
+static long hf_party_make(struct hf_lease *lease, struct hf_pin *pin,
+			  const struct hf_span *span,
+			  const struct hf_pinner *pinner, unsigned int flags,
+			  struct page **pages)
+{
+	struct hf_span pinned = *span;
+	struct hf_runs runs = {};
+	long ret;
+	int err;
+
+	ret = hf_pin_pages(lease->file, pin, span, flags, pages, &runs);
+	if (ret > 0) {
+		pinned.nr = ret;
+		err = hf_owner_add(lease, pinner->mm, task_tgid(current),
+				   HF_PINS)
+			      ?: hf_party_commit(lease, pin, &pinned, pinner,
+						 &runs);
+		if (err) {
+			unpin_user_pages(pages, ret);
+			ret = err;
+		}
+	}
+	hf_runs_free(&runs);
+	return ret;
+}
+
+/* One try. -EAGAIN: a change came in between. */
+static long hf_party_try(struct hf_lease *lease, const struct hf_span *span,
+			 const struct hf_pinner *pinner, unsigned int flags,
+			 struct page **pages)
+{
+	struct hf_pin *pin = hf_pin_new(span, pinner);
+	long ret;
+
+	if (IS_ERR(pin))
+		return PTR_ERR(pin);
+	ret = hf_party_enter(lease, pin);
+	if (!ret)
+		ret = hf_party_make(lease, pin, span, pinner, flags, pages);
+	if (ret > 0 && pin->made)
+		hf_pin_open(lease, pin);
+	else
+		hf_party_drop(lease, pin);
+	return ret;
+}
+
 /**
  * hf_party_pin - pin pages of an explicit lease
  * @lease: covers the beginning of the span
@@ -148,34 +270,28 @@ struct hf_lease *hf_party_lease(const struct hf_span *span,
  * @flags: of the call
  * @pages: room for span->nr pages
  *
- * A lease that a change is breaking, or has broken, is had again first. Waits,
- * killably.
+ * Waits, killably, for changes of the pages that are under way.
  *
- * Return: how many pages are pinned, up to the end of the lease; -ESTALE when
- * the mapping is not there any longer; or -errno.
+ * Return: how many pages are pinned, up to the end of the lease or the file;
+ * -ESTALE when the mapping is not there any longer; -EDEADLK when a change waits for
+ * pins of the caller's own; or -errno.
  */
 long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		  const struct hf_pinner *pinner, unsigned int flags,
 		  struct page **pages)
 {
-	struct hf_span part = *span;
+	struct hf_span part;
 	long ret;
-	int err;
 
 	do {
-		err = hf_lease_restore(lease, TASK_KILLABLE, false);
-		if (err)
-			return err == -EBADFD ? -EOPNOTSUPP : err;
-		part.nr = min(span->nr, lease->range.last - span->index + 1);
-		if (span->index > lease->range.last)
+		part = *span;
+		part.nr = min(part.nr, lease->range.last - part.index + 1);
+		if (!hf_span_limit(&part))
 			return -EFAULT;
-		ret = hf_span_pin(pinner->mm, &part, flags, pages);
-		if (ret <= 0)
-			return ret;
-		part.nr = ret;
-		err = hf_pin_add(lease, &part, pinner);
-		if (err)
-			unpin_user_pages(pages, ret);
-	} while (err == -EAGAIN);
-	return err ?: ret;
+		ret = hf_changes_wait(lease->file, part.index,
+				      part.index + part.nr - 1, TASK_KILLABLE);
+		if (!ret)
+			ret = hf_party_try(lease, &part, pinner, flags, pages);
+	} while (ret == -EAGAIN && !fatal_signal_pending(current));
+	return ret == -ERESTARTSYS ? -EINTR : ret;
 }

@@ -124,16 +124,49 @@ static bool hf_policy_permits(const struct super_block *sb,
 	return policy && (!gid_valid(gid) || in_group_p(gid));
 }
 
+/*
+ * Whether the pages go on where pins of the same system call end. A driver pins a
+ * large region in many calls, and its first one was permitted.
+ */
+static bool hf_registration_is_permitted(const struct hf_span *span,
+					 const struct hf_pinner *pinner,
+					 unsigned int *break_ms)
+{
+	struct hf_file *file = hf_file_find(file_inode(span->file));
+	struct hf_lease *lease;
+	bool permitted = false;
+
+	if (!file)
+		return false;
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, span->index ? span->index - 1 : 0,
+			    span->index) {
+		if (!lease->implicit || !lease->pin ||
+		    lease->pin->opener != current ||
+		    !hf_pin_may_take(lease->pin, span, pinner, false))
+			continue;
+		*break_ms = lease->break_ms;
+		permitted = true;
+		break;
+	}
+	spin_unlock(&file->lock);
+	hf_file_put(file);
+	return permitted;
+}
+
 /**
  * hf_permitted - whether the current process may have an implicit lease
- * @sb: the filesystem of the file
+ * @span: pages of the file
+ * @pinner: the process, and what for
  * @break_ms: out: its break time in milliseconds
  */
-bool hf_permitted(const struct super_block *sb, unsigned int *break_ms)
+bool hf_permitted(const struct hf_span *span, const struct hf_pinner *pinner,
+		  unsigned int *break_ms)
 {
-	return (current->files &&
+	return hf_registration_is_permitted(span, pinner, break_ms) ||
+	       (current->files &&
 		iterate_fd(current->files, 0, hf_permit_match, break_ms)) ||
-	       hf_policy_permits(sb, break_ms);
+	       hf_policy_permits(file_inode(span->file)->i_sb, break_ms);
 }
 
 static int hf_policy_allow(const uuid_t *uuid, kgid_t gid,

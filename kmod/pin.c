@@ -1,340 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pages that a lease has, and whether anything holds them.
+ * How pages of a lease are pinned.
  *
- * A lease holds no reference on its pages: what it knows of them stays true
- * because every change of the range goes through hf_change_break() first. So
- * any reference that is not a page table's is a consumer's.
+ * The record is in its lease, and the lease in its file's tree, before a page is
+ * looked at. A change that begins later finds the record and marks it as stale;
+ * one that is under way is waited for before. So the pages of a record that is not
+ * stale in the end are the file's, and every change of them from then on waits
+ * for them.
  */
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
+#include <linux/pagemap.h>
 #include "holdfast.h"
 
-/* How many pages to look at before others may run. */
-#define HF_BATCH 512
-
-static pgoff_t hf_run_end(const struct hf_runs *runs, unsigned int i)
+/* As far as the file reaches; false: not at all. */
+bool hf_span_limit(struct hf_span *span)
 {
-	return i + 1 < runs->nr ? hf_run(runs, i + 1)->index : runs->end;
-}
+	u64 size = i_size_read(file_inode(span->file));
+	u64 pages = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
 
-/* How many pages run @i has. */
-unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i)
-{
-	return hf_run_end(runs, i) - hf_run(runs, i)->index;
-}
-
-void hf_runs_free(struct hf_runs *runs)
-{
-	if (runs->max)
-		kvfree(runs->run);
-	memset(runs, 0, sizeof(*runs));
-}
-
-/* Room for @nr runs, of which there are none yet or as many as before. 0 or -ENOMEM. */
-int hf_runs_reserve(struct hf_runs *runs, unsigned int nr)
-{
-	struct hf_run *run;
-
-	if (nr <= max(runs->max, 1U))
-		return 0;
-	run = kvmalloc_array(nr, sizeof(*run),
-			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!run)
-		return -ENOMEM;
-	if (runs->nr)
-		memcpy(run, hf_run(runs, 0),
-		       array_size(runs->nr, sizeof(*run)));
-	if (runs->max)
-		kvfree(runs->run);
-	runs->run = run;
-	runs->max = nr;
-	return 0;
-}
-
-/*
- * Adds @nr pages, from @index on, which is behind all others. What is between
- * them is a run without pages. 0 or -ENOMEM.
- */
-int hf_runs_add(struct hf_runs *runs, pgoff_t index, unsigned long pfn,
-		unsigned long nr)
-{
-	struct hf_run *last;
-	int err;
-
-	if (runs->nr && index > runs->end && pfn != HF_NO_PFN) {
-		err = hf_runs_add(runs, runs->end, HF_NO_PFN,
-				  index - runs->end);
-		if (err)
-			return err;
-	}
-	last = hf_run(runs, runs->nr - 1);
-	if (runs->nr && last->pfn != HF_NO_PFN &&
-	    pfn - last->pfn == index - last->index) {
-		runs->end = index + nr;
-		return 0;
-	}
-	if (runs->nr && runs->nr >= runs->max) {
-		err = hf_runs_reserve(runs, runs->max ? runs->max * 2 : 4);
-		if (err)
-			return err;
-	}
-	*hf_run(runs, runs->nr++) = (struct hf_run){ index, pfn };
-	runs->end = index + nr;
-	return 0;
-}
-
-/* Room for @nr runs more than there are: 0 or -ENOMEM. */
-int hf_runs_reserve_more(struct hf_runs *runs, unsigned int nr)
-{
-	unsigned int all = runs->nr + nr;
-
-	if (all <= max(runs->max, 1U))
-		return 0;
-	/* Not one at a time, where a region grows in many calls. */
-	return hf_runs_reserve(runs, max(all, 2 * runs->nr));
-}
-
-/* Adds pages that are behind all others; there is room, also for a gap. */
-void hf_runs_append(struct hf_runs *runs, const struct hf_runs *more)
-{
-	unsigned int i;
-
-	for (i = 0; i < more->nr; i++)
-		WARN_ON_ONCE(hf_runs_add(runs, hf_run(more, i)->index,
-					 hf_run(more, i)->pfn,
-					 hf_run_pages(more, i)));
-}
-
-/* The run that page @index is in. */
-static unsigned int hf_runs_find(const struct hf_runs *runs, pgoff_t index)
-{
-	unsigned int low = 0, high = runs->nr;
-
-	while (high - low > 1) {
-		unsigned int mid = low + (high - low) / 2;
-
-		if (hf_run(runs, mid)->index <= index)
-			low = mid;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-unsigned long hf_runs_pfn(const struct hf_runs *runs, pgoff_t index)
-{
-	const struct hf_run *run = hf_run(runs, hf_runs_find(runs, index));
-
-	return run->pfn + (index - run->index);
-}
-
-/* The page number of @index, where @nr pages from there are in one piece; or 0. */
-unsigned long hf_runs_span(const struct hf_runs *runs, pgoff_t index,
-			   unsigned long nr)
-{
-	unsigned int i;
-
-	if (!runs->nr || index < hf_run(runs, 0)->index)
-		return 0;
-	i = hf_runs_find(runs, index);
-	if (index + nr > hf_run_end(runs, i) ||
-	    hf_run(runs, i)->pfn == HF_NO_PFN)
-		return 0;
-	return hf_run(runs, i)->pfn + (index - hf_run(runs, i)->index);
-}
-
-/* Whether @part are the same pages, as far as it goes. */
-bool hf_runs_have(const struct hf_runs *runs, const struct hf_runs *part)
-{
-	unsigned int i;
-
-	for (i = 0; i < part->nr; i++) {
-		const struct hf_run *run = hf_run(part, i);
-
-		if (hf_runs_span(runs, run->index, hf_run_pages(part, i)) !=
-		    run->pfn)
-			return false;
-	}
+	if (span->index >= pages)
+		return false;
+	span->nr = min_t(u64, span->nr, pages - span->index);
 	return true;
 }
 
-/* Adds the pages of run @i of @from that are from @first on, before @end. */
-static int hf_runs_add_part(struct hf_runs *runs, const struct hf_runs *from,
-			    unsigned int i, pgoff_t first, pgoff_t end)
+/*
+ * Blocks that a change of other blocks would move, or that are shared, become the
+ * file's own: see unshare.c. After that every page of the span has to be faulted
+ * in again.
+ */
+static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
+			  struct file *target)
 {
-	const struct hf_run *run = hf_run(from, i);
+	pgoff_t first = pin->range.start, last = pin->range.last;
+	int ret;
 
-	first = max(first, run->index);
-	end = min(end, hf_run_end(from, i));
-	if (first >= end)
+	if (!target->f_op->remap_file_range)
 		return 0;
-	return hf_runs_add(runs, first, run->pfn + (first - run->index),
-			   end - first);
+	ret = hf_drop_shared(file, pin, target);
+	if (ret < 0)
+		return ret;
+	ret = hf_unshare(target, first, last);
+	if (!ret && HF_ENTRY_IS_FOLIO)
+		ret = hf_drop_shared(file, pin, target);
+	if (ret)
+		return ret < 0 ? ret : -EAGAIN;
+	unmap_mapping_pages(target->f_mapping, first, last - first + 1, false);
+	return 0;
 }
 
-/**
- * hf_runs_cut - forget some pages
- * @runs: the pages
- * @first: index of the first page to forget
- * @last: index of the last page to forget
- *
- * Return: 0, or -ENOMEM with nothing changed.
- */
-int hf_runs_cut(struct hf_runs *runs, pgoff_t first, pgoff_t last)
+/* The runs of pages that have just been pinned. */
+static int hf_pin_collect(struct address_space *mapping, pgoff_t index,
+			  unsigned long nr, struct page **pages,
+			  struct hf_runs *runs)
 {
-	struct hf_runs left = {};
-	unsigned int i;
-	int err;
+	unsigned long i;
+	int err = 0;
 
-	/* One run can become two, with a gap between them. */
-	err = hf_runs_reserve(&left, runs->nr + 2);
-	for (i = 0; i < runs->nr && !err; i++) {
-		if (hf_run(runs, i)->pfn == HF_NO_PFN)
-			continue;
-		err = hf_runs_add_part(&left, runs, i, 0, first);
-		if (!err && last != ULONG_MAX)
-			err = hf_runs_add_part(&left, runs, i, last + 1,
-					       ULONG_MAX);
+	for (i = 0; i < nr && !err; i++) {
+		err = hf_runs_add(runs, index + i, page_to_pfn(pages[i]), 1);
+		hf_page_own(pages[i], mapping, index + i);
 	}
-	if (!err)
-		swap(*runs, left);
-	hf_runs_free(&left);
+	if (!err && HF_ENTRY_IS_FOLIO && !hf_folios_are_ours(runs, mapping))
+		err = -EUCLEAN;
 	return err;
 }
 
-/*
- * The first page from @first to @last that is held: by anything but page tables,
- * or (@pinned) for DMA, which is what consumers do.
- */
-static struct page *hf_runs_held_page(const struct hf_runs *runs, pgoff_t first,
-				      pgoff_t last, pgoff_t *index, bool pinned)
-{
-	unsigned int i;
-
-	if (!runs->nr || last < hf_run(runs, 0)->index || first >= runs->end)
-		return NULL;
-	first = max(first, hf_run(runs, 0)->index);
-	for (i = hf_runs_find(runs, first); i < runs->nr; i++) {
-		const struct hf_run *run = hf_run(runs, i);
-		pgoff_t end = hf_run_end(runs, i);
-
-		if (run->pfn == HF_NO_PFN)
-			first = end;
-		for (; first < end; first++) {
-			struct page *page;
-
-			if (first > last)
-				return NULL;
-			page = pfn_to_page(run->pfn + (first - run->index));
-			if (pinned ? hf_page_pinned(page)
-				   : hf_page_busy(page)) {
-				if (index)
-					*index = first;
-				return page;
-			}
-			if (!(first % HF_BATCH))
-				cond_resched();
-		}
-	}
-	return NULL;
-}
-
 /**
- * hf_runs_busy_page - the first page of a range that is held
- * @runs: the pages
- * @first: index of the first page to look at
- * @last: index of the last page to look at
- * @index: out, where a page is found: its index; may be NULL
+ * hf_pin_pages - pin the pages of a record
+ * @file: the leased file; the caller holds no lock
+ * @pin: in a lease of it, not made
+ * @span: of the record; its file may outlive the lease
+ * @flags: of the call
+ * @pages: room for span->nr pages
+ * @runs: empty; out: the pages, hf_runs_free() afterwards in any case
  *
- * Page tables do not count. May sleep.
+ * Return: how many pages are pinned, from the first one on; -EAGAIN: again, a change
+ * came in between; -ESTALE when the mapping is not there any longer; or -errno.
  */
-struct page *hf_runs_busy_page(const struct hf_runs *runs, pgoff_t first,
-			       pgoff_t last, pgoff_t *index)
+long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
+		  const struct hf_span *span, unsigned int flags,
+		  struct page **pages, struct hf_runs *runs)
 {
-	return hf_runs_held_page(runs, first, last, index, false);
-}
+	struct address_space *mapping = span->file->f_mapping;
+	int err = hf_pin_prepare(file, pin, span->file);
+	long ret;
 
-/* The first page of a range that is pinned for DMA. May sleep. */
-struct page *hf_runs_pinned_page(const struct hf_runs *runs, pgoff_t first,
-				 pgoff_t last)
-{
-	return hf_runs_held_page(runs, first, last, NULL, true);
-}
-
-/* The same from page *@index on, and its index. */
-bool hf_runs_next_pinned(const struct hf_runs *runs, pgoff_t *index)
-{
-	return hf_runs_held_page(runs, *index, ULONG_MAX, index, true);
-}
-
-/* Pages that are held. */
-u64 hf_runs_count_busy(const struct hf_runs *runs)
-{
-	pgoff_t index, next;
-	u64 count = 0;
-
-	for (next = 0; hf_runs_busy_page(runs, next, ULONG_MAX, &index);
-	     next = index + 1) {
-		count++;
-		cond_resched();
-		if (fatal_signal_pending(current))
-			break;
+	if (err)
+		return err;
+	ret = hf_span_pin(pin->pinner.mm, span, flags, pages);
+	if (ret <= 0)
+		return ret;
+	err = hf_pin_collect(mapping, span->index, ret, pages, runs);
+	if (err) {
+		unpin_user_pages(pages, ret);
+		return err;
 	}
-	return count;
-}
-
-/**
- * hf_runs_pin - pin some pages as GUP would, without a page table
- * @pinned: empty, with room (hf_runs_reserve()) for as many runs as @runs has
- * @runs: pages that are the file's for the time of the call
- * @first: index of the first page to pin
- * @last: index of the last page to pin
- *
- * Does not sleep for memory, but long.
- *
- * Return: 0 and @pinned for hf_runs_unpin(), or with @pinned empty -ENXIO when
- * @runs do not reach that far, -ENOMEM when a page has too many references.
- */
-int hf_runs_pin(struct hf_runs *pinned, const struct hf_runs *runs,
-		pgoff_t first, pgoff_t last)
-{
-	unsigned int i;
-
-	if (!runs->nr || first < hf_run(runs, 0)->index || last >= runs->end)
-		return -ENXIO;
-	for (i = hf_runs_find(runs, first); first <= last; i++) {
-		pgoff_t end = min(hf_run_end(runs, i), last + 1);
-		unsigned long pfn =
-			hf_run(runs, i)->pfn + (first - hf_run(runs, i)->index);
-
-		*hf_run(pinned, pinned->nr++) = (struct hf_run){ first, pfn };
-		for (; first < end; first++) {
-			if (!hf_page_pin(pfn_to_page(pfn++)))
-				goto unpin;
-			if (!(first % HF_BATCH))
-				cond_resched();
-		}
-	}
-	pinned->end = first;
-	return 0;
-
-unpin:
-	pinned->end = first;
-	hf_runs_unpin(pinned);
-	pinned->nr = 0;
-	return -ENOMEM;
-}
-
-/* Undoes hf_runs_pin(). */
-void hf_runs_unpin(const struct hf_runs *runs)
-{
-	unsigned int i;
-
-	for (i = 0; i < runs->nr; i++) {
-		unpin_user_page_range_dirty_lock(
-			pfn_to_page(hf_run(runs, i)->pfn),
-			hf_run_pages(runs, i), false);
-		cond_resched();
-	}
+	hf_uncharge(file->inode->i_sb, pin->charged - ret);
+	pin->charged = ret;
+	return ret;
 }

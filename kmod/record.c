@@ -7,6 +7,7 @@
  * call makes, and that follow each other in memory and in the file, make one record.
  */
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -16,36 +17,132 @@
 #include "holdfast.h"
 #include "hooks/hook.h"
 
-/* A record of the current process; NULL: no memory. */
-struct hf_pin *hf_pin_new(const struct hf_span *span,
-			  const struct hf_pinner *pinner)
+/* @pin: in @lease no more, or never; its target is still there. */
+void hf_pin_free(struct hf_lease *lease, struct hf_pin *pin)
 {
-	struct hf_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
-
-	if (!pin)
-		return NULL;
-	INIT_LIST_HEAD(&pin->node);
-	pin->pinner = *pinner;
-	mmgrab(pin->pinner.mm);
-	pin->tgid = get_pid(task_tgid(current));
-	pin->uid = current_uid();
-	pin->euid = current_euid();
-	pin->start_time = current->group_leader->start_boottime;
-	pin->address = span->addr;
-	pin->first = span->index;
-	pin->last = span->index + span->nr - 1;
-	pin->next = pin->first;
-	pin->count = span->nr;
-	return pin;
-}
-
-void hf_pin_free(struct hf_pin *pin)
-{
-	if (!pin)
-		return;
+	hf_uncharge(lease->file->inode->i_sb, pin->charged);
+	hf_runs_free(&pin->runs);
 	mmdrop(pin->pinner.mm);
 	put_pid(pin->tgid);
 	kfree(pin);
+}
+
+/* Called with runs_sem held exclusively, and file->lock. */
+void hf_pin_enter(struct hf_lease *lease, struct hf_pin *pin)
+{
+	lockdep_assert_held_write(&lease->runs_sem);
+	lockdep_assert_held(&lease->file->lock);
+	interval_tree_insert(&pin->range, &lease->pins);
+	lease->nr_pins++;
+}
+
+/* Called as hf_pin_enter(). */
+void hf_pin_leave(struct hf_lease *lease, struct hf_pin *pin)
+{
+	lockdep_assert_held_write(&lease->runs_sem);
+	lockdep_assert_held(&lease->file->lock);
+	interval_tree_remove(&pin->range, &lease->pins);
+	RB_CLEAR_NODE(&pin->range.rb);
+	lease->nr_pins--;
+}
+
+/* The record ends at page @last. Called as hf_pin_enter(). */
+static void hf_pin_resize(struct hf_lease *lease, struct hf_pin *pin,
+			  pgoff_t last)
+{
+	hf_pin_leave(lease, pin);
+	pin->range.last = last;
+	hf_pin_enter(lease, pin);
+}
+
+/**
+ * hf_pin_make - the pages of a record are pinned
+ * @lease: has the record; its runs_sem is held exclusively, and file->lock
+ * @pin: the record, not stale
+ * @nr: how many pages, from its first one on
+ * @runs: the pages; empty on return
+ */
+void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
+		 struct hf_runs *runs)
+{
+	hf_pin_resize(lease, pin, pin->range.start + nr - 1);
+	pin->count = nr;
+	pin->made = true;
+	swap(pin->runs, *runs);
+}
+
+/**
+ * hf_pin_join - the pages of a new record become part of another one
+ * @lease: has the other one; its runs_sem is held exclusively, and file->lock
+ * @to: the other one, see hf_pin_takes()
+ * @pin: the new one, not stale
+ * @span: its pages, which are pinned
+ * @runs: the same
+ */
+void hf_pin_join(struct hf_lease *lease, struct hf_pin *to, struct hf_pin *pin,
+		 const struct hf_span *span, const struct hf_runs *runs)
+{
+	to->count += span->nr;
+	if (span->index <= to->range.last)
+		return;
+	hf_pin_resize(lease, to, to->range.last + span->nr);
+	hf_runs_append(&to->runs, runs);
+	to->charged += span->nr;
+	pin->charged -= span->nr;
+}
+
+/* Whether pages that are pinned next go on where a record ends. */
+static bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
+			   const struct hf_pinner *pinner)
+{
+	return READ_ONCE(pin->opener) == current &&
+	       pin->pinner.mm == pinner->mm &&
+	       pin->pinner.consumer == pinner->consumer &&
+	       pin->range.last + 1 == span->index &&
+	       pin->address - (pin->range.start << PAGE_SHIFT) ==
+		       span->addr - (span->index << PAGE_SHIFT);
+}
+
+/* Whether a record has these pages already; @anywhere: also at other addresses. */
+static bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
+		       const struct hf_pinner *pinner, bool anywhere)
+{
+	return pin->pinner.mm == pinner->mm &&
+	       pin->pinner.consumer == pinner->consumer &&
+	       pin->range.start <= span->index &&
+	       pin->range.last >= span->index + span->nr - 1 &&
+	       (anywhere || pin->address - (pin->range.start << PAGE_SHIFT) ==
+				    span->addr - (span->index << PAGE_SHIFT));
+}
+
+/* Whether a record may be able to: see hf_pin_takes(). */
+bool hf_pin_may_take(const struct hf_pin *to, const struct hf_span *span,
+		     const struct hf_pinner *pinner, bool anywhere)
+{
+	return hf_pin_has(to, span, pinner, anywhere) ||
+	       hf_pin_goes_on(to, span, pinner);
+}
+
+/**
+ * hf_pin_takes - whether a record can have pages that have just been pinned
+ * @to: the record; runs_sem of its lease is held exclusively
+ * @span: the pages
+ * @pinner: who pinned them
+ * @runs: the pages
+ * @anywhere: also where it has them at another address: see HF_PINS_OF_PAGE
+ *
+ * They go on where it ends, or are some of its own. Return true: there is room.
+ */
+bool hf_pin_takes(struct hf_pin *to, const struct hf_span *span,
+		  const struct hf_pinner *pinner, const struct hf_runs *runs,
+		  bool anywhere)
+{
+	if (!to->made)
+		return false;
+	if (hf_pin_has(to, span, pinner, anywhere))
+		return hf_runs_have(&to->runs, runs);
+	return hf_pin_goes_on(to, span, pinner) &&
+	       !hf_runs_reserve_more(&to->runs, runs->nr + 1);
 }
 
 /* The end of the system call in which a record was made. */
@@ -53,6 +150,7 @@ struct hf_seal {
 	struct callback_head work;
 	struct hf_lease *lease;	  /* with a reference */
 	const struct hf_pin *pin; /* to compare: it may be gone */
+	pgoff_t index;		  /* where it begins */
 };
 
 static void hf_seal_work(struct callback_head *work)
@@ -62,7 +160,7 @@ static void hf_seal_work(struct callback_head *work)
 	struct hf_pin *pin;
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry(pin, &lease->pins, node) {
+	hf_for_each_pin(pin, lease, seal->index, seal->index) {
 		if (pin == seal->pin)
 			pin->opener = NULL;
 	}
@@ -88,6 +186,7 @@ void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin)
 		return;
 	seal->lease = lease;
 	seal->pin = pin;
+	seal->index = pin->range.start;
 	kref_get(&lease->kref);
 	hf_hooks_stay();
 	init_task_work(&seal->work, hf_seal_work);
@@ -98,171 +197,197 @@ void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin)
 		hf_seal_work(&seal->work);
 }
 
-/* Whether pages that are pinned next go on where a record ends. */
-bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
-		    const struct hf_pinner *pinner)
+/* Whether a record can go: it is left as it was before. May sleep. */
+static bool hf_pin_is_over(const struct hf_lease *lease, struct hf_pin *pin)
 {
-	return READ_ONCE(pin->opener) == current &&
-	       pin->pinner.mm == pinner->mm &&
-	       pin->pinner.consumer == pinner->consumer &&
-	       pin->last + 1 == span->index &&
-	       pin->address + ((pin->last - pin->first + 1) << PAGE_SHIFT) ==
-		       span->addr;
-}
-
-/* Whether a record has these pages, at these addresses, already. */
-bool hf_pin_has(const struct hf_pin *pin, const struct hf_span *span,
-		const struct hf_pinner *pinner)
-{
-	return pin->pinner.mm == pinner->mm &&
-	       pin->pinner.consumer == pinner->consumer &&
-	       pin->first <= span->index &&
-	       pin->last >= span->index + span->nr - 1 &&
-	       pin->address - (pin->first << PAGE_SHIFT) ==
-		       span->addr - (span->index << PAGE_SHIFT);
-}
-
-/*
- * Adds the pages to a record; false: to none. Called with runs_sem and file->lock
- * held.
- */
-static bool hf_pin_merge(struct hf_lease *lease, const struct hf_span *span,
-			 const struct hf_pinner *pinner)
-{
-	struct hf_pin *pin;
-
-	list_for_each_entry(pin, &lease->pins, node) {
-		if (!hf_pin_has(pin, span, pinner)) {
-			if (!hf_pin_goes_on(pin, span, pinner))
-				continue;
-			pin->last += span->nr;
-		}
-		pin->count += span->nr;
-		return true;
-	}
-	return false;
+	/* With an implicit lease its record goes. */
+	return pin != lease->pin && pin->made &&
+	       !hf_runs_busy_page(&pin->runs, 0, ULONG_MAX, NULL) &&
+	       !hf_reserved_restore(&pin->runs);
 }
 
 /*
  * Drops the records that nobody holds a page of. Called with runs_sem held
  * exclusively.
  */
-static void hf_pins_prune(struct hf_lease *lease)
+static void hf_pins_drop(struct hf_lease *lease)
 {
-	struct hf_pin *pin, *next;
+	struct rb_node *node, *next;
+	struct hf_pin *pin;
 
-	list_for_each_entry_safe(pin, next, &lease->pins, node) {
-		/* With an implicit lease its record goes. */
-		if (pin == lease->pin ||
-		    (READ_ONCE(pin->count) && hf_lease_has_pages(lease) &&
-		     hf_runs_busy_page(&lease->runs, pin->first, pin->last,
-				       NULL)))
+	lockdep_assert_held_write(&lease->runs_sem);
+	WRITE_ONCE(lease->ended, 0);
+	for (node = rb_first_cached(&lease->pins); node; node = next) {
+		next = rb_next(node);
+		pin = rb_entry(node, struct hf_pin, range.rb);
+		if (!hf_pin_is_over(lease, pin))
 			continue;
 		spin_lock(&lease->file->lock);
-		list_del(&pin->node);
+		hf_pin_leave(lease, pin);
 		spin_unlock(&lease->file->lock);
-		hf_pin_free(pin);
+		hf_pin_free(lease, pin);
 	}
+	lease->prune_at = 2 * lease->nr_pins + 1;
+}
+
+/* The same, of all leases of a filesystem. */
+static void hf_pins_drop_all(const struct super_block *sb)
+{
+	struct hf_lease *lease;
+	struct file *target;
+	unsigned long id;
+
+	for (id = 0; (lease = hf_lease_next(&id)); id++) {
+		target = hf_lease_target(lease);
+		if (target && file_inode(target)->i_sb == sb) {
+			down_write(&lease->runs_sem);
+			hf_pins_drop(lease);
+			up_write(&lease->runs_sem);
+		}
+		if (target)
+			fput(target);
+		hf_lease_put(lease);
+		cond_resched();
+	}
+}
+
+/*
+ * The same, where there can be such records: not every unpin is seen, see
+ * hooks/unpin.c. Called with runs_sem held exclusively.
+ */
+void hf_pins_prune(struct hf_lease *lease)
+{
+	if (READ_ONCE(lease->ended) || lease->nr_pins >= lease->prune_at)
+		hf_pins_drop(lease);
+}
+
+/* What is idle, and only not dropped yet, does not count. */
+static int hf_pin_charge(const struct super_block *sb, u64 pages)
+{
+	int err = hf_charge(sb, pages);
+
+	if (err != -EDQUOT)
+		return err;
+	hf_pins_drop_all(sb);
+	return hf_charge(sb, pages);
 }
 
 /**
- * hf_pin_add - record pins of an explicit lease
- * @lease: the lease
- * @span: the pages, which are pinned
- * @pinner: the process
+ * hf_pin_new - a record of the current process, of pages to be pinned
+ * @span: the pages
+ * @pinner: the process, and for what
  *
- * Return: 0, -ENOMEM, or -EAGAIN when a change has broken the lease in the
- * meantime: then the pages are to be unpinned.
+ * Return: the record, in no lease, or ERR_PTR(-ENOMEM), or ERR_PTR(-EDQUOT): see
+ * hf_charge().
  */
-int hf_pin_add(struct hf_lease *lease, const struct hf_span *span,
-	       const struct hf_pinner *pinner)
+struct hf_pin *hf_pin_new(const struct hf_span *span,
+			  const struct hf_pinner *pinner)
 {
-	struct hf_pin *pin, *added = NULL;
+	struct hf_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
 	int err;
 
-	err = hf_mapper_add(lease, pinner->mm, task_tgid(current), HF_PINS,
-			    GFP_KERNEL_ACCOUNT);
-	if (err)
-		return err;
-	pin = hf_pin_new(span, pinner);
 	if (!pin)
-		return -ENOMEM;
-	down_write(&lease->runs_sem);
-	hf_pins_prune(lease);
-	/* A change that comes later finds the pages busy. */
-	spin_lock(&lease->file->lock);
-	if (lease->state != HOLDFAST_ACTIVE ||
-	    span->index < lease->range.start ||
-	    span->index + span->nr - 1 > lease->range.last) {
-		err = -EAGAIN;
-	} else if (!hf_pin_merge(lease, span, pinner)) {
-		list_add_tail(&pin->node, &lease->pins);
-		added = pin;
+		return ERR_PTR(-ENOMEM);
+	err = hf_pin_charge(file_inode(span->file)->i_sb, span->nr);
+	if (err) {
+		kfree(pin);
+		return ERR_PTR(err);
 	}
-	spin_unlock(&lease->file->lock);
-	if (added)
-		hf_pin_open(lease, added);
-	up_write(&lease->runs_sem);
-	if (!added)
-		hf_pin_free(pin);
-	return err;
+	pin->charged = span->nr;
+	RB_CLEAR_NODE(&pin->range.rb);
+	pin->pinner = *pinner;
+	mmgrab(pin->pinner.mm);
+	pin->tgid = get_pid(task_tgid(current));
+	pin->uid = current_uid();
+	pin->euid = current_euid();
+	pin->start_time = current->group_leader->start_boottime;
+	pin->address = span->addr;
+	pin->range.start = span->index;
+	pin->range.last = span->index + span->nr - 1;
+	pin->next = pin->range.start;
+	pin->count = span->nr;
+	return pin;
 }
 
-/* Nobody but the caller may know the lease, or its file's lock is for those. */
+/*
+ * The lease ends: nothing is pinned. Its target is still there. Who makes a record
+ * finds it stale, and frees it.
+ */
 void hf_pins_free(struct hf_lease *lease)
 {
-	struct hf_pin *pin, *next;
-	LIST_HEAD(gone);
+	struct rb_node *node;
+	struct hf_pin *pin;
 
-	if (!lease->file)
-		return;
+	down_write(&lease->runs_sem);
 	spin_lock(&lease->file->lock);
-	list_splice_init(&lease->pins, &gone);
 	lease->pin = NULL;
+	while ((node = rb_first_cached(&lease->pins))) {
+		pin = rb_entry(node, struct hf_pin, range.rb);
+		hf_pin_leave(lease, pin);
+		if (!pin->made) {
+			pin->stale = true;
+			continue;
+		}
+		spin_unlock(&lease->file->lock);
+		hf_pin_free(lease, pin);
+		spin_lock(&lease->file->lock);
+	}
 	spin_unlock(&lease->file->lock);
-	list_for_each_entry_safe(pin, next, &gone, node)
-		hf_pin_free(pin);
+	up_write(&lease->runs_sem);
 }
 
-/* Whether a process has pins. Called with file->lock held. */
-bool hf_mm_has_pins(const struct hf_lease *lease, const struct mm_struct *mm)
+/* Whether there are pinned pages in a range. Called with file->lock held. */
+bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 {
-	const struct hf_pin *pin;
+	struct hf_pin *pin;
 
 	lockdep_assert_held(&lease->file->lock);
-	list_for_each_entry(pin, &lease->pins, node) {
+	hf_for_each_pin(pin, lease, first, last) {
+		if (pin->made)
+			return true;
+	}
+	return false;
+}
+
+/* Records in the making, but for @but, start again. Called with file->lock held. */
+void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
+		   const struct hf_pin *but)
+{
+	struct hf_pin *pin;
+
+	lockdep_assert_held(&lease->file->lock);
+	hf_for_each_pin(pin, lease, first, last)
+		pin->stale |= !pin->made && pin != but;
+}
+
+/* Whether a process has pins that are due. Called with file->lock held. */
+bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm)
+{
+	struct hf_pin *pin;
+
+	lockdep_assert_held(&lease->file->lock);
+	hf_for_each_pin(pin, lease, lease->first_due, lease->last_due) {
 		if (pin->pinner.mm == mm && pin->count)
 			return true;
 	}
 	return false;
 }
 
-/* Whether anybody has. */
-bool hf_lease_has_pins(const struct hf_lease *lease)
-{
-	const struct hf_pin *pin;
-	bool has = false;
-
-	spin_lock(&lease->file->lock);
-	list_for_each_entry(pin, &lease->pins, node)
-		has |= pin->count;
-	spin_unlock(&lease->file->lock);
-	return has;
-}
-
 /* Takes pins off a record of the range: how many. Called with file->lock held. */
 static u64 hf_pin_end(struct hf_lease *lease, struct hf_pin *pin,
 		      const struct hf_unpinned *unpinned, u64 pins)
 {
-	pgoff_t first = max(pin->first, unpinned->first);
-	pgoff_t last = min(pin->last, unpinned->last);
+	pgoff_t first = max(pin->range.start, unpinned->first);
+	pgoff_t last = min(pin->range.last, unpinned->last);
 
 	pins = min3(pins, pin->count, (u64)(last - first + 1));
 	pin->count -= pins;
-	pin->next = last == pin->last ? pin->first : last + 1;
-	/* What it owed, it has given. */
-	if (!pin->count)
+	pin->next = last == pin->range.last ? pin->range.start : last + 1;
+	if (!pin->count) {
+		/* What it owed, it has given. */
 		lease->owed = 0;
+		WRITE_ONCE(lease->ended, lease->ended + 1);
+	}
 	return pins;
 }
 
@@ -278,13 +403,11 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 	struct hf_pin *pin;
 
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		list_for_each_entry(pin, &lease->pins, node) {
+		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
 			if (!pins)
 				return 0;
-			if (pin->tgid != tgid || !pin->count ||
+			if (pin->tgid != tgid || !pin->count || !pin->made ||
 			    pin->pinner.consumer != unpinned->consumer ||
-			    pin->first > unpinned->last ||
-			    pin->last < unpinned->first ||
 			    (in_turn && pin->next != unpinned->first))
 				continue;
 			pins -= hf_pin_end(lease, pin, unpinned, pins);
@@ -306,9 +429,8 @@ static struct pid *hf_pins_only_owner(struct hf_file *file,
 	bool several = false;
 
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		list_for_each_entry(pin, &lease->pins, node) {
-			if (!pin->count || pin->first > unpinned->last ||
-			    pin->last < unpinned->first ||
+		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
+			if (!pin->count || !pin->made ||
 			    pin->pinner.consumer != unpinned->consumer)
 				continue;
 			if (!atomic_read(&pin->pinner.mm->mm_users)) {
@@ -411,27 +533,30 @@ static bool hf_may_see_address(const struct hf_pin *pin,
 	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
 }
 
+static void hf_pin_show(struct seq_file *m, const struct hf_lease *lease,
+			const struct hf_pin *pin, struct pid_namespace *ns)
+{
+	seq_printf(m, "%llu %s %d %u %llu %llx %llu %llu %u\n", lease->id,
+		   hf_consumer_name(pin->pinner.consumer),
+		   pid_nr_ns(pin->tgid, ns),
+		   from_kuid_munged(seq_user_ns(m), pin->uid), pin->start_time,
+		   hf_may_see_address(pin, m->file) ? (u64)pin->address : 0,
+		   (u64)pin->range.start << PAGE_SHIFT,
+		   (u64)(pin->range.last - pin->range.start + 1) << PAGE_SHIFT,
+		   pin->runs.nr);
+}
+
 /* The records of a lease, a line each: see the ABI header. */
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns)
 {
 	struct hf_pin *pin;
 
-	down_write(&lease->runs_sem);
-	hf_pins_prune(lease);
-	list_for_each_entry(pin, &lease->pins, node) {
-		if (!READ_ONCE(pin->count))
-			continue;
-		seq_printf(m, "%llu %s %d %u %llu %llx %llu %llu %u\n",
-			   lease->id, hf_consumer_name(pin->pinner.consumer),
-			   pid_nr_ns(pin->tgid, ns),
-			   from_kuid_munged(seq_user_ns(m), pin->uid),
-			   pin->start_time,
-			   hf_may_see_address(pin, m->file) ? (u64)pin->address
-							    : 0,
-			   (u64)pin->first << PAGE_SHIFT,
-			   (u64)(pin->last - pin->first + 1) << PAGE_SHIFT,
-			   lease->runs.nr);
+	down_read(&lease->runs_sem);
+	hf_for_each_pin(pin, lease, 0, ULONG_MAX) {
+		if (pin->made && READ_ONCE(pin->count) &&
+		    hf_runs_busy_page(&pin->runs, 0, ULONG_MAX, NULL))
+			hf_pin_show(m, lease, pin, ns);
 	}
-	up_write(&lease->runs_sem);
+	up_read(&lease->runs_sem);
 }

@@ -27,57 +27,19 @@ struct hf_reaper {
  * The first page from *@index on that consumers hold, of a lease that gets no new
  * ones, and its index; or NULL: then its pages are as they were before the lease.
  */
-static struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index)
+static struct page *hf_lease_last_page(struct hf_lease *lease, pgoff_t *index)
 {
-	struct page *page = NULL, *busy;
+	struct hf_pin *pin;
+	struct page *page;
 
 	down_read(&lease->runs_sem);
-	if (hf_lease_has_pages(lease))
-		page = hf_runs_busy_page(&lease->runs, *index,
-					 lease->range.last, index);
+	page = hf_lease_busy_page(lease, index, ULONG_MAX);
 	if (!page) {
-		busy = hf_reserved_restore(&lease->runs);
-		if (hf_lease_has_pages(lease))
-			page = busy;
+		hf_for_each_pin(pin, lease, 0, ULONG_MAX)
+			page = hf_reserved_restore(&pin->runs) ?: page;
 	}
 	up_read(&lease->runs_sem);
 	return page;
-}
-
-/* Whether consumers hold a page of a range, of any lease. */
-bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last)
-{
-	bool busy;
-
-	down_read(&lease->runs_sem);
-	busy = hf_lease_has_pages(lease) &&
-	       hf_runs_busy_page(&lease->runs, first, last, NULL);
-	up_read(&lease->runs_sem);
-	return busy;
-}
-
-/* Whether there are consumers that the lease let in: what is fenced. */
-bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last)
-{
-	bool pinned;
-
-	down_read(&lease->runs_sem);
-	pinned = hf_lease_has_pages(lease) &&
-		 hf_runs_pinned_page(&lease->runs, first, last);
-	up_read(&lease->runs_sem);
-	return pinned;
-}
-
-/* Bytes that consumers hold. */
-u64 hf_lease_pinned(struct hf_lease *lease)
-{
-	u64 pages = 0;
-
-	down_read(&lease->runs_sem);
-	if (hf_lease_has_pages(lease))
-		pages = hf_runs_count_busy(&lease->runs);
-	up_read(&lease->runs_sem);
-	return pages << PAGE_SHIFT;
 }
 
 /* In the wake-up of some page's reference count, under its queue's lock. */
@@ -121,10 +83,10 @@ enum hf_retired {
 static enum hf_retired hf_implicit_retire(struct hf_lease *lease)
 {
 	enum hf_retired ret = HF_RETIRED;
+	pgoff_t index = 0;
 
 	down_write(&lease->runs_sem);
-	if (hf_lease_has_pages(lease) &&
-	    hf_runs_busy_page(&lease->runs, 0, ULONG_MAX, NULL))
+	if (hf_lease_busy_page(lease, &index, ULONG_MAX))
 		ret = HF_HAS_BUSY_PAGES;
 	spin_lock(&lease->file->lock);
 	if (ret == HF_RETIRED)
@@ -170,7 +132,7 @@ again:
 	/* It may have been given pages that were idle before. */
 	if (reaper->lease->implicit)
 		reaper->index = 0;
-	while ((page = hf_lease_busy_page(reaper->lease, &reaper->index))) {
+	while ((page = hf_lease_last_page(reaper->lease, &reaper->index))) {
 		var = hf_page_idle_var(page);
 		init_wait_var_entry(wait, var, 0);
 		wait->wq_entry.func = hf_idle_wake;
@@ -237,7 +199,7 @@ static bool hf_lease_finish(struct hf_lease *lease)
 	lockdep_assert_held(&lease->mutex);
 	if (READ_ONCE(lease->state) == HOLDFAST_RELEASED)
 		return true;
-	if (!hf_lease_busy_page(lease, &index)) {
+	if (!hf_lease_last_page(lease, &index)) {
 		hf_lease_unbind(lease);
 		return true;
 	}
@@ -256,28 +218,21 @@ static int hf_lease_wait_released(struct hf_lease *lease)
 }
 
 /*
- * No fault brings pages back from here on. @grace_ms: how long consumers may
- * stay before the holder is fenced; 0: until a change breaks the lease.
+ * Nothing is pinned any more from here on. @grace_ms: how long consumers may stay
+ * before the holder is fenced; 0: until a change breaks the lease.
  */
 static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)
 {
-	struct file *target = hf_lease_target(lease);
 	struct hf_file *file = lease->file;
 
-	if (!target)
-		return;
-	filemap_invalidate_lock(target->f_mapping);
 	spin_lock(&file->lock);
 	if (lease->state != HOLDFAST_ZOMBIE && lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_RELEASING);
-	hf_dmabuf_notify(lease);
+	hf_pins_stale(lease, 0, ULONG_MAX, NULL);
 	if (grace_ms && lease->target)
 		hf_break_by_revoke(lease, grace_ms);
 	spin_unlock(&file->lock);
-	hf_unmap(lease, lease->range.start, lease->range.last);
-	filemap_invalidate_unlock(target->f_mapping);
 	wake_up_all(&file->wait);
-	fput(target);
 }
 
 /* Ends a stopped lease, or waits for that; @unfinished: or returns that. */
@@ -372,7 +327,7 @@ void hf_lease_remove(struct hf_lease *lease, bool wait)
 				READ_ONCE(lease->state) == HOLDFAST_RELEASED);
 }
 
-/* The open file is gone, and with it every mapping. */
+/* The open file is gone. */
 void hf_lease_close(struct hf_lease *lease)
 {
 	if (!hf_lease_bound(lease))
@@ -381,7 +336,7 @@ void hf_lease_close(struct hf_lease *lease)
 	spin_lock(&lease->file->lock);
 	if (lease->target)
 		WRITE_ONCE(lease->state, HOLDFAST_ZOMBIE);
-	hf_dmabuf_notify(lease);
+	hf_pins_stale(lease, 0, ULONG_MAX, NULL);
 	spin_unlock(&lease->file->lock);
 	wake_up_all(&lease->file->wait);
 	mutex_lock(&lease->mutex);

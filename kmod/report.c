@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the administrator sees: /proc/fs/holdfast/leases, mappings and fdinfo.
+ * What the administrator sees: /proc/fs/holdfast/leases, pins, policy and fdinfo.
  * The formats are in the ABI header.
  */
 #include <linux/file.h>
@@ -30,10 +30,8 @@ static const char *const hf_op_names[] = {
 
 static const char *const hf_state_names[] = {
 	[HOLDFAST_UNBOUND]	= "unbound",
-	[HOLDFAST_ACQUIRING]	= "acquiring",
 	[HOLDFAST_ACTIVE]	= "active",
 	[HOLDFAST_BREAKING]	= "breaking",
-	[HOLDFAST_BROKEN]	= "broken",
 	[HOLDFAST_RELEASING]	= "releasing",
 	[HOLDFAST_ZOMBIE]	= "zombie",
 	[HOLDFAST_RELEASED]	= "released",
@@ -105,17 +103,17 @@ static void hf_show_change(struct seq_file *m, const struct hf_snapshot *snap,
 		seq_printf(m, " %llu", change->length);
 }
 
-static void hf_show_mappers(struct seq_file *m, struct hf_lease *lease,
+static void hf_show_pinners(struct seq_file *m, struct hf_lease *lease,
 			    struct pid_namespace *ns)
 {
-	struct hf_mapper *mapper;
+	struct hf_owner *owner;
 	char sep = ' ';
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (!pid_has_task(mapper->tgid, PIDTYPE_TGID))
+	list_for_each_entry(owner, &lease->owners, node) {
+		if (!pid_has_task(owner->tgid, PIDTYPE_TGID))
 			continue;
-		seq_printf(m, "%c%d", sep, pid_nr_ns(mapper->tgid, ns));
+		seq_printf(m, "%c%d", sep, pid_nr_ns(owner->tgid, ns));
 		sep = ',';
 	}
 	spin_unlock(&lease->file->lock);
@@ -142,7 +140,7 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 		   hf_lease_pages(lease) << PAGE_SHIFT, hf_lease_pinned(lease),
 		   -hf_ms_from_now(lease->acquired), lease->break_ms);
 	hf_show_change(m, &snap, ns);
-	hf_show_mappers(m, lease, ns);
+	hf_show_pinners(m, lease, ns);
 	seq_puts(m, lease->implicit ? " implicit " : " explicit ");
 	seq_file_path(m, target, " \t\n\\");
 	seq_putc(m, '\n');
@@ -187,7 +185,7 @@ static int hf_report_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(
 			m,
-			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length mappers origin path\n");
+			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length pinners origin path\n");
 		return 0;
 	}
 	target = hf_lease_target(v);
@@ -270,57 +268,6 @@ static const struct proc_ops hf_report_proc_ops = {
 	.proc_release = hf_report_release,
 };
 
-/* The process that an address space of a lease is known by, 0 if it is gone. */
-static pid_t hf_mapper_pid(struct hf_lease *lease, const struct mm_struct *mm,
-			   struct pid_namespace *ns)
-{
-	struct hf_mapper *mapper;
-	pid_t pid = 0;
-
-	spin_lock(&lease->file->lock);
-	list_for_each_entry(mapper, &lease->mappers, node) {
-		if (mapper->mm == mm &&
-		    pid_has_task(mapper->tgid, PIDTYPE_TGID))
-			pid = pid_nr_ns(mapper->tgid, ns);
-	}
-	spin_unlock(&lease->file->lock);
-	return pid;
-}
-
-/* The lock keeps the mappings, and their edges where they are. */
-static void hf_show_mappings(struct seq_file *m, struct hf_lease *lease)
-{
-	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
-	struct vm_area_struct *vma;
-	struct rb_node *node;
-
-	i_mmap_lock_read(&lease->mapping);
-	for (node = rb_first_cached(&lease->mapping.i_mmap); node;
-	     node = rb_next(node)) {
-		vma = rb_entry(node, struct vm_area_struct, shared.rb);
-		seq_printf(m, "%llu %d %lx %lx\n", lease->id,
-			   hf_mapper_pid(lease, vma->vm_mm, ns), vma->vm_start,
-			   vma->vm_end);
-	}
-	i_mmap_unlock_read(&lease->mapping);
-}
-
-static int hf_mappings_show(struct seq_file *m, void *v)
-{
-	if (v == SEQ_START_TOKEN)
-		seq_puts(m, "id pid start end\n");
-	else
-		hf_show_mappings(m, v);
-	return 0;
-}
-
-static const struct seq_operations hf_mappings_ops = {
-	.start = hf_report_start,
-	.next = hf_report_next,
-	.stop = hf_report_stop,
-	.show = hf_mappings_show,
-};
-
 static int hf_pins_report_show(struct seq_file *m, void *v)
 {
 	struct pid_namespace *ns = proc_pid_ns(file_inode(m->file)->i_sb);
@@ -393,9 +340,7 @@ int hf_report_init(void)
 
 	if (!dir)
 		return -ENOMEM;
-	/* Addresses are for who may look into any process. */
 	if (!proc_create("leases", 0444, dir, &hf_report_proc_ops) ||
-	    !proc_create_seq("mappings", 0400, dir, &hf_mappings_ops) ||
 	    !proc_create_seq("pins", 0444, dir, &hf_pins_ops) ||
 	    !proc_create_single("policy", 0444, dir, hf_policies_show)) {
 		remove_proc_subtree(HF_PROC_DIR, NULL);

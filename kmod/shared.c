@@ -10,14 +10,14 @@
  * enough that a part of an entry from before the reflink is shared; from 6.15 on,
  * where dax_break_layout() has deleted that, it takes an entry of readers, and no
  * 2 MiB of free space in one piece. A store of any program to such a file does
- * it. Who leases the file stores to every page.
+ * it. A pin stores to every page.
  *
  * A write(2) to a shared block drops the whole entry (dax_iomap_iter()). From
  * 6.15 on an entry is a folio, which counts the pins of all its pages, and ends
  * with the entry: those of a lease beside the shared block would be forgotten,
  * and their blocks given away under a device.
  *
- * So entries with shared blocks are dropped before the pages of a lease are
+ * So entries with shared blocks are dropped before pages of a lease are
  * faulted in, as dax_break_layout() would drop them, and from 6.15 on looked for
  * again before they are the lease's. None can come after that: a fault makes an
  * entry of blocks that are all shared or all not (xfs_read_iomap_begin(), from
@@ -65,21 +65,21 @@ static pgoff_t hf_next_pmd_entry(struct address_space *mapping, pgoff_t index,
 /*
  * With invalidate_lock held exclusively. 1: it was dropped. -EBUSY: not now.
  *
- * Where the entry is a folio, one with pages of another lease stays: it has no
+ * Where the entry is a folio, one with pinned pages of a lease stays: it has no
  * shared blocks, see above; the filesystem told us of an earlier one. It ends with
  * no page busy, that is with short-term pins over, of direct I/O for one. Where it
  * is not, it can go at any time, as it does when the filesystem drops it.
  */
-static int hf_try_drop_entry(struct hf_lease *lease, pgoff_t index)
+static int hf_try_drop_entry(struct hf_file *file, const struct hf_pin *pin,
+			     struct address_space *mapping, pgoff_t index)
 {
-	struct address_space *mapping = lease->target->f_mapping;
 	pgoff_t last = index + PTRS_PER_PTE - 1;
 	int err;
 
 	if (HF_ENTRY_IS_FOLIO) {
 		loff_t start = (loff_t)index << PAGE_SHIFT;
 
-		if (!hf_others_start_again(lease, index, last))
+		if (!hf_others_start_again(file, pin, index, last))
 			return 0;
 		if (dax_layout_busy_page_range(mapping, start,
 					       start + PMD_SIZE - 1))
@@ -90,10 +90,9 @@ static int hf_try_drop_entry(struct hf_lease *lease, pgoff_t index)
 }
 
 /* Drops the PMD entry that begins at @index, written back. */
-static int hf_drop_entry(struct hf_lease *lease, pgoff_t index,
-			 unsigned int task_state)
+static int hf_drop_entry(struct hf_file *file, const struct hf_pin *pin,
+			 struct address_space *mapping, pgoff_t index)
 {
-	struct address_space *mapping = lease->target->f_mapping;
 	loff_t start = (loff_t)index << PAGE_SHIFT;
 	int ret;
 
@@ -103,13 +102,12 @@ static int hf_drop_entry(struct hf_lease *lease, pgoff_t index,
 		if (ret)
 			return ret;
 		filemap_invalidate_lock(mapping);
-		ret = hf_try_drop_entry(lease, index);
+		ret = hf_try_drop_entry(file, pin, mapping, index);
 		filemap_invalidate_unlock(mapping);
 		if (ret == -EBUSY) {
-			__set_current_state(task_state);
-			schedule_timeout(HZ / 50);
-			if (signal_pending_state(task_state, current))
-				return -ERESTARTSYS;
+			schedule_timeout_killable(HZ / 50);
+			if (fatal_signal_pending(current))
+				return -EINTR;
 		}
 	} while (ret == -EBUSY);
 	return ret;
@@ -151,20 +149,20 @@ bool hf_folios_are_ours(const struct hf_runs *runs,
 
 /**
  * hf_drop_shared - drop PMD entries with shared blocks
- * @lease: HOLDFAST_ACQUIRING; its mutex is held, the mmap lock is not
- * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE, while pages are busy
+ * @file: the leased file; the caller holds no lock
+ * @pin: whose pages are to be faulted in
+ * @target: the file, open
  *
- * Looks at all of each PMD in which an acquire faults pages in: see
+ * Looks at all of each PMD in which pages are faulted in for it: see
  * hf_cow_window().
  *
- * Return: 1 if any were dropped (also other leases' that are being acquired: they
- * start again), 0 if there are none, -ERESTARTSYS for a signal, or what the
- * filesystem says.
+ * Return: 1 if any were dropped (also from under other records in the making: they
+ * start again), 0 if there are none, -EINTR, or what the filesystem says.
  */
-int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
+int hf_drop_shared(struct hf_file *file, const struct hf_pin *pin,
+		   struct file *target)
 {
-	pgoff_t index = lease->range.start, last = lease->range.last;
-	struct file *target = lease->target;
+	pgoff_t index = pin->range.start, last = pin->range.last;
 	struct inode *inode = file_inode(target);
 	bool dropped = false;
 	int ret;
@@ -191,7 +189,8 @@ int hf_drop_shared(struct hf_lease *lease, unsigned int task_state)
 		index = max_t(pgoff_t, index,
 			      round_down(extent.start, PMD_SIZE) >> PAGE_SHIFT);
 		if (xa_get_order(&target->f_mapping->i_pages, index)) {
-			ret = hf_drop_entry(lease, index, task_state);
+			ret = hf_drop_entry(file, pin, target->f_mapping,
+					    index);
 			if (ret < 0)
 				return ret;
 			dropped |= ret;

@@ -58,8 +58,6 @@ DECLARE_EVENT_CLASS(hf_lease,
 
 DEFINE_EVENT(hf_lease, holdfast_acquire,
 	TP_PROTO(const struct hf_lease *lease), TP_ARGS(lease));
-DEFINE_EVENT(hf_lease, holdfast_restore,
-	TP_PROTO(const struct hf_lease *lease), TP_ARGS(lease));
 DEFINE_EVENT(hf_lease, holdfast_release,
 	TP_PROTO(const struct hf_lease *lease), TP_ARGS(lease));
 

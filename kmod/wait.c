@@ -23,13 +23,15 @@ static bool hf_change_waits(const struct hf_change *change, struct page *page)
 static struct page *hf_lease_waits(struct hf_lease *lease,
 				   const struct hf_change *change)
 {
-	pgoff_t first = 0, last = ULONG_MAX;
+	pgoff_t index = change->first;
 	struct page *page;
 
-	hf_change_narrow(lease, change, &first, &last);
-	page = hf_runs_busy_page(&lease->runs, first, last, NULL);
-	if (page && !hf_change_waits(change, page))
-		page = hf_runs_pinned_page(&lease->runs, first, last);
+	page = hf_lease_busy_page(lease, &index, change->last);
+	while (page && !hf_change_waits(change, page)) {
+		if (index++ == change->last)
+			return NULL;
+		page = hf_lease_busy_page(lease, &index, change->last);
+	}
 	return page;
 }
 
@@ -38,10 +40,7 @@ static struct page *hf_lease_waits(struct hf_lease *lease,
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: after hf_change_break()
  *
- * A change waits for all consumers of each explicit lease that it breaks, also
- * those of pages outside its range: the lease ends with it, and nothing would
- * know them. An implicit lease keeps those.
- * Nor do kernels before 6.15 look for busy pages when no process maps the file
+ * Kernels before 6.15 do not look for busy pages when no process maps the file
  * (DAX pages were thought to be pinned through mappings only).
  */
 struct page *hf_change_busy_page(struct hf_file *file,
@@ -53,72 +52,21 @@ struct page *hf_change_busy_page(struct hf_file *file,
 
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (!hf_lease_has_pages(lease))
-			continue;
 		kref_get(&lease->kref);
-		list_add_tail(&lease->zap_node, &look);
+		list_add_tail(&lease->look_node, &look);
 	}
 	spin_unlock(&file->lock);
 
-	list_for_each_entry_safe(lease, next, &look, zap_node) {
-		down_read(&lease->runs_sem);
-		if (!page && hf_lease_has_pages(lease))
+	list_for_each_entry_safe(lease, next, &look, look_node) {
+		if (!page) {
+			down_read(&lease->runs_sem);
 			page = hf_lease_waits(lease, change);
-		up_read(&lease->runs_sem);
-		list_del(&lease->zap_node);
+			up_read(&lease->runs_sem);
+		}
+		list_del(&lease->look_node);
 		hf_lease_put(lease);
 	}
 	return page;
-}
-
-/*
- * Whether a page that is pinned may be so by another process, through a lease of
- * its own; then *@index becomes that lease's last page.
- */
-static bool hf_page_is_foreign(struct hf_file *file, pgoff_t *index)
-{
-	pgoff_t first = *index, last = *index;
-	struct hf_lease *lease;
-	bool foreign = false;
-
-	/* Where pins are counted for all of an entry. */
-	if (HF_ENTRY_IS_FOLIO) {
-		first = round_down(first, PTRS_PER_PTE);
-		last |= PTRS_PER_PTE - 1;
-	}
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, first, last) {
-		if (hf_lease_has_pages(lease) && !hf_lease_is_own(lease)) {
-			foreign = true;
-			*index = max_t(pgoff_t, *index, lease->range.last);
-			break;
-		}
-	}
-	spin_unlock(&file->lock);
-	return foreign;
-}
-
-/* Whether a page of a lease is pinned by nobody else than the caller's process. */
-static bool hf_lease_is_pinned_by_caller(struct hf_lease *lease)
-{
-	bool pinned = false;
-	pgoff_t index;
-
-	down_read(&lease->runs_sem);
-	for (index = lease->range.start;
-	     !pinned && hf_lease_has_pages(lease) &&
-	     hf_runs_next_pinned(&lease->runs, &index);
-	     index++)
-		pinned = !hf_page_is_foreign(lease->file, &index);
-	up_read(&lease->runs_sem);
-	return pinned;
-}
-
-/* Called with file->lock held. */
-static bool hf_lease_holds_up(const struct hf_lease *lease)
-{
-	return lease->breaker && hf_lease_has_pages(lease) &&
-	       hf_lease_is_own(lease);
 }
 
 /* Widens a range to the changes of it. False: none. Called with file->lock held. */
@@ -142,76 +90,70 @@ static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 	return true;
 }
 
-/**
- * hf_changes_wait_for_caller - whether waiting for changes would be a deadlock
- * @file: the file; the caller does not hold its inode's invalidate_lock
- * @first: index of the first page of a range
- * @last: index of the last page
- *
- * Return: true: a change of the range waits for consumers of a lease that the
- * caller's process took or mapped, and other processes' leases have not these
- * pages. False for what has not broken its leases yet: hf_file.breaks counts when
- * it does.
+/*
+ * Whether a change of the range waits for pins that the caller's process has: then
+ * to wait for the change would be a deadlock. False for what has not broken its
+ * leases yet: hf_file.breaks counts when it does.
  */
-bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
-				pgoff_t last)
+static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
+				       pgoff_t last)
 {
 	struct address_space *mapping = file->inode->i_mapping;
 	struct hf_lease *lease, *next;
 	bool waits = false;
-	LIST_HEAD(own);
+	LIST_HEAD(look);
 
-	if (file->dram)
+	if (file->dram || !current->mm)
 		return false;
 	filemap_invalidate_lock(mapping);
 	spin_lock(&file->lock);
 	if (hf_changes_reach(file, &first, &last)) {
 		hf_for_each_overlap(lease, file, first, last) {
-			if (!hf_lease_holds_up(lease))
+			if (!lease->breaker)
 				continue;
 			kref_get(&lease->kref);
-			list_add_tail(&lease->zap_node, &own);
+			list_add_tail(&lease->look_node, &look);
 		}
 	}
 	spin_unlock(&file->lock);
-	list_for_each_entry_safe(lease, next, &own, zap_node) {
-		waits = waits || hf_lease_is_pinned_by_caller(lease);
-		list_del(&lease->zap_node);
+	list_for_each_entry_safe(lease, next, &look, look_node) {
+		waits = waits ||
+			hf_lease_is_pinned_by(lease, current->mm, first, last);
+		list_del(&lease->look_node);
 		hf_lease_put(lease);
 	}
 	filemap_invalidate_unlock(mapping);
 	return waits;
 }
 
-/* All leases that it has broken should be without consumers by now. */
-static bool hf_change_is_late(const struct hf_change *change)
-{
-	return !change->widest && ktime_after(ktime_get(), change->deadline);
-}
-
-/*
- * Pages of a broken lease that the change itself does not touch may be held by
- * consumers of another lease, whom nobody has told. From its deadline on the
- * change is one of all pages of the leases that it has broken.
+/**
+ * hf_changes_wait - wait until no change of a range is under way
+ * @file: the file; the caller holds no lock
+ * @first: index of the first page
+ * @last: index of the last page
+ * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE
+ *
+ * Return: 0: there was none for a moment; -EDEADLK: one waits for pins of the
+ * caller's process; -ERESTARTSYS: a signal came.
  */
-static int hf_change_spread(struct hf_file *file, struct hf_change *change)
+int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
+		    unsigned int task_state)
 {
-	pgoff_t first = change->first, last = change->last;
-	struct hf_lease *lease;
-	int err;
+	unsigned int breaks;
+	int err = 0;
 
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (lease->implicit)
-			continue;
-		first = min_t(pgoff_t, first, lease->range.start);
-		last = max_t(pgoff_t, last, lease->range.last);
+	while (!err) {
+		breaks = READ_ONCE(file->breaks);
+		if (!hf_change_is_under_way(file, first, last))
+			return 0;
+		if (hf_changes_wait_for_caller(file, first, last))
+			return -EDEADLK;
+		err = wait_event_state(
+			file->wait,
+			!hf_change_is_under_way(file, first, last) ||
+				READ_ONCE(file->breaks) != breaks,
+			task_state);
 	}
-	change->widest = first == change->first && last == change->last;
-	change->first = first;
-	change->last = last;
-	err = hf_change_refuse(file, change);
-	spin_unlock(&file->lock);
 	return err;
 }
 
@@ -258,8 +200,7 @@ bool hf_change_is_clear(struct hf_file *file, struct hf_change *change)
  * breaking, with the deadline that they have.
  *
  * Return: 0, or, unless it can not fail, -EAGAIN for a kernel thread, -ERESTARTSYS
- * when a signal came, or -ETXTBSY when consumers may be those of an exclusive
- * lease which it does not overlap itself.
+ * when a signal came.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
@@ -276,16 +217,11 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change)
 			change->deferred = true;
 			return -EAGAIN;
 		}
-		if (hf_change_is_late(change))
-			err = hf_change_spread(file, change);
-		else
-			/* Not every page wakes: see hf_reap_work(). */
-			err = ___wait_var_event(
-				hf_page_idle_var(page),
-				!hf_change_waits(change, page) ||
-					hf_change_is_late(change),
-				hf_change_task_state(change), 0, 0,
-				schedule_timeout(HZ));
+		/* Not every page wakes: see hf_reap_work(). */
+		err = ___wait_var_event(hf_page_idle_var(page),
+					!hf_change_waits(change, page),
+					hf_change_task_state(change), 0, 0,
+					schedule_timeout(HZ));
 	}
 	return err;
 }

@@ -42,7 +42,7 @@ static bool hf_watch_wants(const struct hf_watch *watch,
 			   const struct hf_lease *lease)
 {
 	if (watch->mm)
-		return lease->implicit && lease->pin->pinner.mm == watch->mm;
+		return lease->pin && lease->pin->pinner.mm == watch->mm;
 	return lease->file->inode->i_sb->s_dev == watch->dev;
 }
 
@@ -67,7 +67,7 @@ static void hf_watch_push(struct hf_watch *watch, const struct hf_lease *lease,
 	slot->event = *event;
 	hf_change_info_get(&slot->event.change, &event->change);
 	slot->lease = lease->id;
-	slot->address = lease->implicit ? lease->pin->address : 0;
+	slot->address = lease->pin ? lease->pin->address : 0;
 	slot->offset = hf_lease_offset(lease);
 	slot->length = hf_lease_pages(lease) << PAGE_SHIFT;
 	wake_up_interruptible_poll(&watch->wait, EPOLLIN | EPOLLRDNORM);

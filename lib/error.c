@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -26,16 +25,6 @@ static const char *path_of(int fd, char *room, size_t size)
 		return NULL;
 	room[length] = '\0';
 	return room;
-}
-
-static uint64_t memlock_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) ||
-	    limit.rlim_cur == RLIM_INFINITY)
-		return UINT64_MAX;
-	return limit.rlim_cur;
 }
 
 /* The file may have changed since the call failed: good enough for advice. */
@@ -65,8 +54,7 @@ int hf_fail(struct hf_facts *facts)
 	char path[PATH_MAX];
 
 	facts->page_size = sysconf(_SC_PAGESIZE);
-	facts->memlock = memlock_limit();
-	if (facts->call == HF_CALL_ACQUIRE ||
+	if (facts->call == HF_CALL_ACQUIRE || facts->call == HF_CALL_AWAIT ||
 	    facts->call == HF_CALL_POLICY_ALLOW ||
 	    facts->call == HF_CALL_POLICY_FORBID ||
 	    (facts->call == HF_CALL_WATCH && facts->fd >= 0)) {

@@ -179,35 +179,6 @@ static void say_invalid(struct text *text, const struct hf_facts *facts)
 			  "install the same version of both");
 }
 
-static void say_no_memory(struct text *text, const struct hf_facts *facts)
-{
-	if (facts->memlock == UINT64_MAX)
-		say(text, "no memory");
-	else if (!facts->length)
-		say(text,
-		    "RLIMIT_MEMLOCK (%" PRIu64 " bytes) would be exceeded, or "
-		    "memory is short: raise the limit (ulimit -l, "
-		    "LimitMEMLOCK=)",
-		    facts->memlock);
-	else
-		say(text,
-		    "RLIMIT_MEMLOCK (%" PRIu64 " bytes) would be exceeded by "
-		    "another %zu bytes, or memory is short: raise the limit "
-		    "(ulimit -l, LimitMEMLOCK=)",
-		    facts->memlock, facts->length);
-}
-
-static void say_beyond_end(struct text *text, const struct hf_facts *facts)
-{
-	say(text, "the range ends at %" PRIu64 ", beyond the end of the file",
-	    (uint64_t)facts->offset + facts->length);
-	if (facts->has_stat)
-		say(text,
-		    " at %" PRIu64 ": extend it first (ftruncate, "
-		    "fallocate)",
-		    facts->size);
-}
-
 static void say_not_owner(struct text *text, const struct hf_facts *facts)
 {
 	say(text, "an exclusive lease is for the file's owner");
@@ -217,13 +188,10 @@ static void say_not_owner(struct text *text, const struct hf_facts *facts)
 	say(text, " or CAP_LEASE: take a breakable one");
 }
 
-/* What may happen whenever the pages of a range are looked up. */
+/* Why a change cannot be waited for, or pages not be pinned. */
 static void say_pages(struct text *text, const struct hf_facts *facts)
 {
 	switch (facts->err) {
-	case ENOMEM:
-		say_no_memory(text, facts);
-		break;
 	case ENOSPC:
 		say(text, "the range has holes, or blocks shared with another "
 			  "file, and the filesystem is full: make room");
@@ -273,9 +241,6 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		    "offset %jd plus length %zu is beyond the largest file",
 		    (intmax_t)facts->offset, facts->length);
 		break;
-	case ENXIO:
-		say_beyond_end(text, facts);
-		break;
 	case ENODEV:
 		say(text, "%s: only a regular file can be leased",
 		    facts->has_stat ? type_name(facts->mode)
@@ -309,41 +274,15 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 	}
 }
 
-static const char *restore_text(int err)
+static void say_await(struct text *text, const struct hf_facts *facts)
 {
-	switch (err) {
-	case EBUSY:
-		return "memory from before the change is still registered: "
-		       "deregister it (ibv_dereg_mr) first";
-	case ENXIO:
-		return "nothing of the range is left: the file ends before it; "
-		       "when it has grown again, restore again";
-	case EAGAIN:
-		return "the change is under way: deregister the memory "
-		       "(ibv_dereg_mr) and restore after the event that ends "
-		       "the change";
-	case EBADFD:
-		return "not a lease, or the lease has been released or "
-		       "revoked";
-	case ENOTTY:
-		return "not a lease";
-	case E2BIG:
-	case EINVAL:
-		return "the module does not understand this library: install "
-		       "the same version of both";
-	default:
-		return NULL;
-	}
-}
-
-static void say_restore(struct text *text, const struct hf_facts *facts)
-{
-	const char *known = restore_text(facts->err);
-
-	if (known)
-		say(text, "%s", known);
+	if (facts->err == ENXIO)
+		say(text,
+		    "the file ends before the range begins, at %jd: try again "
+		    "when it has grown",
+		    (intmax_t)facts->offset);
 	else
-		say_pages(text, facts);
+		say_errno(text, facts->err);
 }
 
 static void say_revoke(struct text *text, const struct hf_facts *facts)
@@ -399,95 +338,6 @@ static void say_device(struct text *text, const struct hf_facts *facts)
 		say_errno(text, facts->err);
 		break;
 	}
-}
-
-static const char *map_text(int err)
-{
-	switch (err) {
-	case EBADFD:
-		return "not a lease, or the lease has been released";
-	case EPERM:
-		return "the lease of another user, or a sealed file: only who "
-		       "acquired a lease maps it, unless he had CAP_KILL";
-	case ENOMEM:
-		return "no memory, or too many mappings: see RLIMIT_AS and "
-		       "vm.max_map_count";
-	case EACCES:
-		return "not a lease, or its file is append-only (chattr +a), "
-		       "which nobody can map";
-	case ENODEV:
-		return "not a lease";
-	default:
-		return NULL;
-	}
-}
-
-static void say_beyond_lease(struct text *text, const struct hf_facts *facts)
-{
-	say(text,
-	    "offset %jd plus length %zu is beyond the end of the lease: "
-	    "offsets count from the lease's start",
-	    (intmax_t)facts->offset, facts->length);
-}
-
-static void say_map(struct text *text, const struct hf_facts *facts)
-{
-	const char *known = map_text(facts->err);
-
-	if (known)
-		say(text, "%s", known);
-	else if (facts->err == ENXIO)
-		say_beyond_lease(text, facts);
-	else if (facts->err == EINVAL && !facts->length)
-		say(text, "length is zero");
-	else if (facts->err == EINVAL && facts->offset % facts->page_size)
-		say(text,
-		    "offset %jd is not a multiple of the page size (%" PRIu64
-		    ")",
-		    (intmax_t)facts->offset, facts->page_size);
-	else
-		say_errno(text, facts->err);
-}
-
-static const char *export_text(int err)
-{
-	switch (err) {
-	case EBADFD:
-		return "not a lease, or the lease has been released or "
-		       "revoked";
-	case ENOTTY:
-		return "not a lease, or the module is older than this library: "
-		       "install the same version of both";
-	case EPERM:
-		return "the lease of another user: only who acquired a lease "
-		       "exports it, unless he had CAP_KILL";
-	case EOPNOTSUPP:
-		return "dma-bufs are switched off (module parameter "
-		       "dmabuf_export), or the leased file is in memory "
-		       "(tmpfs, hugetlbfs), where Holdfast makes none: for a "
-		       "memfd use /dev/udmabuf";
-	case EMFILE:
-		return "too many open files: raise RLIMIT_NOFILE (ulimit -n)";
-	case E2BIG:
-		return "the module does not understand this library: install "
-		       "the same version of both";
-	default:
-		return NULL;
-	}
-}
-
-static void say_export(struct text *text, const struct hf_facts *facts)
-{
-	const char *known = export_text(facts->err);
-
-	if (known)
-		say(text, "%s", known);
-	else if (facts->err == ENXIO)
-		say_beyond_lease(text, facts);
-	else if (facts->err == EINVAL)
-		say_invalid(text, facts);
-	else
-		say_errno(text, facts->err);
 }
 
 static void say_wait(struct text *text, const struct hf_facts *facts)
@@ -578,16 +428,20 @@ static void say_vfio(struct text *text, const struct hf_facts *facts)
 		break;
 	case ENOMEM:
 		say(text, "no memory, or more than RLIMIT_MEMLOCK allows: VFIO "
-			  "charges what it maps, the lease, and a shadow");
+			  "charges what it maps, and a shadow");
 		break;
 	case EFAULT:
 	case EAGAIN:
 		say(text,
-		    "not mapped: a change has the file: answer the break, "
-		    "then restore");
+		    "not mapped: the file does not reach so far (any more): "
+		    "answer the break, then restore");
+		break;
+	case EOPNOTSUPP:
+		say(text, "not mapped: this process has no lease of the file's "
+			  "range (any more): acquire or join one");
 		break;
 	default:
-		say_errno(text, facts->err);
+		say_pages(text, facts);
 		break;
 	}
 }
@@ -615,17 +469,11 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 	case HF_CALL_ACQUIRE:
 		say_acquire(text, facts);
 		break;
-	case HF_CALL_MAP:
-		say_map(text, facts);
-		break;
-	case HF_CALL_EXPORT_DMABUF:
-		say_export(text, facts);
+	case HF_CALL_AWAIT:
+		say_await(text, facts);
 		break;
 	case HF_CALL_WAIT:
 		say_wait(text, facts);
-		break;
-	case HF_CALL_RESTORE:
-		say_restore(text, facts);
 		break;
 	case HF_CALL_REVOKE:
 		say_revoke(text, facts);

@@ -11,10 +11,8 @@
 enum hf_call {
 	HF_CALL_DEVICE, /* open of HOLDFAST_DEVICE */
 	HF_CALL_ACQUIRE,
-	HF_CALL_MAP,
-	HF_CALL_EXPORT_DMABUF,
+	HF_CALL_AWAIT,
 	HF_CALL_WAIT,
-	HF_CALL_RESTORE,
 	HF_CALL_RELEASE,
 	HF_CALL_QUERY,
 	HF_CALL_REVOKE,
@@ -48,7 +46,6 @@ enum hf_call {
  * @dax: whether the file's pages are the device's (STATX_ATTR_DAX)
  * @fs_magic: of statfs(2)
  * @fsuid: user id of this process that counts for files
- * @memlock: RLIMIT_MEMLOCK in bytes, UINT64_MAX for none
  */
 struct hf_facts {
 	enum hf_call call;
@@ -71,7 +68,6 @@ struct hf_facts {
 	bool dax;
 	uint64_t fs_magic;
 	uid_t fsuid;
-	uint64_t memlock;
 };
 
 /*

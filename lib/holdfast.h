@@ -7,8 +7,13 @@
  *
  *	if (lease < 0)
  *		errx(1, "%s", hf_error());
- *	hf_map(lease, 0, length, &addr);	// give addr to ibv_reg_mr()
+ *	addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+ *	mr = ibv_reg_mr(pd, addr, length, access);
  *	hf_wait(lease, &event, -1);		// a change wants the range
+ *	ibv_dereg_mr(mr);			// it goes on
+ *	hf_await_changes(fd, 0, length, &reach);
+ *	mr = ibv_reg_mr(pd, addr, reach, access);
+ *	...
  *	hf_release(lease);			// after ibv_dereg_mr()
  *
  * A lease is a file descriptor, made by hf_acquire(). poll(2), fcntl(2),
@@ -69,12 +74,22 @@ struct hf_attr {
  *	tmpfs or on hugetlbfs. It may be closed afterwards.
  * @offset: start of the range in bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size, not zero. The range may reach
- *	to the end of the file rounded up to a page, and not beyond.
+ *	beyond the end of the file.
  * @attr: the kind of lease, or NULL
  *
- * Holes in the range are allocated and shared extents unshared, so that the
- * first call on a sparse file may take long and fill it. Waits for changes of
- * the range that are under way. Durable after an fsync(2) of @fd.
+ * Afterwards this process can register shared, writable mappings of the range for
+ * DMA, as often as it likes, as long as it has the lease; other processes can
+ * after hf_join(). It changes nothing of the file and locks no memory. Waits for
+ * changes of the range that are under way.
+ *
+ * A registration reaches as far as the file does when it is made. It allocates the
+ * holes and unshares the shared extents of what it pins, so that the first one of
+ * a sparse file can take long and fill the filesystem, and it waits for changes that
+ * are under way. Where its driver passes the errno value on, it fails with ENOSPC,
+ * EIO, EDQUOT (also for the administrator's limit), EUCLEAN (another file that had
+ * the same blocks is mapped in pages of another size, 6.15 and later), EDEADLK (a
+ * change waits for pins of this process), or EFAULT beyond the end of the file.
+ * What a device writes is durable after an fsync(2) of the file.
  *
  * RETURN VALUE
  * The lease, a new descriptor with close-on-exec set, or on failure:
@@ -83,7 +98,6 @@ struct hf_attr {
  * EINVAL	@offset or @length unaligned, negative or zero; unknown kind or
  *		flags in @attr
  * EOVERFLOW	@offset + @length is beyond the largest file
- * ENXIO	the range ends beyond the end of the file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
  * EACCES	@fd is not open for both reading and writing
@@ -92,77 +106,13 @@ struct hf_attr {
  *		pages
  * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
  *		must watch
- * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * ENOSPC EIO	a hole in the range cannot be allocated, or a block that is
- *		shared with another file not be copied
- * EDQUOT	the same, or more than the administrator lets be leased on the
- *		filesystem
- * EUCLEAN	another file that had the same blocks is mapped in pages of another
- *		size, and the kernel lost count of who holds them (6.15 and later)
+ * ENOMEM	no memory
+ * EDEADLK	a change of the range waits for pins of this process: let go of
+ *		those first
  * EINTR	a signal came while a change was waited for
  * and those of open(2) of /dev/holdfast: ENOENT when the module is not loaded.
  */
 int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
-
-/**
- * hf_map - map a lease for reading and writing
- * @lease: from hf_acquire()
- * @offset: bytes from the start of the lease's range, not of the file; a
- *	multiple of the page size
- * @length: bytes, not zero; rounded up to a page by the kernel
- * @addr: out: the first byte. Unmap with munmap(2).
- *
- * The mapping shows the same memory as one of the file itself, and can be
- * registered for DMA. A mapping outlives its descriptor. When the lease is
- * broken the mapping is emptied; touching it then waits for the change and
- * restores the lease, as hf_restore() does.
- *
- * RETURN VALUE
- * 0, or on failure, with *@addr unchanged:
- *
- * ERRORS
- * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is not a lease, or has been released
- * EINVAL	@offset unaligned, or @length zero; on hugetlbfs in units of its
- *		pages
- * EPERM	the lease of another user (who maps a lease may be killed because
- *		of it), unless he had CAP_KILL when he acquired it; or a sealed
- *		memfd
- * ENXIO	beyond the end of the lease's range
- * ENOMEM	no memory, or too many mappings (vm.max_map_count)
- * and those of mmap(2)
- */
-int hf_map(int lease, off_t offset, size_t length, void **addr);
-
-/**
- * hf_export_dmabuf - make a dma-buf of a lease
- * @lease: from hf_acquire()
- * @offset: bytes from the start of the lease's range, not of the file; a
- *	multiple of the page size
- * @length: bytes, not zero; a multiple of the page size
- *
- * For drivers that import dma-bufs, ibv_reg_dmabuf_mr(3) for one. Who exports
- * or imports it is fenced like who mapped the lease. It can be imported while
- * the lease is active; while the lease is broken, importers wait for its
- * restore. It does not keep the lease. Its name is "lease" and the lease's
- * number, for who looks. Thread safe.
- *
- * RETURN VALUE
- * A new descriptor with close-on-exec set, or on failure:
- *
- * ERRORS
- * EINVAL	@offset or @length unaligned, or @length zero
- * ENXIO	beyond the end of the lease's range
- * EOPNOTSUPP	the leased file is on tmpfs or hugetlbfs
- * EPERM	the lease of another user, as for hf_map()
- * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is not a lease, or has been released or revoked
- * ENOTTY	@lease is some other file, or the module is older than this
- *		library
- * EMFILE ENFILE	too many open files
- * ENOMEM	no memory
- */
-int hf_export_dmabuf(int lease, off_t offset, size_t length);
 
 /**
  * hf_wait - wait for one event of a lease, or of a watch
@@ -190,40 +140,34 @@ int hf_export_dmabuf(int lease, off_t offset, size_t length);
 int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
 
 /**
- * hf_restore - take a broken lease again
- * @lease: from hf_acquire()
- * @length: out: how many bytes from the start of the range are leased again,
- *	less than were asked for where the file has become shorter; may be NULL
+ * hf_await_changes - wait until no change of a range is under way
+ * @fd: the file, as for hf_acquire()
+ * @offset: @length: the range, as for hf_acquire()
+ * @reach: out: how many bytes of the range, from its start, the file has then, up
+ *	to the page that it ends in
  *
- * The same range and the same mappings, on the file as it is now: register
- * the memory again. Waits until the change that broke the lease, and any
- * other of its range, is over; deregister first what was registered, or they
- * wait for each other up to the deadline. A lease that is not broken is left
- * alone. New pages are durably the file's after an fsync(2) of it, as after
- * hf_acquire(); also where touching the mapping restored the lease.
+ * For who has let go of a range, and registers it again. A registration waits by
+ * itself, too, but cannot be interrupted, and fails where the change has made the
+ * file shorter. The next change can come at any time.
  *
  * RETURN VALUE
- * 0, or on failure, with the lease still broken and *@length unchanged:
+ * 0, or on failure, with *@reach unchanged:
  *
  * ERRORS
- * ENXIO	nothing of the range is left in the file
- * EBUSY	memory from before the change is still registered
- * EAGAIN	a change is under way, and the lease was acquired with HF_NONBLOCK
- * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is not a lease, or has been released or revoked
- * ENOTTY	@lease is some other file
- * ENOMEM ENOSPC EDQUOT EIO EUCLEAN EINTR	as for hf_acquire()
+ * ENXIO	nothing of the range is in the file
+ * EDEADLK	a change of the range waits for pins of this process: let go of
+ *		those first
+ * EINTR	a signal handler ran
+ * and those of hf_acquire()
  */
-int hf_restore(int lease, uint64_t *length);
+int hf_await_changes(int fd, off_t offset, size_t length, uint64_t *reach);
 
 /**
  * hf_release - end a lease, wait until nothing pins its pages, and close it
  * @lease: from hf_acquire()
  *
  * Deregister what was registered first: nobody else does, and the call waits
- * for it. Mappings of the lease are emptied and give SIGBUS; they are still
- * the caller's to munmap(2). close(2) instead of this call ends the lease
- * without waiting.
+ * for it. close(2) instead of this call ends the lease without waiting.
  *
  * RETURN VALUE
  * 0 when the lease has ended and the descriptor is closed. On failure the
@@ -375,9 +319,8 @@ struct hf_report;
  * @change_comm: its name, NULL when not known
  * @change_offset: start of the change in bytes
  * @change_length: its length in bytes, UINT64_MAX up to any end of the file
- * @mappers: processes that mapped the lease, or exported or imported it as a
- *	dma-buf
- * @mapper_count: how many @mappers there are
+ * @pinners: processes that pin bytes of the range
+ * @pinner_count: how many @pinners there are
  * @path: the file, NULL when not known
  * @origin: enum holdfast_origin
  */
@@ -405,8 +348,8 @@ struct hf_report_entry {
 	const char *change_comm;
 	uint64_t change_offset;
 	uint64_t change_length;
-	const pid_t *mappers;
-	size_t mapper_count;
+	const pid_t *pinners;
+	size_t pinner_count;
 	const char *path;
 	unsigned int origin;
 };
@@ -528,19 +471,17 @@ enum hf_vfio_policy {
 /**
  * struct hf_vfio_attr - how hf_vfio_map() maps
  * @policy: enum hf_vfio_policy
- * @file: for HF_VFIO_REDIRECT: the leased file, open for reading
  *
  * A structure of zeros is what attr == NULL means. Initialise it by member
  * names.
  */
 struct hf_vfio_attr {
 	unsigned int policy;
-	int file;
 };
 
 /**
  * struct hf_vfio_info - how a mapping stands
- * @addr: the mapping of the lease in this process, as hf_map() has it
+ * @addr: the mapping of the file in this process
  * @length: bytes that the device sees of the file; 0 while broken. Behind them
  *	there is nothing, or the shadow.
  * @shadow: what the device saw during the last break; NULL without
@@ -562,17 +503,20 @@ struct hf_vfio_info {
 struct hf_vfio;
 
 /**
- * hf_vfio_map - map a part of a lease for the devices of a VFIO container
+ * hf_vfio_map - map a leased range for the devices of a VFIO container
  * @container: /dev/vfio/vfio, with a group and VFIO_TYPE1v2_IOMMU set
  * @iova: address for the devices, a multiple of the page size
- * @lease: from hf_acquire(); both descriptors stay open and the caller's
- * @offset: bytes from the start of the lease's range, a multiple of the page size
+ * @lease: of the range, from hf_acquire()
+ * @file: the leased file, open for reading and writing; it may be closed
+ *	afterwards, the other two stay open
+ * @offset: in the file, a multiple of the page size
  * @length: bytes, a multiple of the page size, not zero
  * @attr: how, or NULL
  * @vfio: out: the mapping, for the functions below, which must not be called
  *	at once for the same one
  *
- * A memfd says where it is, for the fence agent.
+ * A memfd says where it is, for the fence agent. Waits for changes of the range that
+ * are under way.
  *
  * RETURN VALUE
  * 0, or on failure:
@@ -581,12 +525,14 @@ struct hf_vfio;
  * EINVAL	as VFIO_IOMMU_MAP_DMA; unknown @attr
  * EEXIST	something is mapped there
  * ENOTTY	@container is none
- * ENOMEM	no memory, or RLIMIT_MEMLOCK: VFIO charges what it maps, on top of
- *		the lease
- * EFAULT	the lease is broken, or being broken
- * and those of hf_map(), hf_query() and memfd_create(2)
+ * ENOMEM	no memory, or RLIMIT_MEMLOCK: VFIO charges what it maps
+ * EFAULT	beyond the end of the file
+ * EOPNOTSUPP	this process has no lease of the range
+ * EDEADLK	a change of the range waits for pins of this process
+ * ENOSPC EDQUOT EIO EUCLEAN	as for hf_acquire()'s pins
+ * and those of hf_query(), mmap(2) and memfd_create(2)
  */
-int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
+int hf_vfio_map(int container, uint64_t iova, int lease, int file, off_t offset,
 		size_t length, const struct hf_vfio_attr *attr,
 		struct hf_vfio **vfio);
 
@@ -600,17 +546,17 @@ int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
  * and the shadow may not have.
  *
  * RETURN VALUE
- * 0, also when it is broken already, or on failure what mmap(2) of the file or
- * VFIO_IOMMU_UNMAP_DMA gives, nothing changed; or what mapping the shadow gives (ENOMEM:
+ * 0, also when it is broken already, or on failure what VFIO_IOMMU_UNMAP_DMA
+ * gives, nothing changed; or what mapping the shadow gives (ENOMEM:
  * RLIMIT_MEMLOCK), with nothing mapped.
  */
 int hf_vfio_break(struct hf_vfio *vfio);
 
 /**
- * hf_vfio_restore - take the lease again, and map it where it was
+ * hf_vfio_restore - map the file again where it was
  * @vfio: after hf_vfio_break()
  *
- * Waits for the change, as hf_restore(). A file that is shorter now is mapped as
+ * Waits for the change, as hf_await_changes(). A file that is shorter now is mapped as
  * far as it reaches.
  *
  * RETURN VALUE
@@ -619,7 +565,7 @@ int hf_vfio_break(struct hf_vfio *vfio);
  *
  * ERRORS
  * EAGAIN	the next change has come: go on as for any break
- * and those of hf_restore() and hf_vfio_map()
+ * and those of hf_await_changes() and hf_vfio_map()
  */
 int hf_vfio_restore(struct hf_vfio *vfio);
 

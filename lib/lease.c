@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The life of a lease: acquire, map, query, restore, release. */
+/* The life of a lease: acquire, query, release; and its range. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "break-time.h"
 #include "error.h"
+#include "reach.h"
 #include "visibility.h"
 
 HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
@@ -55,26 +55,6 @@ HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
 	return lease;
 }
 
-HF_EXPORT int hf_map(int lease, off_t offset, size_t length, void **addr)
-{
-	void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 lease, offset);
-
-	if (map == MAP_FAILED) {
-		struct hf_facts facts = {
-			.call = HF_CALL_MAP,
-			.err = errno,
-			.fd = lease,
-			.offset = offset,
-			.length = length,
-		};
-
-		return hf_fail(&facts);
-	}
-	*addr = map;
-	return 0;
-}
-
 /* The calls whose only fact is the descriptor. */
 static int fail(enum hf_call call, int lease)
 {
@@ -93,14 +73,28 @@ HF_EXPORT int hf_query(int lease, struct holdfast_query *query)
 	return 0;
 }
 
-HF_EXPORT int hf_restore(int lease, uint64_t *length)
+HF_EXPORT int hf_await_changes(int fd, off_t offset, size_t length,
+			       uint64_t *reach)
 {
-	struct holdfast_restore restore = { .size = sizeof(restore) };
+	/* Until it has a lease, for the shortest time, no change is under way. */
+	int lease = hf_acquire(fd, offset, length, NULL);
+	int err;
 
-	if (ioctl(lease, HOLDFAST_IOC_RESTORE, &restore))
-		return fail(HF_CALL_RESTORE, lease);
-	if (length)
-		*length = restore.length;
+	if (lease < 0)
+		return lease;
+	close(lease);
+	err = hf_reach(fd, offset, length, reach);
+	if (err) {
+		struct hf_facts facts = {
+			.call = HF_CALL_AWAIT,
+			.err = -err,
+			.fd = fd,
+			.offset = offset,
+			.length = length,
+		};
+
+		return hf_fail(&facts);
+	}
 	return 0;
 }
 

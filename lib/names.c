@@ -17,10 +17,9 @@ static const char *const kinds[] = {
 };
 
 static const char *const states[] = {
-	[HOLDFAST_UNBOUND] = "unbound", [HOLDFAST_ACQUIRING] = "acquiring",
-	[HOLDFAST_ACTIVE] = "active",	[HOLDFAST_BREAKING] = "breaking",
-	[HOLDFAST_BROKEN] = "broken",	[HOLDFAST_RELEASING] = "releasing",
-	[HOLDFAST_ZOMBIE] = "zombie",	[HOLDFAST_RELEASED] = "released",
+	[HOLDFAST_UNBOUND] = "unbound",	  [HOLDFAST_ACTIVE] = "active",
+	[HOLDFAST_BREAKING] = "breaking", [HOLDFAST_RELEASING] = "releasing",
+	[HOLDFAST_ZOMBIE] = "zombie",	  [HOLDFAST_RELEASED] = "released",
 };
 
 static const char *const ops[] = {

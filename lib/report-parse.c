@@ -29,7 +29,7 @@ static const char *const column_names[HF_COLUMN_COUNT] = {
 	[HF_COLUMN_CHANGE_COMM] = "change_comm",
 	[HF_COLUMN_CHANGE_OFFSET] = "change_offset",
 	[HF_COLUMN_CHANGE_LENGTH] = "change_length",
-	[HF_COLUMN_MAPPERS] = "mappers",
+	[HF_COLUMN_PINNERS] = "pinners",
 	[HF_COLUMN_ORIGIN] = "origin",
 	[HF_COLUMN_PATH] = "path",
 };
@@ -75,10 +75,10 @@ static int take_deadline(struct hf_parser *parser, char **fields,
 	return 0;
 }
 
-static int take_mappers(struct hf_parser *parser, char **fields,
+static int take_pinners(struct hf_parser *parser, char **fields,
 			struct hf_report_entry *entry)
 {
-	char *list = fields[HF_COLUMN_MAPPERS];
+	char *list = fields[HF_COLUMN_PINNERS];
 	size_t count = 1;
 	uint64_t value;
 
@@ -86,25 +86,25 @@ static int take_mappers(struct hf_parser *parser, char **fields,
 		return 0;
 	for (const char *c = list; (c = strchr(c, ',')); c++)
 		count++;
-	if (count > parser->mappers_room) {
-		pid_t *mappers =
-			reallocarray(parser->mappers, count, sizeof(*mappers));
+	if (count > parser->pinners_room) {
+		pid_t *pinners =
+			reallocarray(parser->pinners, count, sizeof(*pinners));
 
-		if (!mappers) {
+		if (!pinners) {
 			hf_malformed(&parser->fields,
-				     "no memory for %zu mappers", count);
+				     "no memory for %zu pinners", count);
 			return -ENOMEM;
 		}
-		parser->mappers = mappers;
-		parser->mappers_room = count;
+		parser->pinners = pinners;
+		parser->pinners_room = count;
 	}
 	for (char *pid; (pid = strsep(&list, ","));) {
 		if (!hf_number_parse(pid, 10, INT32_MAX, &value))
-			return hf_field_bad(&parser->fields, HF_COLUMN_MAPPERS,
+			return hf_field_bad(&parser->fields, HF_COLUMN_PINNERS,
 					    pid);
-		parser->mappers[entry->mapper_count++] = value;
+		parser->pinners[entry->pinner_count++] = value;
 	}
-	entry->mappers = parser->mappers;
+	entry->pinners = parser->pinners;
 	return 0;
 }
 
@@ -208,7 +208,7 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 	if (!ret)
 		ret = take_change(parser, fields, &new);
 	if (!ret)
-		ret = take_mappers(parser, fields, &new);
+		ret = take_pinners(parser, fields, &new);
 	if (!ret)
 		ret = hf_field_text(&parser->fields, fields, HF_COLUMN_PATH,
 				    &new.path);
@@ -219,7 +219,7 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 
 void hf_parser_end(struct hf_parser *parser)
 {
-	free(parser->mappers);
-	parser->mappers = NULL;
-	parser->mappers_room = 0;
+	free(parser->pinners);
+	parser->pinners = NULL;
+	parser->pinners_room = 0;
 }

@@ -32,7 +32,7 @@ enum hf_column {
 	HF_COLUMN_CHANGE_COMM,
 	HF_COLUMN_CHANGE_OFFSET,
 	HF_COLUMN_CHANGE_LENGTH,
-	HF_COLUMN_MAPPERS,
+	HF_COLUMN_PINNERS,
 	HF_COLUMN_ORIGIN, /* not in reports of before implicit leases */
 	HF_COLUMN_PATH,
 	HF_COLUMN_COUNT
@@ -41,13 +41,13 @@ enum hf_column {
 /**
  * struct hf_parser - what is known of a report so far
  * @fields: its columns; after a failure, what was wrong, in words
- * @mappers: the last entry's, owned by the parser
- * @mappers_room: how many @mappers has room for
+ * @pinners: the last entry's, owned by the parser
+ * @pinners_room: how many @pinners has room for
  */
 struct hf_parser {
 	struct hf_fields fields;
-	pid_t *mappers;
-	size_t mappers_room;
+	pid_t *pinners;
+	size_t pinners_room;
 };
 
 /* A parser of zeros is ready for hf_parse_header(). */

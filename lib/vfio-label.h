@@ -15,6 +15,7 @@
 struct hf_vfio_label {
 	uint64_t magic;
 	uint64_t lease;	 /* its number; 0: nothing of it is mapped */
+	uint64_t addr;	 /* where the process has it mapped */
 	uint64_t iova;	 /* in bytes, as the following */
 	uint64_t length; /* of the file; a shadow may follow */
 	int32_t container;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A lease in a VFIO container (type1). It is unmapped and mapped again as
+ * A leased file in a VFIO container (type1). It is unmapped and mapped again as
  * a whole: type1 exchanges nothing, so there is a gap in which DMA faults.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,13 @@
 #include "visibility.h"
 
 struct hf_vfio {
-	int container, lease, file;
-	uint64_t iova, id;
+	int container, file;
+	uint64_t iova, id; /* of the lease */
 	off_t offset;
 	size_t length;
 	size_t mapped; /* of the file, from the start */
 	bool broken;
-	void *addr;
+	char *addr;
 	/* For HF_VFIO_REDIRECT: what the device sees, and saw first. */
 	unsigned int policy;
 	char *shadow, *before;
@@ -84,6 +85,7 @@ static int set_label(const struct hf_vfio *vfio, size_t length)
 	const struct hf_vfio_label label = {
 		.magic = HF_VFIO_LABEL_MAGIC,
 		.lease = length ? vfio->id : 0,
+		.addr = (uintptr_t)vfio->addr,
 		.iova = vfio->iova,
 		.length = length,
 		.container = vfio->container,
@@ -123,30 +125,24 @@ static int map_file(struct hf_vfio *vfio, size_t length)
 
 /*
  * Before anything is unmapped, so that the change still waits. It may have the
- * file's lock, so not by read(2), but through a mapping; and by a system call, as
+ * file's lock, so not by read(2), but from the mapping; and by a system call, as
  * the end of the file may be in there where it is too late.
  */
-static int fill_shadow(struct hf_vfio *vfio)
+static void fill_shadow(struct hf_vfio *vfio)
 {
-	char *map = mmap(NULL, vfio->length, PROT_READ, MAP_SHARED, vfio->file,
-			 vfio->offset);
 	size_t done = 0;
 	ssize_t n;
 
-	if (map == MAP_FAILED)
-		return -errno;
 	do {
 		struct iovec to = { vfio->before + done, vfio->length - done };
-		struct iovec from = { map + done, vfio->length - done };
+		struct iovec from = { vfio->addr + done, vfio->length - done };
 
 		n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
 		if (n > 0)
 			done += n;
 	} while (n > 0 && done < vfio->length);
-	munmap(map, vfio->length);
 	memset(vfio->before + done, 0, vfio->length - done);
 	memcpy(vfio->shadow, vfio->before, vfio->length);
-	return 0;
 }
 
 static uint64_t count_written(const struct hf_vfio *vfio)
@@ -197,29 +193,31 @@ static void vfio_free(struct hf_vfio *vfio)
 }
 
 /* What a break needs is had now: then there is no time for failures. */
-static int vfio_prepare(struct hf_vfio *vfio, const struct hf_vfio_attr *attr)
+static int vfio_prepare(struct hf_vfio *vfio, int lease, int file)
 {
 	struct holdfast_query query;
+	void *map;
 	int err;
 
 	if (vfio->policy > HF_VFIO_REDIRECT || !vfio->length)
 		return fail(vfio, -EINVAL);
-	err = hf_query(vfio->lease, &query);
+	err = hf_query(lease, &query);
 	if (err)
 		return err;
 	vfio->id = query.id;
-	err = hf_map(vfio->lease, vfio->offset, vfio->length, &vfio->addr);
-	if (err)
-		return err;
-	vfio->offset += query.offset; /* from here on in the file */
+	vfio->file = fcntl(file, F_DUPFD_CLOEXEC, 0);
+	if (vfio->file < 0)
+		return fail(vfio, -errno);
+	map = mmap(NULL, vfio->length, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   vfio->file, vfio->offset);
+	if (map == MAP_FAILED)
+		return fail(vfio, -errno);
+	vfio->addr = map;
 	vfio->label = memfd_create(HF_VFIO_LABEL, MFD_CLOEXEC);
 	if (vfio->label < 0)
 		return fail(vfio, -errno);
 	if (vfio->policy != HF_VFIO_REDIRECT)
 		return 0;
-	vfio->file = dup(attr->file);
-	if (vfio->file < 0)
-		return fail(vfio, -errno);
 	vfio->shadow = anonymous(vfio->length);
 	vfio->before = anonymous(vfio->length);
 	if (!vfio->shadow || !vfio->before)
@@ -227,9 +225,9 @@ static int vfio_prepare(struct hf_vfio *vfio, const struct hf_vfio_attr *attr)
 	return 0;
 }
 
-HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
-			  size_t length, const struct hf_vfio_attr *attr,
-			  struct hf_vfio **to)
+HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, int file,
+			  off_t offset, size_t length,
+			  const struct hf_vfio_attr *attr, struct hf_vfio **to)
 {
 	struct hf_vfio *vfio = malloc(sizeof(*vfio));
 	int err;
@@ -245,7 +243,6 @@ HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
 	}
 	*vfio = (struct hf_vfio){
 		.container = container,
-		.lease = lease,
 		.file = -1,
 		.iova = iova,
 		.offset = offset,
@@ -253,7 +250,7 @@ HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
 		.policy = attr ? attr->policy : HF_VFIO_UNMAP,
 		.label = -1,
 	};
-	err = vfio_prepare(vfio, attr);
+	err = vfio_prepare(vfio, lease, file);
 	if (!err) {
 		err = map_file(vfio, length);
 		if (err)
@@ -270,15 +267,14 @@ HF_EXPORT int hf_vfio_map(int container, uint64_t iova, int lease, off_t offset,
 HF_EXPORT int hf_vfio_break(struct hf_vfio *vfio)
 {
 	uint64_t began;
-	int err = 0;
+	int err;
 
 	if (vfio->broken)
 		return 0;
 	if (vfio->policy == HF_VFIO_REDIRECT)
-		err = fill_shadow(vfio);
+		fill_shadow(vfio);
 	began = now_ns();
-	if (!err)
-		err = dma_unmap(vfio);
+	err = dma_unmap(vfio);
 	if (err)
 		return fail(vfio, err);
 	vfio->broken = true;
@@ -309,28 +305,21 @@ static int vfio_switch(struct hf_vfio *vfio, size_t length)
 
 HF_EXPORT int hf_vfio_restore(struct hf_vfio *vfio)
 {
-	struct holdfast_query query;
-	uint64_t length, left;
+	uint64_t length;
 	int err;
 
 	if (!vfio->broken)
 		return 0;
-	err = hf_restore(vfio->lease, &length);
+	/* While the device has the shadow; in the gap the kernel would wait. */
+	err = hf_await_changes(vfio->file, vfio->offset, vfio->length, &length);
 	if (err)
 		return err;
-	err = hf_query(vfio->lease, &query);
+	err = vfio_switch(vfio, length);
+	/* Beyond the end of the file: the next change has moved that. */
+	if (err == -EFAULT)
+		err = -EAGAIN;
 	if (err)
-		return err;
-	left = query.offset + length;
-	left = left > (uint64_t)vfio->offset ? left - vfio->offset : 0;
-	err = vfio_switch(vfio, left < vfio->length ? left : vfio->length);
-	if (err) {
-		/* Somebody may have been faster: then it is broken again. */
-		if (!hf_query(vfio->lease, &query) &&
-		    query.state != HOLDFAST_ACTIVE)
-			err = -EAGAIN;
 		return fail(vfio, err);
-	}
 	vfio->broken = false;
 	if (vfio->policy == HF_VFIO_REDIRECT)
 		vfio->written = count_written(vfio);

@@ -36,40 +36,49 @@ static void *next(const char *name)
 })
 /* clang-format on */
 
-static struct ibv_mr *track(struct ibv_mr *mr)
+static void track(struct ibv_mr *mr)
 {
-	bool tracked;
-
-	if (!mr || !table_used())
-		return mr;
 	table_lock();
 	table_add_mr(mr);
-	tracked = table_find_mr(mr);
 	table_unlock();
-	/* A child of fork(2) has no thread yet. */
-	if (tracked)
-		thread_watch();
-	return mr;
 }
+
+/*
+ * With EDEADLK a change of the range waits for regions of this process, which may
+ * be kept by a cache that lets go of them when the program goes on: that is, here.
+ */
+/* clang-format off */
+#define REGISTER(call) ({						\
+	struct ibv_mr *made;						\
+									\
+	thread_start();							\
+	do								\
+		made = (call);						\
+	while (!made && errno == EDEADLK && thread_hurry());		\
+	if (made)							\
+		track(made);						\
+	made;								\
+})
+/* clang-format on */
 
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr,
 				      size_t length, int access)
 {
-	return track(NEXT(ibv_reg_mr)(pd, addr, length, access));
+	return REGISTER(NEXT(ibv_reg_mr)(pd, addr, length, access));
 }
 
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova(struct ibv_pd *pd, void *addr,
 					   size_t length, uint64_t iova,
 					   int access)
 {
-	return track(NEXT(ibv_reg_mr_iova)(pd, addr, length, iova, access));
+	return REGISTER(NEXT(ibv_reg_mr_iova)(pd, addr, length, iova, access));
 }
 
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr,
 					    size_t length, uint64_t iova,
 					    unsigned int access)
 {
-	return track(NEXT(ibv_reg_mr_iova2)(pd, addr, length, iova, access));
+	return REGISTER(NEXT(ibv_reg_mr_iova2)(pd, addr, length, iova, access));
 }
 
 /*
@@ -79,19 +88,19 @@ SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr,
 SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 {
 	struct tracked_mr *tracked;
-	bool fenced = false;
+	bool taken = false;
 	int ret;
 
 	table_lock();
 	tracked = table_find_mr(mr);
 	if (tracked) {
-		fenced = tracked->fenced;
+		taken = tracked->taken;
 		tracked->leaving = true;
 	}
-	if (fenced)
+	if (taken)
 		table_drop_mr(tracked);
 	table_unlock();
-	if (fenced)
+	if (taken)
 		return 0;
 	ret = NEXT(ibv_dereg_mr)(mr);
 	if (!tracked)
@@ -105,19 +114,26 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 	return ret;
 }
 
+/* Gone from the table meanwhile: it may not be taken. */
 SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 			     void *addr, size_t length, int access)
 {
-	int ret = NEXT(ibv_rereg_mr)(mr, flags, pd, addr, length, access);
 	struct tracked_mr *tracked;
+	bool taken = false;
+	int ret;
 
-	if (ret || !(flags & IBV_REREG_MR_CHANGE_TRANSLATION))
-		return ret;
+	thread_start();
 	table_lock();
 	tracked = table_find_mr(mr);
-	if (tracked)
-		table_drop_mr(tracked);
+	if (tracked) {
+		taken = tracked->taken;
+		if (!taken)
+			table_drop_mr(tracked);
+	}
 	table_unlock();
+	if (taken)
+		return IBV_REREG_MR_ERR_CMD;
+	ret = NEXT(ibv_rereg_mr)(mr, flags, pd, addr, length, access);
 	track(mr);
 	return ret;
 }
@@ -128,8 +144,9 @@ SHIM_EXPORT int ibv_close_device(struct ibv_context *context)
 	struct tracked_mr *tracked, *after;
 
 	table_lock();
-	for (tracked = table_mrs(); tracked; tracked = after) {
-		after = tracked->next;
+	tracked = table_next_mr(NULL, 0, SIZE_MAX);
+	for (; tracked; tracked = after) {
+		after = table_next_mr(tracked, 0, SIZE_MAX);
 		if (tracked->mr->context == context && !tracked->leaving)
 			table_drop_mr(tracked);
 	}
@@ -137,40 +154,24 @@ SHIM_EXPORT int ibv_close_device(struct ibv_context *context)
 	return NEXT(ibv_close_device)(context);
 }
 
-static bool is_on(const struct tracked_mr *tracked, const struct lease *lease)
+void mr_take(struct tracked_mr *tracked)
 {
-	for (unsigned int i = 0; i < tracked->count; i++)
-		if (tracked->leases[i] == lease)
-			return true;
-	return false;
-}
+	struct ibv_mr *mr = tracked->mr;
+	int driver = uverbs_driver(mr->context->cmd_fd);
+	int err = driver < 0 ? driver
+			     : uverbs_mr_destroy(mr->context->cmd_fd, driver,
+						 mr->handle);
 
-void mr_fence(struct lease *lease)
-{
-	struct tracked_mr *tracked;
-
-	for (tracked = table_mrs(); tracked; tracked = tracked->next) {
-		struct ibv_mr *mr = tracked->mr;
-		int driver, err;
-
-		if (tracked->leaving || !is_on(tracked, lease))
-			continue;
-		driver = uverbs_driver(mr->context->cmd_fd);
-		err = driver < 0 ? driver
-				 : uverbs_mr_destroy(mr->context->cmd_fd,
-						     driver, mr->handle);
-		if (err && err != -ENOENT) {
-			shim_say(
-				"lease %llu: memory region with rkey %#x is left to the kernel: %s",
-				(unsigned long long)lease->id, mr->rkey,
-				strerror(-err));
-			tracked->leaving = true;
-			continue;
-		}
+	tracked->take_ms = 0;
+	if (err && err != -ENOENT) {
 		shim_say(
-			"lease %llu is broken: took the memory region of %zu bytes at %p (rkey %#x)",
-			(unsigned long long)lease->id, mr->length, mr->addr,
-			mr->rkey);
-		table_fence_mr(tracked);
+			"memory region with rkey %#x is left to the kernel: %s",
+			mr->rkey, strerror(-err));
+		tracked->leaving = true;
+		return;
 	}
+	shim_say(
+		"a change waits: took the memory region of %zu bytes at %p (rkey %#x)",
+		mr->length, mr->addr, mr->rkey);
+	tracked->taken = true;
 }

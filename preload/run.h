@@ -6,8 +6,11 @@
 #define RUN_LIBRARY "libholdfast-preload.so"
 
 #define RUN_VARIABLE "HOLDFAST_RUN"
-/* enum holdfast_kind, break time and grace in ms, whether to be verbose */
-#define RUN_FORMAT   "kind=%u,break=%u,grace=%u,verbose=%u"
-#define RUN_FIELDS   4
+/* grace in ms, whether to be verbose */
+#define RUN_FORMAT   "grace=%u,verbose=%u"
+#define RUN_FIELDS   2
+
+/* A grace of this is half of the break time, which is the most there is. */
+#define RUN_GRACE_MOST UINT32_MAX
 
 #endif

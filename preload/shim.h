@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The shim for programs that know nothing of leases, holdfast-run(1):
+ * The shim for programs that know nothing of leases, holdfast-run(1). The kernel
+ * leases what they register; the shim lets go of it for them when a change comes:
  *
- *   map.c	stands before mmap, munmap, mremap, close: what is leased
- *   mr.c	stands before ibv_reg_mr and its like: which memory region is on
- *		which lease
- *   table.c	leases, their pieces of the address space, their regions
- *   thread.c	waits for breaks, and deregisters
+ *   mr.c	stands before ibv_reg_mr, ibv_dereg_mr and their like
+ *   table.c	the program's memory regions
+ *   thread.c	reads the events of the process's leases, and lets go
  *   settings.c	what holdfast run was told; messages
  *
- * It is a guest in other people's programs. It installs no signal handler and
- * blocks all signals in its thread. Under its lock it calls the kernel alone,
- * and it allocates nothing by malloc(): an allocator may be what calls it.
+ * It is a guest in other people's programs. It has no signal handler, no thread
+ * before the first registration, and allocates nothing by malloc(), as an allocator
+ * may be what calls it. It never touches a descriptor of the program.
  */
 #ifndef HOLDFAST_SHIM_H
 #define HOLDFAST_SHIM_H
@@ -19,8 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "holdfast.h"
 
 #define SHIM_EXPORT __attribute__((visibility("default")))
 
@@ -30,97 +27,65 @@ struct ibv_mr;
 /* --- settings.c */
 
 struct settings {
-	struct hf_attr attr;
 	unsigned int grace_ms; /* from a break until regions are taken */
 	bool verbose;
 };
 
 const struct settings *settings(void);
 
-/* One line on standard error: "holdfast run: ...". */
+/*
+ * One line on a standard error of the shim's own: "holdfast run: ...". It is lost
+ * where writing would wait.
+ */
 __attribute__((format(printf, 1, 2))) void shim_say(const char *fmt, ...);
+
+/* A copy of a descriptor, above what programs use, or -1. Closes @fd. */
+int fd_move_up(int fd);
 
 /* --- table.c */
 
 /**
- * struct lease - a lease that the shim holds for the program
- * @fd: a descriptor of the shim's own
- * @id: the lease's number, by which @fd is known not to be another file by now
- * @pieces: how many pieces of the address space it has
- * @mrs: how many memory regions that are not fenced; it is closed when both
- *	are zero
- * @fence_ms: when regions are taken, by CLOCK_MONOTONIC; 0: there is no break
- */
-struct lease {
-	struct lease *next;
-	int fd;
-	uint64_t id;
-	unsigned int pieces;
-	unsigned int mrs;
-	int64_t fence_ms;
-};
-
-/* A region that lies on more leases than this is left to the kernel. */
-#define MR_LEASES 8
-
-/**
- * struct tracked_mr - a memory region of the program that is on leases
- * @leaving: the program deregisters it right now
- * @fenced: the kernel's part of it is gone
+ * struct tracked_mr - a memory region of the program
+ * @take_ms: when it is taken, by CLOCK_MONOTONIC; 0: no change wants it
+ * @leaving: the program deregisters it right now, or it cannot be taken
+ * @taken: the kernel's part of it is gone
  */
 struct tracked_mr {
 	struct tracked_mr *next;
 	struct ibv_mr *mr;
+	int64_t take_ms;
 	bool leaving;
-	bool fenced;
-	unsigned int count;
-	struct lease *leases[MR_LEASES];
+	bool taken;
 };
 
-/* All that follows is under this lock, but where it says otherwise. */
+/* All that follows is under this lock. */
 void table_lock(void);
 void table_unlock(void);
 
-/* Without the lock: whether there is, or ever was, a lease. */
-bool table_used(void);
-
-/* Takes @fd over. NULL: no memory. */
-struct lease *table_add_lease(int fd, uint64_t id);
-struct lease *table_leases(void);
-
-/* Closes leases of which nothing is left. */
-void table_close_unused(void);
-
-/* @addr shows the lease from its start on. */
-void table_add_piece(struct lease *lease, uintptr_t addr, size_t length,
-		     int prot);
-void table_move_pieces(uintptr_t from, size_t length, uintptr_t to);
-void table_cut_pieces(uintptr_t addr, size_t length);
-
-/* In a child of fork(2), which has not inherited the mappings. */
-void table_map_again(void);
-
-/* Nothing is done for memory that is on no lease. */
+/* One without memory for it is left to the kernel. */
 void table_add_mr(struct ibv_mr *mr);
 struct tracked_mr *table_find_mr(const struct ibv_mr *mr);
-struct tracked_mr *table_mrs(void);
-
-/* The kernel's part is gone; leases may be unused now. */
-void table_fence_mr(struct tracked_mr *tracked);
 void table_drop_mr(struct tracked_mr *tracked);
+void table_drop_all(void);
 
-/* Descriptors that the program must not close; without the lock. */
-void fd_protect(int fd, bool protect);
-bool fd_is_protected(int fd);
+/* The next one after @tracked, NULL to begin with, that overlaps a range. */
+struct tracked_mr *table_next_mr(const struct tracked_mr *tracked,
+				 uintptr_t addr, size_t length);
 
 /* --- mr.c */
 
-/* Takes from the kernel what is registered on @lease. With the lock held. */
-void mr_fence(struct lease *lease);
+/* Takes the kernel's part of a region. With the lock held. */
+void mr_take(struct tracked_mr *tracked);
 
 /* --- thread.c */
 
-/* Has the thread watch all leases; starts it. Without the lock. */
-void thread_watch(void);
+/* From now on breaks are noticed; starts the thread. Without the lock. */
+void thread_start(void);
+
+/*
+ * A registration waits for a change that waits for regions of this process: those
+ * are taken soon. Returns when they are gone, or false: it is not for them.
+ */
+bool thread_hurry(void);
 
 #endif

@@ -1,113 +1,170 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waits for breaks, see shim.h. Events are not read: a child of the program has
- * the same lease open, and an event goes to one reader. That something happened
- * is enough; what, the lease itself tells.
+ * Lets go for the program, see shim.h. A break goes through three steps: caches of
+ * registrations hear that the memory goes; the program has time to deregister; and
+ * what is registered then is taken from it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "holdfast.h"
 #include "shim.h"
 
-/* While a break lasts: the program may register what is broken. */
-#define AGAIN_MS 100
+/* What the kernel calls a queue of events. */
+#define WATCH_LINK "anon_inode:[holdfast-watch]"
+
+/* What a registration gives a cache that it waits for, and how often to look. */
+#define HURRY_MS 500
+#define LOOK_MS	 20
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static int epoll = -1;
+static atomic_int watch = -1;
+static atomic_bool failed;
 
-static int64_t now_ns(void)
+static int64_t now_ms(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 /* The program has half of the break time at most. */
-static int64_t fence_time(const struct holdfast_query *query)
+static int64_t take_time(const struct holdfast_event *event)
 {
-	int64_t now = now_ns(), grace = (int64_t)query->deadline_ns - now;
+	int64_t now = now_ms(), grace = event->deadline_ns / 1000000 - now;
 
-	grace = grace > 0 ? grace / 2000000 : 0;
+	grace = grace > 0 ? grace / 2 : 0;
 	if (grace > settings()->grace_ms)
 		grace = settings()->grace_ms;
-	return now / 1000000 + grace;
+	return now + grace;
 }
 
-/* In how many milliseconds to look again, -1: when it has an event. */
-static int look(struct lease *lease)
+/*
+ * MPI libraries and their like stand before madvise(), which therefore is called
+ * by its name, and deregister what they keep of the range. With an address in the
+ * middle of a page the kernel itself only refuses: the program may have unmapped
+ * the file, and have memory of its own there.
+ */
+static void tell_caches(const struct holdfast_event *event)
 {
-	struct holdfast_query query;
-	int64_t now = now_ns() / 1000000;
+	char *addr = (char *)(uintptr_t)event->address;
 
-	if (lease->fd < 0)
-		return -1;
-	if (hf_query(lease->fd, &query) || query.id != lease->id) {
-		shim_say(
-			"lease %llu: the program has closed its descriptor; breaks are left to the kernel",
-			(unsigned long long)lease->id);
-		fd_protect(lease->fd, false);
-		lease->fd = -1;
-		return -1;
-	}
-	if (!query.deadline_ns) {
-		lease->fence_ms = 0;
-		return -1;
-	}
-	if (!lease->fence_ms)
-		lease->fence_ms = fence_time(&query);
-	if (now < lease->fence_ms && lease->fence_ms - now < AGAIN_MS)
-		return lease->fence_ms - now;
-	if (now >= lease->fence_ms)
-		mr_fence(lease);
-	return AGAIN_MS;
+	if (madvise(addr + 1, event->lease_length - 1, MADV_DONTNEED) &&
+	    settings()->verbose)
+		shim_say("lease %llu: a change waits for %llu bytes at %p",
+			 (unsigned long long)event->lease,
+			 (unsigned long long)event->lease_length, addr);
 }
 
-static int look_at_all(void)
+static void set_take_time(const struct holdfast_event *event, int64_t take_ms)
 {
-	int next = -1;
+	struct tracked_mr *tracked = NULL;
 
 	table_lock();
-	for (struct lease *lease = table_leases(); lease; lease = lease->next) {
-		int again = look(lease);
+	while ((tracked = table_next_mr(tracked, event->address,
+					event->lease_length)))
+		if (!tracked->taken && !tracked->leaving)
+			tracked->take_ms = take_ms;
+	table_unlock();
+}
 
-		if (again >= 0 && (next < 0 || again < next))
-			next = again;
+static void note(const struct holdfast_event *event)
+{
+	if (event->lost)
+		shim_say(
+			"%u events were lost: breaks may be left to the kernel",
+			event->lost);
+	switch (event->type) {
+	case HOLDFAST_EVENT_BREAK:
+		set_take_time(event, take_time(event));
+		tell_caches(event);
+		break;
+	case HOLDFAST_EVENT_CHANGED:
+		set_take_time(event, 0);
+		break;
 	}
-	table_close_unused();
+}
+
+/* Takes what is due. In how many milliseconds the next is, -1: there is none. */
+static int take_due(void)
+{
+	struct tracked_mr *tracked = NULL;
+	int64_t now = now_ms(), next = -1;
+
+	table_lock();
+	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
+		if (tracked->take_ms && tracked->take_ms <= now)
+			mr_take(tracked);
+		if (tracked->take_ms &&
+		    (next < 0 || tracked->take_ms - now < next))
+			next = tracked->take_ms - now;
+	}
 	table_unlock();
 	return next;
 }
 
+/* The program may have closed it, and have the number for something else. */
+static bool is_ours(int fd)
+{
+	char path[32], link[sizeof(WATCH_LINK)];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, link, sizeof(link));
+	return length == sizeof(WATCH_LINK) - 1 &&
+	       !memcmp(link, WATCH_LINK, length);
+}
+
 static void *run(void *arg)
 {
-	int fd = (intptr_t)arg;
-	struct epoll_event event;
-	int next = -1;
+	int fd = (intptr_t)arg, next = -1, ret;
+	struct holdfast_event event;
 
-	while (epoll_wait(fd, &event, 1, next) >= 0 || errno == EINTR)
-		next = look_at_all();
-	shim_say("epoll_wait: %s; breaks are left to the kernel",
-		 strerror(errno));
+	do {
+		/* A registration that hurries does not wake us. */
+		if (next > LOOK_MS)
+			next = LOOK_MS;
+		ret = hf_wait(fd, &event, next);
+		if (!ret)
+			note(&event);
+		next = take_due();
+	} while ((!ret || ret == -ETIMEDOUT || ret == -EINTR) && is_ours(fd));
+	shim_say("the queue of events is gone; breaks are left to the kernel");
+	failed = true;
 	return NULL;
 }
 
-static int start_thread(void)
+/* Signals are the program's, but for those of what the thread itself does. */
+static void block_signals(sigset_t *old)
+{
+	static const int own[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+				   SIGTRAP, SIGABRT, SIGSYS };
+	sigset_t others;
+
+	sigfillset(&others);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		sigdelset(&others, own[i]);
+	pthread_sigmask(SIG_BLOCK, &others, old);
+}
+
+static int start_thread(int fd)
 {
 	pthread_t thread;
-	sigset_t all, old;
+	sigset_t old;
 	int err;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&thread, NULL, run, (void *)(intptr_t)epoll);
+	block_signals(&old);
+	err = pthread_create(&thread, NULL, run, (void *)(intptr_t)fd);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
 		return -err;
@@ -117,52 +174,67 @@ static int start_thread(void)
 }
 
 /* With start_lock held. */
-static int start(void)
+static void start(void)
 {
-	int err;
+	int fd = hf_watch_own(), err = fd;
 
-	if (epoll >= 0)
-		return 0;
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0)
-		return -errno;
-	fd_protect(epoll, true);
-	err = start_thread();
-	if (err) {
-		fd_protect(epoll, false);
-		syscall(SYS_close, epoll);
-		epoll = -1;
+	if (fd >= 0) {
+		fd = fd_move_up(fd);
+		err = start_thread(fd);
 	}
-	return err;
-}
-
-/* One that is watched already is no mistake. */
-static int add(const struct lease *lease)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-	if (lease->fd < 0 ||
-	    !epoll_ctl(epoll, EPOLL_CTL_ADD, lease->fd, &event) ||
-	    errno == EEXIST)
-		return 0;
-	return -errno;
-}
-
-void thread_watch(void)
-{
-	struct lease *lease;
-	int err;
-
-	pthread_mutex_lock(&start_lock);
-	err = start();
-	table_lock();
-	for (lease = table_leases(); lease && !err; lease = lease->next)
-		err = add(lease);
-	table_unlock();
-	pthread_mutex_unlock(&start_lock);
-	if (err)
+	if (err) {
 		shim_say("breaks of leases are left to the kernel: %s",
 			 strerror(-err));
+		failed = true;
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	watch = fd;
+}
+
+void thread_start(void)
+{
+	if (watch >= 0 || failed)
+		return;
+	pthread_mutex_lock(&start_lock);
+	if (watch < 0 && !failed)
+		start();
+	pthread_mutex_unlock(&start_lock);
+}
+
+/* How many regions a change wants; with @soon they are taken soon. */
+static unsigned int wanted(bool soon)
+{
+	int64_t soon_ms = now_ms() + HURRY_MS;
+	struct tracked_mr *tracked = NULL;
+	unsigned int count = 0;
+
+	table_lock();
+	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
+		if (!tracked->take_ms)
+			continue;
+		if (soon && tracked->take_ms > soon_ms)
+			tracked->take_ms = soon_ms;
+		count++;
+	}
+	table_unlock();
+	return count;
+}
+
+bool thread_hurry(void)
+{
+	int64_t limit = now_ms() + HURRY_MS;
+
+	/* The event may still be under way. */
+	while (!failed && !wanted(true)) {
+		if (now_ms() > limit)
+			return false;
+		usleep(LOOK_MS * 1000);
+	}
+	while (!failed && wanted(false))
+		usleep(LOOK_MS * 1000);
+	return !failed;
 }
 
 static void before_fork(void)
@@ -178,24 +250,23 @@ static void after_fork(void)
 }
 
 /*
- * The child has the leases, and no thread until it registers something. Memory
- * regions stay the parent's: two who deregister by number would meet on
+ * The child's leases are others, and it has no thread until it registers something.
+ * Memory regions stay the parent's: two who deregister by number would meet on
  * somebody else's.
  */
 static void in_child(void)
 {
-	while (table_mrs())
-		table_drop_mr(table_mrs());
-	table_map_again();
-	if (epoll >= 0) {
-		fd_protect(epoll, false);
-		syscall(SYS_close, epoll);
-		epoll = -1;
-	}
+	table_drop_all();
+	if (watch >= 0 && is_ours(watch))
+		close(watch);
+	watch = -1;
+	failed = false;
 	after_fork();
 }
 
+/* While standard error is what the program was given. */
 __attribute__((constructor)) static void prepare(void)
 {
+	settings();
 	pthread_atfork(before_fork, after_fork, in_child);
 }

@@ -49,9 +49,9 @@ static int print_left(const struct hf_report_entry *entry, void *arg)
 	print_lease(stderr, entry);
 	fprintf(stderr, ": %s, %s pinned", hf_state_name(entry->state),
 		size_text(size, entry->pinned, false));
-	for (size_t i = 0; i < entry->mapper_count; i++)
-		fprintf(stderr, "%s %d", i ? "," : ", mapped by",
-			entry->mappers[i]);
+	for (size_t i = 0; i < entry->pinner_count; i++)
+		fprintf(stderr, "%s %d", i ? "," : ", pinned by",
+			entry->pinners[i]);
 	if (entry->has_deadline)
 		fprintf(stderr, ", fence %s %.1fs",
 			entry->deadline_ms < 0 ? "was due for" : "in",

@@ -22,13 +22,11 @@
 #include "tool.h"
 
 #define LEASE_FD_VARIABLE "HOLDFAST_LEASE_FD"
-#define RESTORE_AGAIN_MS  100
 
 struct holding {
 	const char *file;
 	char **command; /* NULL: until a signal */
 	bool pass_fd;
-	bool restore;
 	struct hf_attr attr;
 	uint64_t offset;
 	uint64_t length;
@@ -40,7 +38,6 @@ struct holding {
 	sigset_t old_mask;
 	pid_t child;
 	uint64_t seq; /* of the last event */
-	bool broken;  /* and to be restored */
 };
 
 /* To the end of the file, the last page whole. */
@@ -131,22 +128,6 @@ static int spawn(struct holding *holding)
 	return err == ENOENT ? 127 : 126;
 }
 
-/* Another change may have begun: then it is tried again. */
-static int restore(struct holding *holding)
-{
-	struct holdfast_query query;
-	uint64_t length = 0;
-	int ret = hf_restore(holding->lease, &length);
-
-	if (ret == -EAGAIN)
-		return 0;
-	holding->broken = false;
-	if ((ret && ret != -ENXIO) || hf_query(holding->lease, &query))
-		return failed("%s", hf_error());
-	print_restored(holding->to, query.offset, length, holding->length);
-	return 0;
-}
-
 static int read_event(struct holding *holding)
 {
 	struct holdfast_event event;
@@ -160,9 +141,6 @@ static int read_event(struct holding *holding)
 		print_lost(holding->to, event.seq - holding->seq - 1);
 	holding->seq = event.seq;
 	print_event(holding->to, &event);
-	if (event.type == HOLDFAST_EVENT_CHANGED ||
-	    event.type == HOLDFAST_EVENT_DECOHERENCE)
-		holding->broken = holding->restore;
 	return 0;
 }
 
@@ -202,15 +180,13 @@ static int hold(struct holding *holding)
 	int status = 0;
 
 	for (;;) {
-		if (poll(fds, 2, holding->broken ? RESTORE_AGAIN_MS : -1) < 0)
+		if (poll(fds, 2, -1) < 0)
 			return failed("poll: %s", strerror(errno));
-		if ((fds[1].revents && read_event(holding)) ||
-		    (holding->broken && restore(holding))) {
+		if (fds[1].revents && read_event(holding)) {
 			if (!holding->child)
 				return EXIT_FAILED;
 			/* The command must not suffer. */
 			fds[1].fd = -1;
-			holding->broken = false;
 		}
 		if (fds[0].revents && read_signal(holding, &status))
 			return status;
@@ -245,8 +221,6 @@ static void usage(void)
 	     "  -o, --offset N      start of the range in bytes, or 4K, 2M, "
 	     "1G (0)\n"
 	     "  -l, --length N      its length (to the end of the file)\n"
-	     "  -r, --restore       after each break take it again, on the file "
-	     "as it is then\n"
 	     "  -p, --pass-fd       give COMMAND the lease, as descriptor "
 	     "$" LEASE_FD_VARIABLE ";\n"
 	     "                      its events are COMMAND's then\n"
@@ -263,12 +237,11 @@ static int parse(struct holding *holding, int argc, char **argv)
 		{ "length", required_argument, NULL, 'l' },
 		{ "offset", required_argument, NULL, 'o' },
 		{ "pass-fd", no_argument, NULL, 'p' },
-		{ "restore", no_argument, NULL, 'r' },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":hl:o:prt:x", options,
+	while ((option = getopt_long(argc, argv, ":hl:o:pt:x", options,
 				     NULL)) >= 0) {
 		switch (option) {
 		case 'x':
@@ -294,11 +267,6 @@ static int parse(struct holding *holding, int argc, char **argv)
 			break;
 		case 'p':
 			holding->pass_fd = true;
-			break;
-		case 'r':
-			holding->restore = true;
-			/* A signal has to get through at any time. */
-			holding->attr.flags = HF_NONBLOCK;
 			break;
 		case 'h':
 			usage();
@@ -346,8 +314,5 @@ int cmd_lease(int argc, char **argv)
 	} else if (holding.pass_fd) {
 		return bad_usage("lease", "--pass-fd needs a COMMAND");
 	}
-	if (holding.pass_fd && holding.restore)
-		return bad_usage("lease", "--pass-fd leaves the events, and "
-					  "so --restore, to COMMAND");
 	return run(&holding);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* holdfast-ls(1): a table of the leases, or JSON. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
@@ -30,17 +29,15 @@ static void add_hint(FILE *to, const struct hf_report_entry *entry)
 	if (!zombie && entry->state != HOLDFAST_RELEASING)
 		return;
 	fprintf(to, "holdfast: lease %" PRIu64 " %s, and ", entry->id,
-		zombie ? "is a zombie: nobody has it open or mapped"
+		zombie ? "is a zombie: no process has it open"
 		       : "has been ended");
-	if (!entry->mapper_count)
-		fputs("what pins its memory belongs to no process that "
-		      "mapped it",
-		      to);
+	if (!entry->pinner_count)
+		fputs("the process that registered its memory has ended", to);
 	else
 		fprintf(to, "its memory stays registered by process%s",
-			entry->mapper_count > 1 ? "es" : "");
-	for (size_t i = 0; i < entry->mapper_count; i++)
-		fprintf(to, "%s %d", i ? "," : "", entry->mappers[i]);
+			entry->pinner_count > 1 ? "es" : "");
+	for (size_t i = 0; i < entry->pinner_count; i++)
+		fprintf(to, "%s %d", i ? "," : "", entry->pinners[i]);
 	if (!entry->has_change)
 		fprintf(to, "; to end that: holdfast revoke %" PRIu64,
 			entry->id);
@@ -97,12 +94,9 @@ static int list_consumers(struct consumers *consumers, char **paths,
 	struct selection selection = { 0 };
 	int status = select_paths(&selection, paths, count);
 
-	if (!status && access(HOLDFAST_MAPPINGS, R_OK))
+	if (!status && geteuid())
 		status = failed(
-			"%s: %s", HOLDFAST_MAPPINGS,
-			errno == ENOENT
-				? "not there: load the module (modprobe holdfast)"
-				: "to look into other processes one has to be root");
+			"to look into other processes it has to be root");
 	if (!status && consumers_make(consumers))
 		status = failed("no memory");
 	if (!status) {

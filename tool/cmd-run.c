@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * holdfast-run(1): runs a program that knows nothing of leases, with a permission
- * for implicit ones, or with the shim.
+ * for implicit ones, and with the shim that lets go for it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "tool.h"
 
 struct running {
-	struct hf_attr attr;
+	uint32_t break_ms;
 	uint32_t grace_ms;
 	bool verbose;
 	bool shim;
@@ -51,7 +51,7 @@ static int move_up(int permission)
 
 static int open_permission(const struct running *running)
 {
-	int permission = hf_allow(running->attr.break_ms);
+	int permission = hf_allow(running->break_ms);
 
 	return permission < 0 ? failed("%s", hf_error()) : move_up(permission);
 }
@@ -86,8 +86,8 @@ static int set_environment(const struct running *running)
 	if (asprintf(&preload, "%s%s%s", shim, others ? ":" : "",
 		     others ? others : "") < 0)
 		return failed("%s", strerror(ENOMEM));
-	snprintf(text, sizeof(text), RUN_FORMAT, running->attr.kind,
-		 running->attr.break_ms, running->grace_ms, running->verbose);
+	snprintf(text, sizeof(text), RUN_FORMAT, running->grace_ms,
+		 running->verbose);
 	if (setenv("LD_PRELOAD", preload, 1) || setenv(RUN_VARIABLE, text, 1))
 		return failed("environment: %s", strerror(errno));
 	free(preload);
@@ -102,19 +102,16 @@ static void usage(void)
 	     "each registration\n"
 	     "makes a lease.\n\n"
 	     "  -t, --break-time S  seconds from a break to the fence\n"
-	     "  -s, --shim          lease what COMMAND maps instead, by a "
-	     "library that is put\n"
-	     "                      before it, and deregister it for COMMAND on "
-	     "a break\n"
+	     "  -s, --shim          put a library before COMMAND that lets "
+	     "go of memory regions\n"
+	     "                      for it on a break\n"
 	     "  -h, --help\n\n"
 	     "With --shim:\n"
-	     "  -x, --exclusive     changes of the files fail, in place of "
-	     "breaking leases\n"
 	     "  -g, --grace S       seconds from a break until memory regions "
 	     "are taken from\n"
-	     "                      COMMAND, half of the break time at most "
-	     "(at once)\n"
-	     "  -v, --verbose       report each lease");
+	     "                      COMMAND; half of the break time at most, "
+	     "and the default\n"
+	     "  -v, --verbose       report each break");
 }
 
 /* -1 to go on, or the exit status. */
@@ -122,7 +119,6 @@ static int parse(struct running *running, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "break-time", required_argument, NULL, 't' },
-		{ "exclusive", no_argument, NULL, 'x' },
 		{ "grace", required_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "shim", no_argument, NULL, 's' },
@@ -132,18 +128,14 @@ static int parse(struct running *running, int argc, char **argv)
 	int option;
 
 	/* "+": options behind COMMAND are its own. */
-	while ((option = getopt_long(argc, argv, "+:g:hst:vx", options,
-				     NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+:g:hst:v", options, NULL)) >=
+	       0) {
 		switch (option) {
-		case 'x':
-			running->attr.kind = HOLDFAST_EXCLUSIVE;
-			running->for_shim = "--exclusive";
-			break;
 		case 's':
 			running->shim = true;
 			break;
 		case 't':
-			if (!seconds_parse(optarg, &running->attr.break_ms))
+			if (!seconds_parse(optarg, &running->break_ms))
 				return bad_usage("run", "%s: not a break time",
 						 optarg);
 			break;
@@ -169,7 +161,7 @@ static int parse(struct running *running, int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	struct running running = { 0 };
+	struct running running = { .grace_ms = RUN_GRACE_MOST };
 	int status = parse(&running, argc, argv);
 
 	if (status >= 0)
@@ -179,12 +171,9 @@ int cmd_run(int argc, char **argv)
 	if (running.for_shim && !running.shim)
 		return bad_usage("run", "%s: only with --shim",
 				 running.for_shim);
-	if (running.shim && access(HOLDFAST_DEVICE, F_OK))
-		return failed(
-			"%s: not there: load the module (modprobe holdfast)",
-			HOLDFAST_DEVICE);
-	status = running.shim ? set_environment(&running)
-			      : open_permission(&running);
+	status = open_permission(&running);
+	if (!status && running.shim)
+		status = set_environment(&running);
 	if (status)
 		return status;
 	execvp(argv[optind], argv + optind);

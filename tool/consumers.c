@@ -2,11 +2,10 @@
 /*
  * The consumers of a lease, see consumers.h.
  *
- * The kernel knows that a page is pinned, and not by whom. But a process that maps a
- * lease has descriptors, and for some of them the kernel tells what memory they have
- * registered: its address, which lies in the mapping or does not. For VFIO and dma-bufs
- * the library leaves labels with the lease's number. The rest is said to be of a kind
- * that is not known.
+ * The module has recorded which process pinned which addresses, for which kind of
+ * consumer. That process has descriptors, and for some of them the kernel reports what
+ * memory they have registered; for VFIO the library leaves labels. A record that none
+ * of them explains is shown as it is.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,8 +17,7 @@
 #include <unistd.h>
 
 #include "consumers.h"
-#include "dmabuf.h"
-#include "mappings.h"
+#include "pinned.h"
 #include "process.h"
 #include "size.h"
 #include "tool.h"
@@ -57,18 +55,16 @@ static const struct {
 struct look {
 	struct consumers *consumers;
 	const struct hf_report_entry *lease;
-	struct mappings mappings;
-	unsigned int found;
+	struct pinned pinned;
+	bool *explained; /* its records */
 	int err;
 
-	/* And the file. */
+	/* The process that made some of them, NULL: it has ended. */
 	const struct process *process;
-	int fd; /* there */
+	int fd; /* of the file that is looked at */
 };
 
-#define NOWHERE UINT64_MAX
-
-/* One consumer; @addr NOWHERE, @size 0: not known. */
+/* One consumer. */
 __attribute__((format(printf, 6, 7))) static void
 line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
      uint64_t size, const char *fmt, ...)
@@ -80,25 +76,20 @@ line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
 	int err = line ? 0 : -ENOMEM;
 	va_list args;
 
-	look->found++;
 	snprintf(text, sizeof(text), "%" PRIu64, look->lease->id);
 	err = err ?: scols_line_set_data(line, LEASE, text);
 	err = err ?: scols_line_set_data(line, KIND, kind);
 	snprintf(text, sizeof(text), "%d", pid);
-	if (pid) {
-		err = err ?: scols_line_set_data(line, PID, text);
+	err = err ?: scols_line_set_data(line, PID, text);
+	if (look->process)
 		err = err
 			      ?: scols_line_set_data(line, COMMAND,
 						     process_name(name, pid));
-	}
 	snprintf(text, sizeof(text), "%#" PRIx64, addr);
-	if (addr != NOWHERE)
-		err = err ?: scols_line_set_data(line, ADDRESS, text);
-	if (size)
-		err = err
-			      ?: scols_line_set_data(line, SIZE,
-						     size_text(room, size,
-							       exact));
+	err = err ?: scols_line_set_data(line, ADDRESS, text);
+	err = err
+		      ?: scols_line_set_data(line, SIZE,
+					     size_text(room, size, exact));
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
@@ -108,6 +99,21 @@ line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
 			err = scols_line_set_data(line, i, "-");
 	if (err)
 		look->err = -ENOMEM;
+}
+
+/* Whether something explains records of the lease; notes which. */
+static bool explains(struct look *look, unsigned int consumer, uint64_t addr,
+		     uint64_t length)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < look->pinned.count; i++) {
+		const struct pinned one = { &look->pinned.list[i], 1 };
+
+		if (pinned_meet(&one, look->process, consumer, addr, length))
+			any = look->explained[i] = true;
+	}
+	return any;
 }
 
 static void look_at_mrs(struct look *look, int fd)
@@ -123,10 +129,9 @@ static void look_at_mrs(struct look *look, int fd)
 		count = uverbs_mr_list(fd, driver, handles);
 	for (int i = 0; i < count; i++) {
 		if (uverbs_mr_query(fd, driver, handles[i], &mr) ||
-		    !mappings_meet(&look->mappings, look->process->pid, mr.iova,
-				   mr.length))
+		    !explains(look, HOLDFAST_CONSUMER_MR, mr.iova, mr.length))
 			continue;
-		line(look, "verbs", look->process->pid, mr.iova, mr.length,
+		line(look, "mr", look->process->pid, mr.iova, mr.length,
 		     "%s, region %u, lkey %#x, rkey %#x",
 		     uverbs_device_name(device, fd), handles[i], mr.lkey,
 		     mr.rkey);
@@ -139,8 +144,8 @@ static int look_at_buffer(unsigned int index, uint64_t addr, uint64_t length,
 {
 	struct look *look = arg;
 
-	if (mappings_meet(&look->mappings, look->process->pid, addr, length))
-		line(look, "io_uring", look->process->pid, addr, length,
+	if (explains(look, HOLDFAST_CONSUMER_BUFFER, addr, length))
+		line(look, "buffer", look->process->pid, addr, length,
 		     "descriptor %d, buffer %u", look->fd, index);
 	return 0;
 }
@@ -157,27 +162,10 @@ static void look_at_label(struct look *look)
 	if (own < 0)
 		return;
 	close(own);
+	if (!explains(look, HOLDFAST_CONSUMER_VFIO, label.addr, label.length))
+		return;
 	line(look, "vfio", look->process->pid, label.iova, label.length,
 	     "descriptor %d; the address is the device's", label.container);
-}
-
-/* Open it may be in many places; a consumer is the device that is attached. */
-static void look_at_dmabuf(struct look *look)
-{
-	char devices[DMABUF_DEVICES_ROOM];
-	struct dmabuf dmabuf;
-	FILE *file;
-
-	if (dmabuf_read(look->process, look->fd, &dmabuf) ||
-	    dmabuf.lease != look->lease->id)
-		return;
-	file = fopen(DMABUF_BUFINFO, "re");
-	if (!file)
-		return; /* guess_at_dmabuf() */
-	if (dmabuf_devices(devices, file, dmabuf.inode))
-		line(look, "dma-buf", look->process->pid, NOWHERE, dmabuf.size,
-		     "descriptor %d, attached: %s", look->fd, devices);
-	fclose(file);
 }
 
 static int look_at_file(const struct process *process, int fd,
@@ -201,88 +189,72 @@ static int look_at_file(const struct process *process, int fd,
 	case FILE_VFIO_LABEL:
 		look_at_label(look);
 		break;
-	case FILE_DMABUF:
-		look_at_dmabuf(look);
-		break;
 	default:
 		break;
 	}
 	return look->err;
 }
 
-/* Without debugfs, which is not mounted or which a locked kernel does not open. */
-static void guess_at_dmabuf(struct look *look)
+/* One that ends has no files; what it pinned is recorded even so. */
+static void look_at_files(struct look *look)
 {
-	struct dmabuf dmabuf;
+	int err = process_each_file(look->process, look_at_file, look);
 
-	if (access(DMABUF_BUFINFO, R_OK) &&
-	    !dmabuf_read(look->process, look->fd, &dmabuf) &&
-	    dmabuf.lease == look->lease->id)
-		line(look, "dma-buf", look->process->pid, NOWHERE, dmabuf.size,
-		     "descriptor %d; debugfs would tell whether a device has it",
-		     look->fd);
+	if (err && err != -ESRCH)
+		look->err = err;
 }
 
-/* What may be one, where nothing else explains the pins. */
-static int guess_at_file(const struct process *process, int fd,
-			 enum file_kind kind, void *arg)
+static void show_the_rest(struct look *look, size_t first)
 {
-	struct look *look = arg;
+	for (size_t i = first; i < look->pinned.count; i++) {
+		const struct hf_pins_entry *pin = &look->pinned.list[i];
 
-	look->fd = fd;
-	if (kind == FILE_VFIO)
-		line(look, "vfio", process->pid, NOWHERE, 0,
-		     "descriptor %d; the kernel does not tell what is mapped",
-		     fd);
-	else if (kind == FILE_DMABUF)
-		guess_at_dmabuf(look);
-	return look->err;
-}
-
-static void each_process(struct look *look,
-			 int (*fn)(const struct process *process, int fd,
-				   enum file_kind kind, void *arg))
-{
-	const struct hf_report_entry *lease = look->lease;
-
-	for (size_t i = 0; i < lease->mapper_count && !look->err; i++) {
-		struct process process;
-
-		if (process_open(&process, lease->mappers[i]))
-			continue; /* it has ended */
-		look->process = &process;
-		process_each_file(&process, fn, look);
-		process_close(&process);
+		if (look->explained[i] ||
+		    pin->pid != look->pinned.list[first].pid ||
+		    pin->start_ns != look->pinned.list[first].start_ns)
+			continue;
+		line(look, hf_consumer_name(pin->consumer), pin->pid,
+		     pin->address, pin->length,
+		     look->process
+			     ? "recorded; no descriptor of the process has it"
+			     : "recorded; the process has ended");
 	}
 }
 
-static void tell_unknown(struct look *look)
+/* The process of the record @first, and all records that are of it. */
+static void look_at_process(struct look *look, size_t first)
 {
-	const struct hf_report_entry *lease = look->lease;
+	struct process process;
+	int err = process_open(&process, look->pinned.list[first].pid,
+			       look->pinned.list[first].start_ns);
 
-	for (size_t i = 0; i < lease->mapper_count; i++)
-		line(look, "unknown", lease->mappers[i], NOWHERE, 0,
-		     "this process has mapped the lease");
-	if (!lease->mapper_count)
-		line(look, "unknown", 0, NOWHERE, 0,
-		     "no process maps the lease");
+	if (err && err != -ESRCH) {
+		look->err = err;
+		return;
+	}
+	look->process = err ? NULL : &process;
+	if (look->process)
+		look_at_files(look);
+	show_the_rest(look, first);
+	if (look->process)
+		process_close(&process);
 }
 
 int consumers_add(const struct hf_report_entry *entry, void *arg)
 {
 	struct look look = { .consumers = arg, .lease = entry };
 
-	if (!entry->pinned)
-		return 0;
-	look.err = mappings_read(&look.mappings, entry->id);
+	look.err = pinned_read(&look.pinned, entry->id);
 	if (look.err)
 		return look.err;
-	each_process(&look, look_at_file);
-	if (!look.found)
-		each_process(&look, guess_at_file);
-	if (!look.found && !look.err)
-		tell_unknown(&look);
-	mappings_free(&look.mappings);
+	look.explained = calloc(look.pinned.count + 1, sizeof(bool));
+	if (!look.explained)
+		look.err = -ENOMEM;
+	for (size_t i = 0; i < look.pinned.count && !look.err; i++)
+		if (pinned_is_first(&look.pinned, i))
+			look_at_process(&look, i);
+	free(look.explained);
+	pinned_free(&look.pinned);
 	return look.err;
 }
 

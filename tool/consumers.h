@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What has the memory of leases registered: as other processes' descriptors tell. */
+/* What has the memory of leases registered, and where to find it. */
 #ifndef HOLDFAST_CONSUMERS_H
 #define HOLDFAST_CONSUMERS_H
 

@@ -57,21 +57,6 @@ void print_event(FILE *to, const struct holdfast_event *event)
 	fflush(to);
 }
 
-void print_restored(FILE *to, uint64_t offset, uint64_t length, uint64_t wanted)
-{
-	char range[RANGE_ROOM];
-
-	if (!length)
-		fputs("restored: nothing, the file ends before the range\n",
-		      to);
-	else
-		fprintf(to, "restored: bytes %s, %s\n",
-			range_text(range, offset, length, true),
-			length < wanted ? "as far as the file goes"
-					: "all of it");
-	fflush(to);
-}
-
 void print_lost(FILE *to, uint64_t count)
 {
 	fprintf(to, "lost: %" PRIu64 " events\n", count);

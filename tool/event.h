@@ -9,9 +9,6 @@
 
 void print_acquired(FILE *to, const struct holdfast_query *query);
 void print_event(FILE *to, const struct holdfast_event *event);
-/* The range from @offset is leased again: @length of the @wanted bytes. */
-void print_restored(FILE *to, uint64_t offset, uint64_t length,
-		    uint64_t wanted);
 void print_lost(FILE *to, uint64_t count);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "grid.h"
 #include "pins.h"
+#include "process.h"
 #include "size.h"
 #include "tool.h"
 
@@ -88,30 +89,6 @@ int pins_read(struct pins *pins)
 	return status;
 }
 
-/* Whether a process is the one that was started then: pids are used again. */
-static bool started_at(pid_t pid, uint64_t start_ns)
-{
-	const uint64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
-	char path[32], line[1024], *end;
-	unsigned long long ticks;
-	bool same = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	/* The name, in parentheses, may have any characters; then field 3. */
-	if (fgets(line, sizeof(line), file) && (end = strrchr(line, ')')) &&
-	    sscanf(end + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-		   "%*d %*d %*d %*d %*d %llu",
-		   &ticks) == 1)
-		same = ticks == start_ns / tick_ns;
-	fclose(file);
-	return same;
-}
-
 static int add_line(struct pins *pins, const struct hf_pins_entry *pin,
 		    const char *path)
 {
@@ -136,7 +113,7 @@ static int add_line(struct pins *pins, const struct hf_pins_entry *pin,
 	snprintf(at, sizeof(at), "%#" PRIx64, pin->address);
 	if (pin->pid)
 		texts[PID] = size_text(pid, pin->pid, true);
-	if (pin->pid && started_at(pin->pid, pin->start_ns))
+	if (pin->pid && process_started_at(pin->pid, pin->start_ns))
 		texts[COMMAND] = process_name(name, pin->pid);
 	return grid_add(pins->lines, pins->json, columns, COLUMNS, texts);
 }

@@ -205,7 +205,7 @@ static const char *cell_change_length(struct cell *cell,
 }
 
 /* libsmartcols makes an array of the lines of a cell. */
-static const char *cell_mappers(struct cell *cell,
+static const char *cell_pinners(struct cell *cell,
 				const struct hf_report_entry *e)
 {
 	size_t room;
@@ -213,8 +213,8 @@ static const char *cell_mappers(struct cell *cell,
 
 	if (!stream)
 		return NULL;
-	for (size_t i = 0; i < e->mapper_count; i++)
-		fprintf(stream, "%s%d", i ? "\n" : "", e->mappers[i]);
+	for (size_t i = 0; i < e->pinner_count; i++)
+		fprintf(stream, "%s%d", i ? "\n" : "", e->pinners[i]);
 	fclose(stream);
 	return cell->owned;
 }
@@ -272,7 +272,7 @@ static const struct column {
 	{ "CHANGE_COMMAND", cell_change_command, JSON, SCOLS_JSON_STRING },
 	{ "CHANGE_OFFSET", cell_change_offset, JSON, SCOLS_JSON_NUMBER },
 	{ "CHANGE_LENGTH", cell_change_length, JSON, SCOLS_JSON_NUMBER },
-	{ "MAPPERS", cell_mappers, JSON, SCOLS_JSON_ARRAY_NUMBER },
+	{ "PINNERS", cell_pinners, JSON, SCOLS_JSON_ARRAY_NUMBER },
 	{ "DEVICE", cell_device, JSON, SCOLS_JSON_STRING },
 	{ "INODE", cell_inode, JSON, SCOLS_JSON_NUMBER },
 	{ "FILE", cell_file, TABLE | JSON, SCOLS_JSON_STRING },

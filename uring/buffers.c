@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Fixed buffers on a lease, see holdfast_uring.h. */
+/* Fixed buffers that are a file, see holdfast_uring.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../lib/visibility.h"
 #include "holdfast_uring.h"
@@ -10,16 +12,16 @@
 /**
  * struct hf_uring - see hf_uring_register_buffers()
  * @ring: @first: where they are registered
- * @lease: the caller's
- * @offset: in the lease's range
+ * @file: a descriptor of the file
+ * @offset: of the first buffer in it
  * @addr: @size: @count: of the buffers
  * @registered: how many of them the ring has
  */
 struct hf_uring {
 	struct io_uring *ring;
 	unsigned int first;
-	int lease;
-	uint64_t offset;
+	int file;
+	off_t offset;
 	char *addr;
 	size_t size;
 	unsigned int count;
@@ -69,7 +71,7 @@ static int fill(struct hf_uring *buffers, unsigned int count)
 }
 
 HF_EXPORT int hf_uring_register_buffers(struct io_uring *ring,
-					unsigned int first, int lease,
+					unsigned int first, int fd,
 					off_t offset, size_t length,
 					unsigned int count,
 					struct hf_uring **to)
@@ -78,35 +80,42 @@ HF_EXPORT int hf_uring_register_buffers(struct io_uring *ring,
 	void *addr;
 	int ret;
 
-	if (!count || length % count)
+	if (!count || !length || length % count)
 		return -EINVAL;
-	ret = hf_map(lease, offset, length, &addr);
-	if (ret)
-		return ret;
 	buffers = malloc(sizeof(*buffers));
-	if (!buffers) {
-		ret = -ENOMEM;
-		goto unmap;
-	}
+	if (!buffers)
+		return -ENOMEM;
 	*buffers = (struct hf_uring){
 		.ring = ring,
 		.first = first,
-		.lease = lease,
+		.file = fcntl(fd, F_DUPFD_CLOEXEC, 0),
 		.offset = offset,
-		.addr = addr,
 		.size = length / count,
 		.count = count,
 	};
+	if (buffers->file < 0) {
+		ret = -errno;
+		goto free;
+	}
+	addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    offset);
+	if (addr == MAP_FAILED) {
+		ret = -errno;
+		goto close;
+	}
+	buffers->addr = addr;
 	ret = fill(buffers, count);
 	if (ret)
-		goto free;
+		goto unmap;
 	*to = buffers;
 	return 0;
 
-free:
-	free(buffers);
 unmap:
 	munmap(addr, length);
+close:
+	close(buffers->file);
+free:
+	free(buffers);
 	return ret;
 }
 
@@ -117,21 +126,21 @@ HF_EXPORT int hf_uring_break(struct hf_uring *buffers)
 
 HF_EXPORT int hf_uring_restore(struct hf_uring *buffers)
 {
-	uint64_t length;
+	uint64_t reach;
 	size_t fit;
 	int ret = empty(buffers);
 
+	/* The kernel would wait, too, with the ring locked. */
 	if (!ret)
-		ret = hf_restore(buffers->lease, &length);
+		ret = hf_await_changes(buffers->file, buffers->offset,
+				       buffers->size * buffers->count, &reach);
 	if (ret)
 		return ret;
-	fit = length > buffers->offset
-		      ? (length - buffers->offset) / buffers->size
-		      : 0;
+	fit = reach / buffers->size;
 	if (!fit)
 		return -ENXIO;
-	ret = fill(buffers, fit < buffers->count ? fit : buffers->count);
-	/* The mapping has been emptied again. */
+	ret = fill(buffers, fit);
+	/* Beyond the end of the file: the next change has moved that. */
 	return ret == -EFAULT ? -EAGAIN : ret;
 }
 
@@ -157,6 +166,7 @@ HF_EXPORT int hf_uring_unregister_buffers(struct hf_uring *buffers)
 	if (ret)
 		return ret;
 	munmap(buffers->addr, buffers->size * buffers->count);
+	close(buffers->file);
 	free(buffers);
 	return 0;
 }

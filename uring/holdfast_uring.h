@@ -3,17 +3,19 @@
  * libholdfast-uring: fixed buffers of an io_uring that are a leased file's
  * memory.
  *
+ *	lease = hf_acquire(fd, 0, 8 * MIB, NULL);
  *	io_uring_register_buffers_sparse(&ring, 8);
- *	hf_uring_register_buffers(&ring, 0, lease, 0, 8 * MIB, 8, &buffers);
+ *	hf_uring_register_buffers(&ring, 0, fd, 0, 8 * MIB, 8, &buffers);
  *	...				// IORING_OP_READ_FIXED and the like
  *	hf_wait(lease, &event, -1);	// a change wants the file
  *	hf_uring_break(buffers);	// it goes on
  *	hf_uring_restore(buffers);	// same places, same addresses
  *
  * What a disk reads into such a buffer is in the file, without a copy; what it
- * writes out of one comes from the file. The conventions are those of holdfast.h;
- * where libholdfast or the kernel's mapping is the reason of a failure, hf_error()
- * tells.
+ * writes out of one comes from the file. The process has a lease of the range, is
+ * a party to one (hf_join()), or may have implicit leases (hf_allow()). The
+ * conventions are those of holdfast.h; hf_error() explains only failures of
+ * hf_uring_restore() that are those of hf_await_changes().
  *
  * The functions take a ring as liburing does: one thread at a time, and for a ring
  * with IORING_SETUP_SINGLE_ISSUER the ring's own thread.
@@ -49,37 +51,39 @@ struct hf_uring_info {
 };
 
 /**
- * hf_uring_register_buffers - register a part of a lease as fixed buffers
+ * hf_uring_register_buffers - register a range of a file as fixed buffers
  * @ring: has a table of buffers, see io_uring_register_buffers_sparse(3)
  * @first: index in the table of the first buffer
- * @lease: from hf_acquire(), open as long as the buffers are registered
- * @offset: bytes from the start of the lease's range; a multiple of the page size
+ * @fd: the file, open for reading and writing. It may be closed afterwards.
+ * @offset: start of the range in bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size
  * @count: how many buffers of equal size that is; their size is a whole number
  *	of bytes, and 1 GiB at most
  * @buffers: out: end with hf_uring_unregister_buffers()
  *
- * Maps the part of the lease, and replaces what the table has in these places.
+ * Maps the range of the file, and replaces what the table has in these places. Waits
+ * for changes of the range that are under way.
  *
  * RETURN VALUE
  * 0, or on failure, with nothing registered, the places empty, and *@buffers
  * unchanged:
  *
  * ERRORS
- * EINVAL	@offset unaligned; @count zero or no divisor of @length; or the
- *		table has no such places
- * ENXIO	the ring has no table; or beyond the end of the lease's range
- * EOPNOTSUPP	the kernel takes no memory of devices as fixed buffers: Linux
- *		6.1
- * EFAULT	the lease is broken, or a change has come: hf_restore() first
- * ENOMEM	RLIMIT_MEMLOCK would be exceeded (io_uring counts the pages again),
- *		or no memory
+ * EINVAL	@offset unaligned; @length zero; @count zero or no divisor of
+ *		@length; or the table has no such places
+ * ENXIO	the ring has no table
+ * EOPNOTSUPP	the process has no lease of the range; or the kernel takes no
+ *		memory of devices as fixed buffers: Linux 6.1
+ * EFAULT	beyond the end of the file
+ * EDEADLK	a change of the range waits for pins of this process
+ * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
  * EEXIST	the ring is that of another thread (IORING_SETUP_SINGLE_ISSUER)
- * and those of hf_map()
+ * ENOSPC EDQUOT EIO EUCLEAN	as for hf_acquire()'s pins
+ * and those of fcntl(2) and mmap(2)
  */
-int hf_uring_register_buffers(struct io_uring *ring, unsigned int first,
-			      int lease, off_t offset, size_t length,
-			      unsigned int count, struct hf_uring **buffers);
+int hf_uring_register_buffers(struct io_uring *ring, unsigned int first, int fd,
+			      off_t offset, size_t length, unsigned int count,
+			      struct hf_uring **buffers);
 
 /**
  * hf_uring_break - take the buffers from the ring, so that a change goes on
@@ -94,7 +98,7 @@ int hf_uring_register_buffers(struct io_uring *ring, unsigned int first,
 int hf_uring_break(struct hf_uring *buffers);
 
 /**
- * hf_uring_restore - take the lease again, and register the buffers again
+ * hf_uring_restore - register the buffers again after a change
  * @buffers: from hf_uring_register_buffers()
  *
  * Does hf_uring_break() first, waits until the change is over, and registers the
@@ -105,10 +109,12 @@ int hf_uring_break(struct hf_uring *buffers);
  * 0, or on failure, with the buffers broken:
  *
  * ERRORS
- * EAGAIN	the next change has come, or, for a lease with HF_NONBLOCK, this
- *		one is not over: call again after the next event
+ * EAGAIN	the next change has come: call again
+ * EDEADLK	the change waits for other pins of this process, for example of
+ *		requests under way: call again when they are gone
+ * EINTR	a signal handler ran
  * ENXIO	the file has no room for one buffer
- * and those of hf_restore() and hf_uring_register_buffers()
+ * and those of hf_uring_register_buffers()
  */
 int hf_uring_restore(struct hf_uring *buffers);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "uverbs.h"
 
 uint64_t hf_now_ns(void)
 {
@@ -82,7 +83,7 @@ void hf_anchor_put(struct hf_context *context, struct hf_anchor *anchor)
 	hf_watch_off();
 	TAILQ_REMOVE(&context->anchors, anchor, node);
 	/* It has no access and no windows: only a device that is gone refuses. */
-	if (!hf_deregister(anchor->mr))
+	if (!hf_deregister(context, anchor->mr))
 		hf_raw_munmap(anchor->page, sysconf(_SC_PAGESIZE));
 	free(anchor);
 	hf_watch_on();
@@ -173,6 +174,7 @@ HF_EXPORT int hf_open_context(struct ibv_context *device,
 	if (!context)
 		return hf_vfail(ENOMEM, "no memory");
 	context->device = device;
+	context->driver = uverbs_driver(device->cmd_fd);
 	context->attr = *attr;
 	context->owner = getpid();
 	pthread_mutex_init(&context->lock, NULL);

@@ -16,7 +16,7 @@
  *	hf_dereg_mr(mr);
  *	hf_close_context(context);
  *
- * hf_reg_mr() leases the range of the file, maps it, and registers the
+ * hf_reg_mr() leases a range of the file, maps it, and registers the
  * mapping. Posting and polling are untouched: the library is not on their way.
  *
  * Conventions, for every function:
@@ -28,8 +28,7 @@
  *   thread while another one deregisters it. None is async-signal-safe.
  * - After fork(2) the regions and contexts are the parent's: in the child every
  *   function fails with EPERM, and a child that wants to register opens the
- *   device again. It does not inherit the leases (but see HF_MR_FORK), nor the
- *   mappings of files with DAX.
+ *   device again. It does not inherit the leases (but see HF_MR_FORK).
  */
 #ifndef HOLDFAST_VERBS_H
 #define HOLDFAST_VERBS_H
@@ -196,13 +195,14 @@ struct hf_mr_attr {
  * EINVAL	unknown or contradictory flags; @access with
  *		IBV_ACCESS_ON_DEMAND or IBV_ACCESS_HUGETLB; and as for
  *		hf_acquire()
+ * ENXIO	the range ends beyond the end of the file
  * ENOENT	the device of @pd has no context: hf_open_context() first; or
  *		the module is not loaded
  * EPERM	this process is a child of the one that opened the context; and
  *		as for hf_acquire()
  * EOPNOTSUPP	HF_MR_ODP_ONLY, and the device does not page on demand, or not
  *		for this @access; and as for hf_acquire()
- * and those of hf_acquire(), hf_map() and ibv_reg_mr()
+ * and those of hf_acquire(), mmap(2) and ibv_reg_mr()
  */
 int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
 	      int access, const struct hf_mr_attr *attr, struct hf_mr **mr);
@@ -212,15 +212,12 @@ int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
  * @pd: @length: @access: @attr: @mr: as for hf_reg_mr()
  * @addr: the first byte, a multiple of the page size
  *
- * Memory that is a shared, writable mapping of one file that can be leased:
- * the file's range is leased, and the lease mapped in its place, until the
- * region is deregistered; pointers into it stay as they are. Other memory is
+ * Where the memory is a shared, writable mapping of one file that can be leased,
+ * the file's range is leased until the region is deregistered. Other memory is
  * registered without a lease; HF_MR_LEASE refuses it.
  *
  * ERRORS
  * EFAULT	nothing, or nothing that could be written, is mapped there
- * EPERM	it is the mapping of a lease that the library has not made: its
- *		events would go to somebody else
  * ESTALE	the file that is mapped can not be opened by its name any more:
  *		use hf_reg_mr()
  * and those of hf_reg_mr()
@@ -229,10 +226,10 @@ int hf_reg_mr_addr(struct ibv_pd *pd, void *addr, size_t length, int access,
 		   const struct hf_mr_attr *attr, struct hf_mr **mr);
 
 /**
- * hf_dereg_mr - end a region, its lease and its mapping
+ * hf_dereg_mr - end a region, its lease and the mapping that hf_reg_mr() made
  * @mr: it is gone afterwards, with its events
  *
- * Waits for the thread that answers a break of it. Does not wait for others
+ * Waits for the thread that answers a break of it, or restores it. Does not wait for others
  * that have the same pages pinned: until they let go the lease is listed as
  * releasing.
  *
@@ -268,8 +265,8 @@ int hf_suspend_mr(struct hf_mr *mr);
  * hf_restore_mr - register a region again after a change
  * @mr: suspended, or still registered while a change waits
  *
- * Deregisters it if it is not, waits until the change is over, takes the lease
- * again and registers: the same virtual address, new pages, new keys. Where the
+ * Deregisters it if it is not, waits until the change is over, and registers it
+ * again: the same virtual address, new pages, new keys. Where the
  * file has become shorter so has the region: see hf_query_mr(). What is
  * written to new pages outlasts a power cut after an fsync(2) of the file.
  *
@@ -283,7 +280,8 @@ int hf_suspend_mr(struct hf_mr *mr);
  * EFAULT	its memory has been unmapped
  * EINVAL EPERM EBUSY	as for hf_dereg_mr()
  * ENXIO	nothing of the range is left in the file
- * and those of hf_restore() and ibv_reg_mr()
+ * EDEADLK	the change waits for other pins of this process
+ * and those of ibv_reg_mr()
  */
 int hf_restore_mr(struct hf_mr *mr);
 

@@ -58,8 +58,8 @@ struct hf_mapped {
  * @ibv: its registration, NULL when it has none
  * @lease: descriptor, -1 without
  * @watched: the lease is in context->lease_epoll
- * @file: what to map again at @addr at the end, or -1: unmap it then
- * @protection: for that mapping
+ * @file: a descriptor of the file, -1 where no file is known
+ * @owns_mapping: hf_reg_mr() has made the mapping at @addr
  * @mapped: what is mapped at @addr, with a lease
  * @asked: bytes
  * @length: bytes that are registered, or were last
@@ -96,7 +96,6 @@ struct hf_mr {
 
 	int file;
 	off_t file_offset;
-	int protection;
 	bool owns_mapping;
 	struct hf_mapped mapped;
 
@@ -148,6 +147,7 @@ struct hf_keys {
 /**
  * struct hf_context - what we keep of a device
  * @device: the program's
+ * @driver: what an ioctl of the device has to name, or negative: unknown
  * @owner: the process that opened it
  * @users: regions that are not freed yet; under hf_registry.lock
  * @epoll: what the program polls: the device's descriptor, @queue_fd, and
@@ -161,6 +161,7 @@ struct hf_keys {
 struct hf_context {
 	TAILQ_ENTRY(hf_context) node;
 	struct ibv_context *device;
+	int driver;
 	struct hf_context_attr attr;
 	pid_t owner;
 	unsigned int users;
@@ -235,7 +236,13 @@ void hf_notice_break(struct hf_mr *mr);
 
 /* --- register.c: calls into the device; with hf_mr.busy, without the lock */
 struct ibv_mr *hf_register(struct hf_mr *mr, size_t length);
-int hf_deregister(struct ibv_mr *ibv);
+int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv);
+/*
+ * Whether the kernel still has it. The agent deregisters from outside, and then
+ * the number of a registration can become another one's. Does not wait.
+ */
+bool hf_is_registered(const struct hf_context *context,
+		      const struct ibv_mr *ibv);
 /*
  * Whether the device pages on demand, for all of @access; @insisted: also if
  * it does it wrongly.
@@ -246,15 +253,21 @@ bool hf_odp_can(struct ibv_context *device, int access, bool insisted);
 int hf_mr_suspend(struct hf_mr *mr);
 int hf_mr_restore(struct hf_mr *mr);
 /*
- * Takes the lease (again) and registers, or NULL with *@ret. With hf_mr.busy,
- * without the lock. A change that comes in between empties the mapping, and the
- * device finds nothing there: that one is waited for like the first.
+ * How many bytes of the range the file has, or -errno with a message; ENXIO: none.
  */
-struct ibv_mr *hf_mr_take_lease(struct hf_mr *mr, size_t *length, int *ret);
+int hf_mr_reach(const struct hf_mr *mr, uint64_t *length);
+/*
+ * Registers as much of the leased range as the file has, or returns NULL with
+ * *@ret. With hf_mr.busy, without the lock. The kernel waits for changes that are
+ * under way.
+ */
+struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length,
+				     int *ret);
 /* With the context locked and keys reserved. */
 void hf_mr_registered(struct hf_mr *mr, struct ibv_mr *ibv, size_t length);
-/* Mapping, lease and file; without the lock, nobody else has the region. */
-void hf_mr_free_memory(struct hf_mr *mr);
+/* These two without the lock, and nobody else has the region. */
+void hf_mr_free_lease(struct hf_mr *mr);
+void hf_mr_free_memory(struct hf_mr *mr); /* lease, mapping and file */
 
 /* --- automatic.c */
 int hf_automatic_start(struct hf_context *context);
@@ -279,10 +292,8 @@ void hf_raw_munmap(void *addr, size_t length);
 struct hf_area {
 	bool whole; /* all of it is mapped */
 	bool writable;
-	bool file;  /* one regular file, shared, contiguous: the rest is set */
-	bool lease; /* some of it is the mapping of a lease */
+	bool file; /* one regular file, shared, contiguous: the rest is set */
 	struct hf_mapped mapped;
-	int protection;
 	char *path; /* to be freed; as the kernel has it */
 };
 int hf_area_look(const void *addr, size_t length, struct hf_area *area);

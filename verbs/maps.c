@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/sysmacros.h>
 
 #include "internal.h"
@@ -13,7 +12,6 @@
 struct line {
 	uintptr_t start;
 	uintptr_t end;
-	bool readable;
 	bool writable;
 	bool shared;
 	struct hf_mapped mapped;
@@ -33,7 +31,6 @@ static bool parse(char *text, struct line *line)
 		   &path) < 7)
 		return false;
 	line->mapped.device = makedev(device_major, device_minor);
-	line->readable = modes[0] == 'r';
 	line->writable = modes[1] == 'w';
 	line->shared = modes[3] == 's';
 	line->path = text + path;
@@ -49,14 +46,10 @@ static void add(struct hf_area *area, const struct line *line, uintptr_t first,
 
 	if (!line->writable)
 		area->writable = false;
-	if (!strcmp(line->path, HOLDFAST_DEVICE))
-		area->lease = true;
 	if (addr == first) {
 		area->mapped = line->mapped;
 		area->mapped.offset = offset;
 		area->path = strdup(line->path);
-		area->protection = (line->readable ? PROT_READ : 0) |
-				   (line->writable ? PROT_WRITE : 0);
 		area->file = line->shared && line->mapped.inode && area->path;
 	} else if (!line->shared ||
 		   line->mapped.device != area->mapped.device ||

@@ -2,11 +2,12 @@
 /* A region during its life: suspend, restore, query, end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "../lib/reach.h"
 #include "internal.h"
 
 /* --- who (de)registers */
@@ -34,7 +35,7 @@ static int deregister(struct hf_mr *mr)
 	if (!ibv)
 		return 0;
 	pthread_mutex_unlock(&mr->context->lock);
-	ret = hf_deregister(ibv);
+	ret = hf_deregister(mr->context, ibv);
 	pthread_mutex_lock(&mr->context->lock);
 	if (ret)
 		return hf_vfail(-ret, "ibv_dereg_mr: %s%s", strerror(-ret),
@@ -90,16 +91,44 @@ static bool still_mapped(const struct hf_mr *mr)
 	       area.mapped.offset == mr->mapped.offset;
 }
 
-struct ibv_mr *hf_mr_take_lease(struct hf_mr *mr, size_t *length, int *ret)
+int hf_mr_reach(const struct hf_mr *mr, uint64_t *length)
+{
+	int ret = hf_reach(mr->file, mr->file_offset, mr->asked, length);
+
+	if (ret == -ENXIO)
+		return hf_vfail(ENXIO,
+				"the file ends before the range begins, "
+				"at %" PRIu64 ": register it again when "
+				"the file has grown",
+				(uint64_t)mr->file_offset);
+	return ret ? hf_vfail(-ret, "the file: %s", strerror(-ret)) : 0;
+}
+
+/* Why a registration of the leased range has failed. */
+static int why_not_registered(const struct hf_mr *mr, int err)
 {
 	struct holdfast_query lease;
+
+	if (!hf_query(mr->lease, &lease) && lease.state != HOLDFAST_ACTIVE &&
+	    lease.state != HOLDFAST_BREAKING)
+		return hf_vfail(EPIPE, "the lease was released or revoked: "
+				       "deregister the region");
+	return hf_vfail(err, "ibv_reg_mr: %s", strerror(err));
+}
+
+struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length, int *ret)
+{
+	uint64_t reach, tried = 0;
 	struct ibv_mr *ibv;
-	uint64_t leased;
+	int err = 0;
 
 	for (;;) {
-		*ret = hf_restore(mr->lease, &leased);
-		if (*ret) {
-			*ret = hf_vfail_lease(*ret == -EBADFD ? -EPIPE : *ret);
+		*ret = hf_mr_reach(mr, &reach);
+		if (*ret)
+			return NULL;
+		/* Once more if a change has moved the end of the file meanwhile. */
+		if (reach == tried) {
+			*ret = why_not_registered(mr, err);
 			return NULL;
 		}
 		if (!still_mapped(mr)) {
@@ -109,17 +138,14 @@ struct ibv_mr *hf_mr_take_lease(struct hf_mr *mr, size_t *length, int *ret)
 					mr->addr);
 			return NULL;
 		}
-		*length = leased < mr->asked ? leased : mr->asked;
-		ibv = hf_register(mr, *length);
+		ibv = hf_register(mr, reach);
 		if (ibv)
-			return ibv;
-		*ret = -errno;
-		if (hf_query(mr->lease, &lease) ||
-		    lease.state == HOLDFAST_ACTIVE)
 			break;
+		err = errno;
+		tried = reach;
 	}
-	hf_vfail(-*ret, "ibv_reg_mr: %s", strerror(-*ret));
-	return NULL;
+	*length = reach;
+	return ibv;
 }
 
 void hf_mr_registered(struct hf_mr *mr, struct ibv_mr *ibv, size_t length)
@@ -151,6 +177,17 @@ static int why_not_restore(const struct hf_mr *mr)
 	return 0;
 }
 
+/*
+ * Calls that unmap the memory: what we registered now they would discard. And a
+ * change, where the guard reads of its end: hf_dereg_mr() can end this wait, and
+ * not one in the kernel.
+ */
+static bool to_be_waited_for(const struct hf_mr *mr)
+{
+	return mr->memory_calls || (mr->state == HF_MR_SUSPENDED &&
+				    mr->context->attr.flags & HF_AUTOMATIC);
+}
+
 /* Called busy. */
 static int restore(struct hf_mr *mr)
 {
@@ -169,18 +206,18 @@ static int restore(struct hf_mr *mr)
 	if (hf_keys_reserve(&context->keys))
 		return hf_vfail(ENOMEM, "no memory");
 
-	/* Otherwise what we register would be what they are about to discard. */
-	while (mr->memory_calls)
+	while (to_be_waited_for(mr)) {
 		pthread_cond_wait(&context->changed, &context->lock);
-	ret = why_not_restore(mr);
-	if (ret)
-		return ret;
+		ret = why_not_restore(mr);
+		if (ret)
+			return ret;
+	}
 
 	breaks = mr->breaks;
 	mr->guard_now = false;
 	pthread_mutex_unlock(&context->lock);
 	if (mr->backing == HF_BACKING_LEASE) {
-		ibv = hf_mr_take_lease(mr, &length, &ret);
+		ibv = hf_mr_register_leased(mr, &length, &ret);
 	} else {
 		ibv = hf_register(mr, length);
 		if (!ibv)
@@ -193,11 +230,13 @@ static int restore(struct hf_mr *mr)
 
 	hf_mr_registered(mr, ibv, length);
 	/*
-	 * Was a break noticed since, while there was nothing registered? If so
-	 * it waits for what there is now. One that was not noticed will be.
+	 * Was a break noticed since, while there was nothing registered? It may
+	 * wait for what there is now, or, in memory, have taken it. One that was
+	 * not noticed will be.
 	 */
 	if (mr->breaks != breaks && !hf_query(mr->lease, &lease) &&
-	    lease.state != HOLDFAST_ACTIVE)
+	    (lease.state != HOLDFAST_ACTIVE ||
+	     mr->last_break.type == HOLDFAST_EVENT_DECOHERENCE))
 		hf_notice_break(mr);
 	else
 		mr->deadline_ns = 0;
@@ -267,38 +306,8 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 
 /* --- end */
 
-/* A thread that waits for a change, to restore: the end of the lease ends that. */
-static void interrupt_restore(const struct hf_mr *mr)
+void hf_mr_free_lease(struct hf_mr *mr)
 {
-	int lease = fcntl(mr->lease, F_DUPFD_CLOEXEC, 0);
-
-	if (lease < 0)
-		return; /* then we wait for it and the change */
-	/* What it may have registered meanwhile is not for us to wait for. */
-	fcntl(lease, F_SETFL, O_RDWR | O_NONBLOCK);
-	if (hf_release(lease))
-		close(lease);
-}
-
-/* What is mapped there goes, if it is still ours, and what was there returns. */
-static void put_mapping_back(const struct hf_mr *mr)
-{
-	if (!mr->owns_mapping || mr->unmapped || !still_mapped(mr))
-		return;
-	if (mr->file < 0)
-		hf_raw_munmap(mr->addr, mr->asked);
-	else if (mmap(mr->addr, mr->asked, mr->protection,
-		      MAP_SHARED | MAP_FIXED, mr->file,
-		      mr->file_offset) == MAP_FAILED)
-		hf_vfail(errno, "mapping the file again at %p: %s", mr->addr,
-			 strerror(errno));
-}
-
-void hf_mr_free_memory(struct hf_mr *mr)
-{
-	put_mapping_back(mr);
-	if (mr->file >= 0)
-		close(mr->file);
 	if (mr->lease < 0)
 		return;
 	/*
@@ -308,6 +317,17 @@ void hf_mr_free_memory(struct hf_mr *mr)
 	fcntl(mr->lease, F_SETFL, O_RDWR | O_NONBLOCK);
 	if (hf_release(mr->lease))
 		close(mr->lease);
+	mr->lease = -1;
+}
+
+void hf_mr_free_memory(struct hf_mr *mr)
+{
+	/* Something else may be mapped there by now, and that is not ours. */
+	if (mr->owns_mapping && !mr->unmapped && still_mapped(mr))
+		hf_raw_munmap(mr->addr, mr->asked);
+	if (mr->file >= 0)
+		close(mr->file);
+	hf_mr_free_lease(mr);
 }
 
 /* Nobody begins anything with it any more; then wait for what has begun. */
@@ -322,8 +342,7 @@ static int end(struct hf_mr *mr)
 	if (mr->ending)
 		return hf_vfail(EBUSY, "another thread deregisters the region");
 	mr->ending = true;
-	if (mr->restoring && mr->lease >= 0)
-		interrupt_restore(mr);
+	pthread_cond_broadcast(&context->changed);
 	busy_begin(mr);
 	ret = deregister(mr);
 	busy_end(mr);

@@ -43,34 +43,37 @@ void hf_notice_break(struct hf_mr *mr)
 	hf_automatic_answer(mr);
 }
 
-static void note_break(struct hf_mr *mr, const struct holdfast_event *event)
+static void note_break(struct hf_mr *mr, const struct holdfast_event *event,
+		       bool over)
 {
 	mr->breaks++;
 	mr->last_break = *event;
 	mr->memory_op = HF_MEMORY_NONE;
-	mr->deadline_ns = event->deadline_ns;
 	if (event->op == HOLDFAST_OP_REVOKE)
 		mr->revoked = true;
+	if (over)
+		return;
+	mr->deadline_ns = event->deadline_ns;
 	hf_notice_break(mr);
 }
 
 /*
- * The change is over. It may have given up, and then the lease is as before,
- * or have got what it waited for: from us, or because somebody deregistered
- * the region behind our back.
+ * The change is over. It has given up, and then the region is as before, or it
+ * has got what it waited for: from us, or from somebody who has deregistered the
+ * region from outside.
  */
-static void note_changed(struct hf_mr *mr, const struct holdfast_query *lease)
+static void note_changed(struct hf_mr *mr)
 {
-	if (mr->state == HF_MR_ACTIVE)
-		return; /* restored already */
-	mr->deadline_ns = 0;
-	/* Where somebody deregisters it, that may have come to pass already. */
-	if (mr->ibv && !mr->busy && lease->state == HOLDFAST_BROKEN &&
-	    !lease->pinned) {
+	/* Where we deregister it ourselves, that may have happened already. */
+	if (mr->ibv && !mr->busy && !hf_is_registered(mr->context, mr->ibv)) {
+		mr->deadline_ns = 0;
 		mr->state = HF_MR_FENCED;
 		hf_post(mr, HF_ASYNC_FENCED, 0);
 		return;
 	}
+	if (mr->state == HF_MR_ACTIVE)
+		return; /* registered again already, or never told */
+	mr->deadline_ns = 0;
 	mr->state = HF_MR_RESTORABLE;
 	/* No news where somebody is at it, who will tell how it went. */
 	if (!mr->restoring && !mr->answering)
@@ -82,15 +85,16 @@ static void note(struct hf_mr *mr, const struct holdfast_event *event,
 {
 	switch (event->type) {
 	case HOLDFAST_EVENT_BREAK:
+		/* The end of a change that is over has an event of its own. */
+		note_break(mr, event, lease->state == HOLDFAST_ACTIVE);
+		break;
 	case HOLDFAST_EVENT_DECOHERENCE:
-		/* An active one has been restored since, or the change gave up. */
-		if (lease->state != HOLDFAST_ACTIVE)
-			note_break(mr, event);
+		note_break(mr, event, false);
 		break;
 	case HOLDFAST_EVENT_CHANGED:
 		/* The next one's event is still to be read. */
 		if (lease->state != HOLDFAST_BREAKING)
-			note_changed(mr, lease);
+			note_changed(mr);
 		break;
 	case HOLDFAST_EVENT_FENCED:
 		hf_post(mr, HF_ASYNC_FENCED, 0);
@@ -121,6 +125,7 @@ static void notice(struct hf_mr *mr)
 	} else if (!ret && !hf_query(mr->lease, &lease)) {
 		note(mr, &event, &lease);
 	}
+	pthread_cond_broadcast(&mr->context->changed);
 	/* -ETIMEDOUT, a child with HF_MR_FORK was quicker: see the next one. */
 }
 

@@ -57,103 +57,77 @@ static int register_plain(struct hf_mr *mr, enum hf_backing backing,
 	return 0;
 }
 
-/* The range of a file, mapped as it is; or memory that is mapped already. */
-static int register_odp(struct hf_mr *mr, int fd, struct ibv_mr **ibv)
+/* Maps the range of the file where the program has not done so. */
+static int map_file(struct hf_mr *mr)
 {
-	uint64_t page = sysconf(_SC_PAGESIZE);
-	struct stat st;
+	struct hf_area area;
+	uint64_t reach;
 	int ret;
 
-	if (mr->addr)
-		return register_plain(mr, HF_BACKING_ODP, ibv);
-	if (fstat(fd, &st))
-		return hf_vfail(errno, "descriptor %d: %s", fd,
-				strerror(errno));
-	if ((uint64_t)mr->file_offset + mr->asked >
-	    ((uint64_t)st.st_size + page - 1) / page * page)
+	ret = hf_mr_reach(mr, &reach);
+	if (ret)
+		return ret;
+	if (reach < mr->asked)
 		return hf_vfail(ENXIO,
-				"descriptor %d: the range ends at %" PRIu64
-				", beyond the end of the file at %" PRIu64
-				": extend it first (ftruncate, fallocate)",
-				fd, (uint64_t)mr->file_offset + mr->asked,
-				(uint64_t)st.st_size);
-	mr->addr = mmap(NULL, mr->asked, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			mr->file_offset);
+				"the range ends at %" PRIu64
+				", beyond the end of the file: extend it first "
+				"(ftruncate, fallocate)",
+				(uint64_t)mr->file_offset + mr->asked);
+	if (mr->addr)
+		return 0;
+	mr->addr = mmap(NULL, mr->asked, PROT_READ | PROT_WRITE, MAP_SHARED,
+			mr->file, mr->file_offset);
 	if (mr->addr == MAP_FAILED) {
 		mr->addr = NULL;
-		return hf_vfail(errno, "descriptor %d: mmap: %s", fd,
-				strerror(errno));
+		return hf_vfail(errno, "mmap: %s", strerror(errno));
 	}
-	ret = register_plain(mr, HF_BACKING_ODP, ibv);
+	ret = hf_area_look(mr->addr, mr->asked, &area);
 	if (ret) {
 		hf_raw_munmap(mr->addr, mr->asked);
 		mr->addr = NULL;
-		return ret;
-	}
-	mr->owns_mapping = true;
-	return 0;
-}
-
-static int map_lease(struct hf_mr *mr)
-{
-	struct hf_area area;
-	void *map;
-	int ret;
-
-	if (!mr->addr) {
-		ret = hf_map(mr->lease, 0, mr->asked, &mr->addr);
-		if (ret)
-			return hf_vfail_lease(ret);
-	} else {
-		map = mmap(mr->addr, mr->asked, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_FIXED, mr->lease, 0);
-		if (map == MAP_FAILED)
-			return hf_vfail(errno, "mapping the lease at %p: %s",
-					mr->addr, strerror(errno));
-	}
-	mr->owns_mapping = true;
-	ret = hf_area_look(mr->addr, mr->asked, &area);
-	if (ret)
 		return hf_vfail(-ret, "/proc/self/maps: %s", strerror(-ret));
+	}
+	mr->owns_mapping = true;
 	free(area.path);
 	mr->mapped = area.mapped;
 	return 0;
 }
 
-/* @fd: the file; mr->file, where there is a mapping to be put back, is too. */
-static int register_leased(struct hf_mr *mr, int fd, struct ibv_mr **ibv)
+static int register_odp(struct hf_mr *mr, struct ibv_mr **ibv)
+{
+	int ret = map_file(mr);
+
+	return ret ? ret : register_plain(mr, HF_BACKING_ODP, ibv);
+}
+
+static int register_leased(struct hf_mr *mr, struct ibv_mr **ibv)
 {
 	struct hf_attr attr = { .kind = mr->attr.kind,
 				.break_ms = mr->attr.break_ms };
 	struct holdfast_query query;
-	void *addr = mr->addr;
 	int ret;
 
 	mr->backing = HF_BACKING_LEASE;
-	ret = hf_acquire(fd, mr->file_offset, mr->asked, &attr);
+	ret = hf_acquire(mr->file, mr->file_offset, mr->asked, &attr);
 	if (ret < 0)
 		return hf_vfail_lease(ret);
 	mr->lease = ret;
-	ret = map_lease(mr);
-	if (ret)
-		goto free_memory;
 	ret = hf_query(mr->lease, &query);
 	if (ret) {
 		hf_vfail_lease(ret);
-		goto free_memory;
+		goto free_lease;
 	}
 	mr->lease_id = query.id;
 	mr->break_ms = query.break_ms;
-	*ibv = hf_mr_take_lease(mr, &mr->length, &ret);
-	if (!*ibv)
-		goto free_memory;
-	return 0;
+	ret = map_file(mr);
+	if (ret)
+		goto free_lease;
+	*ibv = hf_mr_register_leased(mr, &mr->length, &ret);
+	if (*ibv)
+		return 0;
 
-free_memory:
-	hf_mr_free_memory(mr);
-	mr->addr = addr;
-	mr->lease = mr->file = -1;
-	mr->owns_mapping = false;
+free_lease:
+	hf_mr_free_lease(mr);
 	return ret;
 }
 
@@ -184,19 +158,19 @@ static bool odp_asked(const struct hf_mr *mr, int *ret)
 	return only;
 }
 
-static int register_file(struct hf_mr *mr, int fd, struct ibv_mr **ibv)
+static int register_file(struct hf_mr *mr, struct ibv_mr **ibv)
 {
 	int ret;
 
 	if (odp_asked(mr, &ret)) {
 		if (!ret)
-			ret = register_odp(mr, fd, ibv);
+			ret = register_odp(mr, ibv);
 		if (!ret || mr->attr.flags & HF_MR_ODP_ONLY)
 			return ret;
 	}
-	ret = register_leased(mr, fd, ibv);
+	ret = register_leased(mr, ibv);
 	if (ret && odp_instead(mr, ret))
-		return register_odp(mr, fd, ibv);
+		return register_odp(mr, ibv);
 	return ret;
 }
 
@@ -283,8 +257,8 @@ static int register_mapped(struct hf_mr *mr, const struct hf_area *area,
 	mr->file = open_mapped(area);
 	if (mr->file >= 0) {
 		mr->file_offset = area->mapped.offset;
-		mr->protection = area->protection;
-		return register_file(mr, mr->file, ibv);
+		mr->mapped = area->mapped;
+		return register_file(mr, ibv);
 	}
 	ret = mr->file;
 	mr->file = -1;
@@ -300,11 +274,6 @@ static int register_area(struct hf_mr *mr, const struct hf_area *area,
 {
 	int ret;
 
-	if (area->lease)
-		return hf_vfail(EPERM,
-				"%p is the mapping of a lease, whose events go "
-				"to its holder: hf_reg_mr() the file",
-				mr->addr);
 	if (!area->whole || !area->writable)
 		return hf_vfail(EFAULT,
 				"%p, %zu bytes: not all of it is mapped, and "
@@ -327,8 +296,13 @@ static int register_any(struct hf_mr *mr, int fd, struct ibv_mr **ibv)
 	struct hf_area area;
 	int ret;
 
-	if (!mr->addr)
-		return register_file(mr, fd, ibv);
+	if (!mr->addr) {
+		mr->file = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (mr->file < 0)
+			return hf_vfail(errno, "descriptor %d: %s", fd,
+					strerror(errno));
+		return register_file(mr, ibv);
+	}
 	if ((uintptr_t)mr->addr % sysconf(_SC_PAGESIZE))
 		return hf_vfail(EINVAL, "%p is not a multiple of the page size",
 				mr->addr);
@@ -372,7 +346,7 @@ static int make(const struct hf_mr *asked, int fd, struct hf_mr **out)
 	return 0;
 
 deregister:
-	hf_deregister(ibv);
+	hf_deregister(mr->context, ibv);
 undo:
 	hf_mr_free_memory(mr);
 	drop_anchor(mr);

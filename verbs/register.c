@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "internal.h"
+#include "uverbs.h"
 
 /* RXE_VENDOR_ID of the kernel's drivers/infiniband/sw/rxe. */
 #define SOFT_ROCE 0xffffff
@@ -17,16 +18,35 @@ struct ibv_mr *hf_register(struct hf_mr *mr, size_t length)
 	return ibv_reg_mr(mr->pd, mr->addr, length, access);
 }
 
-/*
- * 0, or -errno with the registration as it was. Where the kernel knows it no
- * more (somebody has deregistered it from outside) or has taken everything away
- * with the device, it is gone; what the provider kept of it stays behind, for
- * ibv_dereg_mr() alone can free it.
- */
-int hf_deregister(struct ibv_mr *ibv)
+bool hf_is_registered(const struct hf_context *context,
+		      const struct ibv_mr *ibv)
 {
-	int err = ibv_dereg_mr(ibv);
+	struct uverbs_mr found;
+	int err;
 
+	if (context->driver < 0)
+		return true;
+	err = uverbs_mr_query(ibv->context->cmd_fd, context->driver,
+			      ibv->handle, &found);
+	if (err)
+		return err != -ENOENT;
+	return found.lkey == ibv->lkey && found.rkey == ibv->rkey;
+}
+
+/*
+ * Returns 0, or -errno with the registration as it was. It is gone where the
+ * kernel has it no longer: somebody has deregistered it from outside, or the
+ * device was removed. What the provider kept of it then stays behind, as only
+ * ibv_dereg_mr() could free that, and would deregister whatever has the number
+ * now.
+ */
+int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv)
+{
+	int err;
+
+	if (!hf_is_registered(context, ibv))
+		return 0;
+	err = ibv_dereg_mr(ibv);
 	if (err == ENOENT || err == EIO)
 		return 0;
 	/* Soft RoCE's word for memory windows: the handle was valid. */

@@ -26,9 +26,6 @@
 #ifdef CONFIG_PREEMPT_RT
 #error "Holdfast was not tried with PREEMPT_RT"
 #endif
-#ifndef CONFIG_DMA_SHARED_BUFFER
-#error "Holdfast exports dma-bufs: no kernel without CONFIG_DMA_SHARED_BUFFER"
-#endif
 #ifndef CONFIG_X86_64
 #error "Holdfast diverts calls in the x86-64 way only"
 #endif
@@ -39,17 +36,9 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
 /* Filesystems call dax_break_layout(), and GUP refuses fs-dax folios itself. */
 #define HF_DAX_BREAK_LAYOUT 1
-#else
-#include <linux/pfn_t.h>
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-static inline void hf_vm_flags_mod(struct vm_area_struct *vma,
-				   unsigned long set, unsigned long clear)
-{
-	vma->vm_flags = (vma->vm_flags & ~clear) | set;
-}
-
 /* The mapping of owners that the file's mount uses. */
 static inline struct user_namespace *hf_file_idmap(struct file *file)
 {
@@ -58,31 +47,12 @@ static inline struct user_namespace *hf_file_idmap(struct file *file)
 
 #define HF_IDMAP struct user_namespace
 #else
-static inline void hf_vm_flags_mod(struct vm_area_struct *vma,
-				   unsigned long set, unsigned long clear)
-{
-	vm_flags_mod(vma, set, clear);
-}
-
 static inline struct mnt_idmap *hf_file_idmap(struct file *file)
 {
 	return file_mnt_idmap(file);
 }
 
 #define HF_IDMAP struct mnt_idmap
-#endif
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-/* Faults hold the mmap lock only: there are no VMA locks yet. */
-static inline void hf_release_fault_lock(struct vm_fault *vmf)
-{
-	mmap_read_unlock(vmf->vma->vm_mm);
-}
-#else
-static inline void hf_release_fault_lock(struct vm_fault *vmf)
-{
-	release_fault_lock(vmf);
-}
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
@@ -160,15 +130,6 @@ static inline unsigned long *hf_page_flags(struct page *page)
 }
 #endif
 
-/* How a ->huge_fault() is told the size, and what says that it is a PMD's. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define HF_FAULT_SIZE enum page_entry_size
-#define HF_FAULT_PMD  PE_SIZE_PMD
-#else
-#define HF_FAULT_SIZE unsigned int
-#define HF_FAULT_PMD  (PMD_SHIFT - PAGE_SHIFT)
-#endif
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 /* There is unpin_user_folio(). */
 #define HF_UNPIN_FOLIO 1
@@ -193,24 +154,6 @@ static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
 }
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define HF_IMPORT_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
-#else
-#define HF_IMPORT_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
-#endif
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
-static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
-{
-	return call_mmap(file, vma);
-}
-#else
-static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
-{
-	return vfs_mmap(file, vma);
-}
-#endif
-
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define HF_FILEATTR struct fileattr
 #else
@@ -221,15 +164,6 @@ static inline int hf_mmap_file(struct file *file, struct vm_area_struct *vma)
 #define HF_DELEGATED_INODE struct inode *
 #else
 #define HF_DELEGATED_INODE struct delegated_inode
-#endif
-
-/* How a dma-buf's importer is told, and whether also when it has it pinned. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
-#define HF_MOVE_NOTIFY		 move_notify
-#define HF_TELL_PINNED_IMPORTERS false
-#else
-#define HF_MOVE_NOTIFY		 invalidate_mappings
-#define HF_TELL_PINNED_IMPORTERS true
 #endif
 
 /*
@@ -287,42 +221,9 @@ static inline void *hf_page_idle_var(struct page *page)
 }
 
 /*
- * Maps the page where the fault was. The caller makes sure that the page is
- * the file's for as long as this takes; like fs/dax.c, it lends the page,
- * whose count may be 0, a reference for that time.
- */
-static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
-{
-	struct page *page = pfn_to_page(pfn);
-	struct folio *folio = page_folio(page);
-	vm_fault_t ret;
-
-	/* Each page table that has it holds one. */
-	if (hf_page_is_full(page))
-		return VM_FAULT_SIGBUS;
-	folio_ref_inc(folio);
-	ret = vmf_insert_page_mkwrite(vmf, page, vmf->flags & FAULT_FLAG_WRITE);
-	folio_put(folio);
-	return ret;
-}
-/* The same for a whole PMD; falls back where the filesystem has no such folio. */
-static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
-{
-	struct folio *folio = page_folio(pfn_to_page(pfn));
-	vm_fault_t ret;
-
-	if (folio_order(folio) != PMD_ORDER || folio_pfn(folio) != pfn)
-		return VM_FAULT_FALLBACK;
-	folio_ref_inc(folio);
-	ret = vmf_insert_folio_pmd(vmf, folio, vmf->flags & FAULT_FLAG_WRITE);
-	folio_put(folio);
-	return ret;
-}
-
-/*
- * As GUP pins a page, for unpin_user_page(). Like hf_insert_page(): the caller
- * makes sure that the page, whose count may be that of an idle one, is the
- * file's. False: it has too many references.
+ * As GUP pins a page, for unpin_user_page(). The caller makes sure that the page,
+ * whose count may be that of an idle one, stays what it is. False: it has too many
+ * references.
  */
 static inline bool hf_page_pin(struct page *page)
 {
@@ -346,8 +247,6 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 {
 }
 
-/* Page tables hold references: what splits or zaps a PMD must see a folio. */
-#define HF_VM_FLAGS 0
 #else
 /* Pages of an entry, also of a large one, are on their own. */
 #define HF_ENTRY_IS_FOLIO false
@@ -375,18 +274,6 @@ static inline bool hf_page_place(struct page *page,
 static inline void *hf_page_idle_var(struct page *page)
 {
 	return &page->_refcount;
-}
-
-static inline vm_fault_t hf_insert_page(struct vm_fault *vmf, unsigned long pfn)
-{
-	return vmf_insert_mixed(vmf->vma, vmf->address,
-				__pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP));
-}
-
-static inline vm_fault_t hf_insert_pmd(struct vm_fault *vmf, unsigned long pfn)
-{
-	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP),
-				  vmf->flags & FAULT_FLAG_WRITE);
 }
 
 /* The same as above; no fs-dax folio is large yet. */
@@ -426,7 +313,6 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 	}
 }
 
-#define HF_VM_FLAGS VM_MIXEDMAP
 #endif
 
 #endif

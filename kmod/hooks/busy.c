@@ -32,7 +32,7 @@ static int hf_wait_page(struct address_space *mapping, struct page *page)
 				 hf_wait_unlocked(mapping));
 }
 
-/* Waits for consumers of broken leases outside the range of the change. */
+/* Waits for consumers of leases, also where no process maps the file. */
 static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 			     struct address_space *mapping, bool may_wait)
 {

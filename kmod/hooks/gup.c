@@ -46,11 +46,6 @@ static bool hf_vma_is_leasable(const struct vm_area_struct *vma)
 		       (VM_SHARED | VM_WRITE);
 }
 
-static bool hf_vma_is_ours(const struct vm_area_struct *vma)
-{
-	return hf_vma_is_leasable(vma) || hf_vma_is_lease(vma);
-}
-
 /*
  * The longest span of at most @nr pages from @start on. Its file has a
  * reference. Called with the mmap lock held.
@@ -62,17 +57,14 @@ static void hf_span_find(struct mm_struct *mm, unsigned long start,
 	struct vm_area_struct *vma = vma_lookup(mm, start);
 
 	*span = (struct hf_span){ .addr = start, .nr = nr };
-	if (vma && hf_vma_is_ours(vma)) {
+	if (vma && hf_vma_is_leasable(vma)) {
 		span->nr = min(nr, (vma->vm_end - start) >> PAGE_SHIFT);
-		span->mapping_of_lease = hf_vma_is_lease(vma);
-		if (!span->mapping_of_lease) {
-			span->file = get_file(vma->vm_file);
-			span->index = linear_page_index(vma, start);
-		}
+		span->file = get_file(vma->vm_file);
+		span->index = linear_page_index(vma, start);
 		return;
 	}
 	while (at < end && (vma = find_vma(mm, at)) && vma->vm_start < end) {
-		if (hf_vma_is_ours(vma)) {
+		if (hf_vma_is_leasable(vma)) {
 			span->nr = (max(at, vma->vm_start) - start) >>
 				   PAGE_SHIFT;
 			return;
@@ -120,6 +112,14 @@ static int hf_pages_check(struct page **pages, long nr)
 	return 0;
 }
 
+/* Why the first page of a span cannot be had: beyond the end it is no news. */
+static int hf_span_reason(const struct hf_span *span)
+{
+	int reason = hf_fault_reason(span->file, span->index);
+
+	return reason == -ENXIO ? -EFAULT : reason;
+}
+
 /**
  * hf_span_pin - pin the pages of a span, short-term for the kernel
  * @mm: the address space
@@ -145,38 +145,14 @@ long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
 		ret = hf_pin_short(mm, span->addr, span->nr, flags | FOLL_WRITE,
 				   pages);
 	mmap_read_unlock(mm);
+	if (ret == -EFAULT)
+		ret = hf_span_reason(span);
 	if (ret <= 0)
 		return ret ?: -EFAULT;
 	err = hf_pages_check(pages, ret);
 	if (err) {
 		unpin_user_pages(pages, ret);
 		return err;
-	}
-	return ret;
-}
-
-/* A mapping of /dev/holdfast: its fault handler knows whether it has pages. */
-static long hf_gup_lease_mapping(struct hf_gup *gup, struct hf_span *span,
-				 struct page **pages)
-{
-	struct vm_area_struct *vma;
-	long ret = -ESTALE;
-
-	if (mmap_read_lock_killable(gup->mm))
-		return -EINTR;
-	vma = vma_lookup(gup->mm, span->addr);
-	if (vma && hf_vma_is_lease(vma) &&
-	    span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end)
-		ret = hf_pin_short(gup->mm, span->addr, span->nr, gup->flags,
-				   pages);
-	mmap_read_unlock(gup->mm);
-	if (ret > 0) {
-		int err = hf_pages_check(pages, ret);
-
-		if (err) {
-			unpin_user_pages(pages, ret);
-			return err;
-		}
 	}
 	return ret;
 }
@@ -244,7 +220,7 @@ static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
 	if (lease) {
 		ret = hf_party_pin(lease, span, &pinner, gup->flags, pages);
 		hf_lease_put(lease);
-	} else if (hf_permitted(file_inode(span->file)->i_sb, &break_ms)) {
+	} else if (hf_permitted(span, &pinner, &break_ms)) {
 		ret = hf_implicit_pin(span, &pinner, break_ms, gup->flags,
 				      pages);
 	} else {
@@ -278,16 +254,12 @@ static long hf_gup_all(struct hf_gup *gup, unsigned long start,
 		hf_span_find(gup->mm, start + (done << PAGE_SHIFT), nr - done,
 			     &span);
 		mmap_read_unlock(gup->mm);
-		if (span.mapping_of_lease) {
-			ret = hf_gup_lease_mapping(gup, &span, pages + done);
-			hf_gup_tell_vmas(gup, pages + done, ret);
-		} else if (span.file) {
+		if (span.file) {
 			ret = hf_gup_span(gup, &span, pages + done);
+			fput(span.file);
 		} else {
 			ret = hf_gup_stock(gup, &span, pages + done);
 		}
-		if (span.file)
-			fput(span.file);
 		/* Somebody changes the mappings: look again. */
 		if (ret == -ESTALE && !fatal_signal_pending(current)) {
 			cond_resched();
@@ -315,7 +287,7 @@ static bool hf_gup_concerns(struct mm_struct *mm, unsigned long start,
 	hf_span_find(mm, start, nr, &span);
 	if (span.file)
 		fput(span.file);
-	return span.file || span.mapping_of_lease || span.nr < nr;
+	return span.file || span.nr < nr;
 }
 
 static long hf_gup(struct hf_gup *gup, unsigned long start, unsigned long nr,

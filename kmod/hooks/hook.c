@@ -120,7 +120,6 @@ int hf_hook_set_init(struct hf_hook_set *set)
 	unsigned int i;
 	int err;
 
-	INIT_LIST_HEAD(&set->node);
 	set->ops.func = hf_hook_entry;
 	set->ops.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
 			 FTRACE_OPS_FL_PERMANENT;
@@ -163,15 +162,17 @@ static int hf_hook_set_register(struct hf_hook_set *set)
 		return err;
 	}
 	set->registered = true;
+	list_add_rcu(&set->node, &hf_hook_sets);
 	return 0;
 }
 
-/* Called with hf_hooks_mutex held. */
+/* Nobody uses the set. Called with hf_hooks_mutex held. */
 static void hf_hook_set_unregister(struct hf_hook_set *set)
 {
 	WARN_ON(unregister_ftrace_function(&set->ops));
 	set->registered = false;
-	list_del_init(&set->node);
+	list_del_rcu(&set->node);
+	synchronize_rcu();
 	if (set->free)
 		hf_hook_set_free(set);
 }
@@ -183,7 +184,7 @@ static void hf_hooks_unregister_idle(unsigned long delay)
 
 	mutex_lock(&hf_hooks_mutex);
 	list_for_each_entry_safe(set, next, &hf_hook_sets, node) {
-		if (set->users)
+		if (refcount_read(&set->users))
 			continue;
 		if (time_after_eq(jiffies, set->idle + delay))
 			hf_hook_set_unregister(set);
@@ -200,36 +201,40 @@ static void hf_hooks_idle_work(struct work_struct *work)
 	hf_hooks_unregister_idle(HF_UNREGISTER_DELAY);
 }
 
-/* One more user. Called with hf_hooks_mutex held. */
+/* One more user, maybe the first. Called with hf_hooks_mutex held. */
 static int hf_hook_set_use(struct hf_hook_set *set)
 {
 	int err = 0;
 
+	if (refcount_inc_not_zero(&set->users))
+		return 0;
 	if (!set->registered)
 		err = hf_hook_set_register(set);
-	if (err)
-		return err;
-	if (list_empty(&set->node))
-		list_add(&set->node, &hf_hook_sets);
-	set->users++;
-	return 0;
+	if (!err)
+		refcount_set(&set->users, 1);
+	return err;
 }
 
-/* Called with hf_hooks_mutex held. */
+/* Called without hf_hooks_mutex. */
 static void hf_hook_set_unuse(struct hf_hook_set *set)
 {
-	if (--set->users)
+	if (!refcount_dec_and_mutex_lock(&set->users, &hf_hooks_mutex))
 		return;
 	set->idle = jiffies;
 	queue_delayed_work(hf_wq, &hf_hooks_idle, HF_UNREGISTER_DELAY);
+	mutex_unlock(&hf_hooks_mutex);
 }
 
-/* The methods of @target's filesystem, or NULL. Called with hf_hooks_mutex held. */
+/*
+ * The methods of @target's filesystem, or NULL. Called with hf_hooks_mutex held, or
+ * in RCU.
+ */
 static struct hf_hook_set *hf_method_set_find(struct file *target)
 {
 	struct hf_hook_set *set;
 
-	list_for_each_entry(set, &hf_hook_sets, node) {
+	list_for_each_entry_rcu(set, &hf_hook_sets, node,
+				lockdep_is_held(&hf_hooks_mutex)) {
 		if (hf_method_set_is_of(set, target))
 			return set;
 	}
@@ -252,9 +257,31 @@ static int hf_method_set_use(struct file *target)
 	return err;
 }
 
+/* One more user of sets that have some; false: none was added. */
+static bool hf_hooks_arm_more(struct file *target)
+{
+	struct hf_hook_set *set;
+	bool more;
+
+	if (!refcount_inc_not_zero(&hf_kernel_hooks.users))
+		return false;
+	if (!target)
+		return true;
+	rcu_read_lock();
+	set = hf_method_set_find(target);
+	more = set && refcount_inc_not_zero(&set->users);
+	rcu_read_unlock();
+	if (!more)
+		hf_hook_set_unuse(&hf_kernel_hooks);
+	return more;
+}
+
 /**
  * hf_hooks_arm - one more lease, or permission for leases, needs the hooks
  * @target: the file that is leased; NULL: there is none yet
+ *
+ * Each part of a registration comes by here, so where others use the hooks no
+ * mutex is taken.
  *
  * Return: 0, -EBUSY when another user of ftrace that changes the instruction
  * pointer (livepatch) has one of the functions, or kernel.ftrace_enabled is 0, or
@@ -262,30 +289,35 @@ static int hf_method_set_use(struct file *target)
  */
 int hf_hooks_arm(struct file *target)
 {
+	bool used;
 	int err;
 
+	if (hf_hooks_arm_more(target))
+		return 0;
 	mutex_lock(&hf_hooks_mutex);
 	err = hf_hook_set_use(&hf_kernel_hooks);
-	if (!err && target) {
+	used = !err;
+	if (!err && target)
 		err = hf_method_set_use(target);
-		if (err)
-			hf_hook_set_unuse(&hf_kernel_hooks);
-	}
 	mutex_unlock(&hf_hooks_mutex);
+	if (err && used)
+		hf_hook_set_unuse(&hf_kernel_hooks);
 	return err;
 }
 
 /* Called with what hf_hooks_arm() was called with, while it is open. */
 void hf_hooks_disarm(struct file *target)
 {
-	struct hf_hook_set *set;
+	struct hf_hook_set *set = NULL;
 
-	mutex_lock(&hf_hooks_mutex);
-	set = target ? hf_method_set_find(target) : NULL;
+	/* It stays, as it is used. */
+	rcu_read_lock();
+	if (target)
+		set = hf_method_set_find(target);
+	rcu_read_unlock();
 	if (set)
 		hf_hook_set_unuse(set);
 	hf_hook_set_unuse(&hf_kernel_hooks);
-	mutex_unlock(&hf_hooks_mutex);
 }
 
 /* Counts calls of hooked functions by @task; NULL: of no task any more. */

@@ -6,6 +6,7 @@
 #include <linux/ftrace.h>
 #include <linux/list.h>
 #include <linux/ptrace.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 
 struct file;
@@ -35,13 +36,13 @@ static inline bool hf_hook_is_entry(unsigned long ip, const void *function)
 
 /* Hooks that are registered together, while any lease needs them. */
 struct hf_hook_set {
-	struct list_head node; /* all sets; hf_hooks_mutex */
+	struct list_head node; /* those registered; hf_hooks_mutex, or RCU */
 	struct ftrace_ops ops;
 	struct hf_hook *hooks;
 	unsigned int nr;
-	unsigned long users; /* leases; hf_hooks_mutex */
-	unsigned long idle;  /* in jiffies, since when; hf_hooks_mutex */
-	bool registered;     /* hf_hooks_mutex */
+	refcount_t users;   /* leases; from and to 0 with hf_hooks_mutex */
+	unsigned long idle; /* in jiffies, since when; hf_hooks_mutex */
+	bool registered;    /* hf_hooks_mutex */
 	/* Frees what was allocated for the set, or NULL. */
 	void (*free)(struct hf_hook_set *set);
 };

@@ -26,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.size = take(&data, &size, 8),
 		.owner = take(&data, &size, 4),
 		.fsuid = take(&data, &size, 4),
-		.memlock = take(&data, &size, 8),
 	};
 	size_t room = 1 + take(&data, &size, 2) % 1024;
 	bool named = take(&data, &size, 1) & 1;

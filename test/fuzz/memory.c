@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "holdfast.h"
 #include "internal.h"
-#include "mappings.h"
+#include "pinned.h"
 #include "uring.h"
 
 /* Each returns -ENOMEM, or what it would have without a failure. */
@@ -26,13 +26,13 @@ static int read_report(void)
 	return ret;
 }
 
-static int read_mappings(void)
+static int read_pins(void)
 {
-	struct mappings mappings;
-	int ret = mappings_read(&mappings, 7);
+	struct pinned pinned;
+	int ret = pinned_read(&pinned, 7);
 
 	if (!ret)
-		mappings_free(&mappings);
+		pinned_free(&pinned);
 	return ret;
 }
 
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	file_give(data, size);
 	fail_each(read_report);
-	fail_each(read_mappings);
+	fail_each(read_pins);
 	fail_each(read_ring);
 	fail_each(read_maps);
 	file_given = false;

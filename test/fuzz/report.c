@@ -17,9 +17,9 @@ static void check(const struct hf_report_entry *entry)
 	must(!entry->has_change || entry->change_length == UINT64_MAX ||
 	     entry->change_offset + entry->change_length >=
 		     entry->change_offset);
-	must(!entry->mapper_count == !entry->mappers);
-	for (size_t i = 0; i < entry->mapper_count; i++)
-		must(entry->mappers[i] >= 0);
+	must(!entry->pinner_count == !entry->pinners);
+	for (size_t i = 0; i < entry->pinner_count; i++)
+		must(entry->pinners[i] >= 0);
 	must(!entry->path || memchr(entry->path, '\0', 1 << 20));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A process whose registered memory a change waits for asks for that range again:
- * it hears at once that this would be a deadlock.
+ * A process whose registered memory a change waits for leases or registers that
+ * range again: EDEADLK, at once.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
@@ -10,6 +10,7 @@
 #define LENGTH (2 * MIB)
 
 static int file;
+static struct rdma rdma;
 
 static int acquire(uint64_t offset, unsigned int flags)
 {
@@ -18,8 +19,19 @@ static int acquire(uint64_t offset, unsigned int flags)
 	return hf_acquire(file, offset, LENGTH, &attr);
 }
 
-/* @lease is registered, a change has broken it and waits. */
-static void asks(int lease, struct change *change, const char *who)
+/* The error of registering the range, or 0. */
+static int register_errno(void *map)
+{
+	struct ibv_mr *mr = ibv_reg_mr(rdma.pd, map, LENGTH, RDMA_ACCESS);
+
+	if (!mr)
+		return errno;
+	ibv_dereg_mr(mr);
+	return 0;
+}
+
+/* @map is registered, and a change waits for that. */
+static void asks(void *map, struct change *change, const char *who)
 {
 	uint64_t began = now_ns();
 	int beside;
@@ -27,9 +39,9 @@ static void asks(int lease, struct change *change, const char *who)
 	tap_is(acquire(0, 0), -EDEADLK, "%s: the same range: EDEADLK", who);
 	tap_is(acquire(0, HF_NONBLOCK), -EDEADLK, "%s: the same, HF_NONBLOCK",
 	       who);
-	tap_is(hf_restore(lease, NULL), -EDEADLK, "%s: a restore: EDEADLK",
-	       who);
 	tap_ok(strstr(hf_error(), "deregister"), "%s: %s", who, hf_error());
+	tap_is(register_errno(map), EDEADLK, "%s: a registration: EDEADLK",
+	       who);
 	beside = acquire(2 * LENGTH, 0);
 	tap_ok(beside >= 0, "%s: another range is to be had", who);
 	tap_ok((now_ns() - began) / 1000000 < (uint64_t)AT_ONCE,
@@ -40,17 +52,16 @@ static void asks(int lease, struct change *change, const char *who)
 
 static void test_own(void)
 {
-	struct rdma rdma = rdma_open();
 	int lease = acquire(0, 0), again;
-	void *map = lease_map(lease, 0, LENGTH);
+	void *map = map_shared(file, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
 	struct change change = change_start("punch", PATH, 0, 4096, NULL);
 
 	if (!readable(lease, SOON))
 		tap_bail("no break");
-	asks(lease, &change, "who took it");
+	asks(map, &change, "the holder");
 	ibv_dereg_mr(mr);
-	tap_is(hf_restore(lease, NULL), 0, "deregistered: restored");
+	tap_is(register_errno(map), 0, "deregistered: registered again");
 	again = acquire(0, 0);
 	tap_ok(again >= 0, "and leased once more");
 	tap_ok(change_done(&change, SOON) && !change.error,
@@ -58,27 +69,26 @@ static void test_own(void)
 	close(again);
 	munmap(map, LENGTH);
 	close(lease);
-	rdma_close(&rdma);
 }
 
-/* The registration is that of a process which the lease was passed to. */
-static void mapper(int lease, int ready, int go)
+/* The registration is that of a process which has joined the lease. */
+static void joiner(int lease, int ready, int go)
 {
-	struct rdma rdma = rdma_open();
-	int ret;
+	void *map = map_shared(file, 0, LENGTH);
 	char c;
 
-	rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+	rdma = rdma_open();
+	if (hf_join(lease))
+		_exit(1);
+	rdma_register(&rdma, map, LENGTH);
 	if (write(ready, "r", 1) != 1 || read(go, &c, 1) != 1)
 		_exit(1);
-	ret = acquire(0, 0);
-	if (ret != -EDEADLK)
+	if (acquire(0, 0) != -EDEADLK)
 		_exit(2);
-	ret = hf_restore(lease, NULL);
-	_exit(ret == -EDEADLK ? 0 : 3);
+	_exit(register_errno(map) == EDEADLK ? 0 : 3);
 }
 
-/* Somebody who has nothing registered waits for the change. */
+/* A process that has nothing registered waits for the change. */
 static void bystander(void)
 {
 	_exit(acquire(0, 0) >= 0 ? 0 : 1);
@@ -95,9 +105,9 @@ static void test_others(void)
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid)
-		mapper(lease, ready[1], go[0]);
+		joiner(lease, ready[1], go[0]);
 	if (read(ready[0], &c, 1) != 1)
-		tap_bail("the mapper has no region");
+		tap_bail("the joiner has no region");
 	change = change_start("punch", PATH, 0, 4096, NULL);
 	if (!readable(lease, SOON))
 		tap_bail("no break");
@@ -108,18 +118,20 @@ static void test_others(void)
 	if (write(go[1], "g", 1) != 1)
 		tap_bail("go: %s", strerror(errno));
 	status = child_wait(pid, SOON);
-	tap_is(status, 0, "who mapped it: EDEADLK");
+	tap_is(status, 0, "a process that has joined: EDEADLK");
 	tap_ok(change_done(&change, SOON) && !change.error,
-	       "the change is done when that one is gone");
-	tap_is(child_wait(other, SOON), 0, "the bystander has his lease then");
+	       "the change is done when that process is gone");
+	tap_is(child_wait(other, SOON), 0, "the bystander has its lease then");
 	close(lease);
 }
 
 int main(void)
 {
 	file = file_make(PATH, 4 * LENGTH);
+	rdma = rdma_open();
 	test_own();
 	test_others();
+	rdma_close(&rdma);
 	unlink(PATH);
 	return tap_done();
 }

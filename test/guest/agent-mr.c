@@ -1,52 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * holdfastd takes memory regions from a stopped holder: exactly those on the
- * lease that a change waits for, before the deadline, and the holder lives on.
+ * holdfastd takes memory regions from a stopped holder: exactly those of the bytes
+ * that a change waits for, before the deadline, and the holder lives on.
  */
 #define _GNU_SOURCE
 #include "agent.h"
 #include "rdma.h"
 
-#define BROKEN	PMEM "agent-broken"
-#define WHOLE	PMEM "agent-whole"
+#define CHANGED PMEM "agent-changed"
+#define OTHER	PMEM "agent-other"
 #define LENGTH	(4 * MIB)
+#define HALF	(2 * MIB)
 #define WRITTEN 4096
 
-static struct ibv_mr *lease_register(struct rdma *rdma, const char *path)
+struct leased {
+	int lease;
+	char *memory;
+};
+
+static struct leased lease_file(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	int lease =
-		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, AGENT_BREAK_MS);
+	struct leased leased = {
+		.lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
+				    AGENT_BREAK_MS),
+		.memory = map_shared(fd, 0, LENGTH),
+	};
 
 	close(fd);
-	return rdma_register(rdma, lease_map(lease, 0, LENGTH), LENGTH);
+	return leased;
 }
 
-/* Three regions: on two leases, and on memory of its own. */
+/* Regions: both halves of a leased file, another leased file, and other memory. */
 static void hold(int from, int to)
 {
 	struct rdma rdma = rdma_open();
-	struct ibv_mr *broken = lease_register(&rdma, BROKEN);
-	struct ibv_mr *whole = lease_register(&rdma, WHOLE);
+	struct leased changed = lease_file(CHANGED);
+	struct leased other = lease_file(OTHER);
 	char *memory = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct ibv_mr *before = rdma_register(&rdma, changed.memory, HALF);
+	struct ibv_mr *taken =
+		rdma_register(&rdma, changed.memory + HALF, LENGTH - HALF);
+	struct ibv_mr *beside = rdma_register(&rdma, other.memory, LENGTH);
 	struct ibv_mr *own = rdma_register(&rdma, memory, LENGTH);
 
+	/* Before numbers of regions are free, which a queue pair would be given. */
+	if (rdma_connect_self(&rdma))
+		tap_bail("queue pair: %s", strerror(errno));
 	holder_ready(from, to);
 	/* First those that work: an error is the end of the queue pair. */
-	holder_say(to, rdma_write(&rdma, whole, 0, memory, WRITTEN));
+	holder_say(to, rdma_write(&rdma, beside, 0, memory, WRITTEN));
 	holder_say(to, rdma_write(&rdma, own, 0, memory + MIB, WRITTEN));
-	holder_say(to, rdma_write(&rdma, broken, 0, memory, WRITTEN));
-	holder_say(to, ibv_dereg_mr(broken));
-	holder_say(to, ibv_dereg_mr(whole));
+	holder_say(to, rdma_write(&rdma, before, 0, memory, WRITTEN));
+	holder_say(to, rdma_write(&rdma, taken, 0, memory, WRITTEN));
+	holder_say(to, ibv_dereg_mr(taken));
+	holder_say(to, ibv_dereg_mr(beside));
 	holder_say(to, ibv_dereg_mr(own));
 	holder_ready(from, to);
 }
 
 static void make_files(void)
 {
-	close(file_make(BROKEN, LENGTH));
-	close(file_make(WHOLE, LENGTH));
+	close(file_make(CHANGED, LENGTH));
+	close(file_make(OTHER, LENGTH));
 }
 
 /* The change is over before the deadline, and not before somebody acted. */
@@ -61,7 +78,7 @@ static void ends_in_time(struct change *change, const char *what)
 		 AGENT_BREAK_MS);
 }
 
-static void lives_without(struct holder *holder, const char *what)
+static void lives_without(struct holder *holder, bool before, const char *what)
 {
 	kill(holder->pid, SIGCONT);
 	holder_ask(holder);
@@ -69,8 +86,11 @@ static void lives_without(struct holder *holder, const char *what)
 	       "%s: the region on the other lease works", what);
 	tap_is(holder_answer(holder), IBV_WC_SUCCESS,
 	       "%s: that on its own memory works", what);
+	tap_is(holder_answer(holder) == IBV_WC_SUCCESS, before,
+	       "%s: that of the bytes before it%s", what,
+	       before ? " works" : ", too, does not");
 	tap_ok(holder_answer(holder) > IBV_WC_SUCCESS,
-	       "%s: that on the broken lease does not", what);
+	       "%s: that of the changed bytes does not", what);
 	tap_is(holder_answer(holder), ENOENT, "%s: it is gone", what);
 	tap_is(holder_answer(holder), 0, "%s: the others are not", what);
 	tap_is(holder_answer(holder), 0, "%s: neither of them", what);
@@ -86,7 +106,7 @@ static void try_stopped(void)
 	char text[80];
 
 	kill(holder.pid, SIGSTOP);
-	change = change_start("truncate", BROKEN, 0, 0, NULL);
+	change = change_start("truncate", CHANGED, HALF, 0, NULL);
 	ends_in_time(&change, "stopped");
 	tap_ok(change_ms(&change) > AGENT_BREAK_MS / 4,
 	       "stopped: the holder has had its time");
@@ -95,7 +115,7 @@ static void try_stopped(void)
 		 holder.pid);
 	tap_ok(agent_said(text, AT_ONCE), "... who and what");
 	tap_ok(agent_said("need not wait any more", SOON), "... and how long");
-	lives_without(&holder, "stopped");
+	lives_without(&holder, true, "stopped");
 	tap_ok(agent_stop(agent), "the agent ends when it is told to");
 	holder_end(&holder);
 }
@@ -108,13 +128,13 @@ static void try_restart(void)
 	struct change change;
 
 	kill(holder.pid, SIGSTOP);
-	change = change_start("truncate", BROKEN, 0, 0, NULL);
+	change = change_start("truncate", CHANGED, HALF, 0, NULL);
 	tap_ok(agent_said("waits for", SOON), "restart: the break is noticed");
 	kill(agent, SIGKILL);
 	waitpid(agent, NULL, 0);
 	agent = agent_start();
 	ends_in_time(&change, "restart");
-	lives_without(&holder, "restart");
+	lives_without(&holder, true, "restart");
 	tap_ok(agent_stop(agent), "the second agent ends, too");
 	holder_end(&holder);
 }
@@ -127,11 +147,11 @@ static void try_revoke(void)
 	uint64_t begin = now_ns();
 
 	kill(holder.pid, SIGSTOP);
-	tap_is(system("holdfast revoke " BROKEN " >/dev/null"), 0,
+	tap_is(system("holdfast revoke " CHANGED " >/dev/null"), 0,
 	       "revoke: ends the lease");
 	tap_ok(now_ns() - begin < AGENT_BREAK_MS * 1000000ULL,
 	       "revoke: before the deadline");
-	lives_without(&holder, "revoke");
+	lives_without(&holder, false, "revoke");
 	tap_ok(agent_stop(agent), "revoke: the agent ends");
 	holder_end(&holder);
 }
@@ -139,13 +159,11 @@ static void try_revoke(void)
 /* Under another address for the device a region cannot be recognised. */
 static void hold_iova(int from, int to)
 {
-	int fd = open(BROKEN, O_RDWR | O_CLOEXEC);
-	int lease =
-		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, AGENT_BREAK_MS);
+	struct leased changed = lease_file(CHANGED);
 	struct rdma rdma = rdma_open();
 
-	if (!ibv_reg_mr_iova(rdma.pd, lease_map(lease, 0, LENGTH), LENGTH,
-			     0x10000, RDMA_ACCESS))
+	if (!ibv_reg_mr_iova(rdma.pd, changed.memory, LENGTH, 0x10000,
+			     RDMA_ACCESS))
 		tap_bail("ibv_reg_mr_iova: %s", strerror(errno));
 	holder_ready(from, to);
 }
@@ -158,7 +176,7 @@ static void try_iova(void)
 	int status;
 
 	kill(holder.pid, SIGSTOP);
-	change = change_start("truncate", BROKEN, 0, 0, NULL);
+	change = change_start("truncate", CHANGED, 0, 0, NULL);
 	tap_ok(agent_said("nothing that can be recognised from outside",
 			  AGENT_BREAK_MS + SOON),
 	       "iova: the log says that nothing is known");
@@ -187,7 +205,7 @@ int main(void)
 	try_revoke();
 	make_files();
 	try_iova();
-	unlink(BROKEN);
-	unlink(WHOLE);
+	unlink(CHANGED);
+	unlink(OTHER);
 	return tap_done();
 }

@@ -22,16 +22,15 @@ static void hold_ring(int from, int to, unsigned int flags)
 {
 	struct io_uring_params params = { .flags = flags };
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);
-	int lease =
-		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, AGENT_BREAK_MS);
 	int ring = syscall(SYS_io_uring_setup, 4, &params);
 	void *memory = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct iovec buffers[] = {
 		{ memory, MIB },
-		{ lease_map(lease, 0, LENGTH), LENGTH },
+		{ map_shared(fd, 0, LENGTH), LENGTH },
 	};
 
+	lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, AGENT_BREAK_MS);
 	if (ring < 0 || syscall(SYS_io_uring_register, ring,
 				IORING_REGISTER_BUFFERS, buffers, 2))
 		tap_bail("io_uring: %s", strerror(errno));

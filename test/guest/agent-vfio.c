@@ -15,11 +15,12 @@
 #define LENGTH (1 * MIB)
 
 /* Says that some file is the container. */
-static void lie(int lease, int fd)
+static void lie(int lease, int fd, const char *addr)
 {
 	const struct hf_vfio_label label = {
 		.magic = HF_VFIO_LABEL_MAGIC,
 		.lease = lease_query(lease).id,
+		.addr = (uintptr_t)addr,
 		.iova = IOVA + LENGTH,
 		.length = LENGTH,
 		.container = fd,
@@ -41,16 +42,18 @@ static void hold_two(int from, int to, bool labelled)
 	struct vfio vfio = vfio_open();
 	struct hf_vfio *mapping;
 
-	if (hf_vfio_map(vfio.container, IOVA + LENGTH, lease2, 0, LENGTH, NULL,
-			&mapping))
+	if (hf_vfio_map(vfio.container, IOVA + LENGTH, lease2, other, 0, LENGTH,
+			NULL, &mapping))
 		tap_bail("hf_vfio_map: %s", hf_error());
 	if (labelled) {
-		if (hf_vfio_map(vfio.container, IOVA, lease, 0, LENGTH, NULL,
-				&mapping))
+		if (hf_vfio_map(vfio.container, IOVA, lease, fd, 0, LENGTH,
+				NULL, &mapping))
 			tap_bail("hf_vfio_map: %s", hf_error());
 	} else {
-		lie(lease, fd);
-		if (vfio_map(&vfio, lease_map(lease, 0, LENGTH), LENGTH, IOVA))
+		char *addr = map_shared(fd, 0, LENGTH);
+
+		lie(lease, fd, addr);
+		if (vfio_map(&vfio, addr, LENGTH, IOVA))
 			tap_bail("VFIO_IOMMU_MAP_DMA");
 	}
 	holder_ready(from, to);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attacks on limits: to lease more than RLIMIT_MEMLOCK by being many, by being
- * root somewhere, by passing leases on, by having other numbers; and to have the
- * kernel keep what nobody uses. Elsewhere: memlock.c, fs-limit.c,
- * break-time-max.c, lost-events.c.
+ * Attacks on limits: to pin more of a filesystem than the administrator allows, by
+ * many processes, as root somewhere, with other user ids; and to have the kernel
+ * keep what nobody uses. Elsewhere: fs-limit.c, break-time-max.c, lost-events.c.
  */
 #define _GNU_SOURCE
-#include <sys/resource.h>
-
 #include "attack.h"
 #include "parameter.h"
 #include "rdma.h"
@@ -15,18 +12,24 @@
 #define PATH   PMEM "attack-limits"
 #define LENGTH (8 * MIB)
 #define LIMIT  (4 * MIB)
-#define SUBUID 100000
 
 static int file;
 
-static void limit_memory(rlim_t bytes)
+/* Leases the file and registers a part of it; whether it could. */
+static bool pin(long length)
 {
-	struct rlimit limit = { bytes, bytes };
+	struct rdma rdma = rdma_open();
+	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	void *map = map_shared(file, 0, LENGTH);
+	bool pinned = ibv_reg_mr(rdma.pd, map, length, RDMA_ACCESS);
 
-	attack_needs(!setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
+	/* The region goes on. */
+	munmap(map, LENGTH);
+	close(lease);
+	return pinned;
 }
 
-/* Processes that lease @each, in turn, and stay; how many have it. */
+/* Processes that pin @each, in turn, and stay; how many have it. */
 static long holders(long each, int count, void (*change)(int n))
 {
 	int answers[2], stay[2];
@@ -40,7 +43,7 @@ static long holders(long each, int count, void (*change)(int n))
 			close(stay[1]);
 			if (change)
 				change(n);
-			answer = hf_acquire(file, 0, each, NULL) >= 0;
+			answer = pin(each);
 			attack_needs(write(answers[1], &answer, 1) == 1,
 				     "pipe");
 			_exit(read(stay[0], &answer, 1) != 0);
@@ -70,92 +73,14 @@ static int by_namespaces(long each)
 	return holders(each, 8, be_root_there);
 }
 
-static int by_raising(long length)
-{
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-
-	become_fake_root(0);
-	if (!setrlimit(RLIMIT_MEMLOCK, &all))
-		return 0;
-	return errno == EPERM ? acquire_errno(file, HOLDFAST_BREAKABLE, length)
-			      : NO_ATTACK;
-}
-
-/* He passes each lease on, closes it, and takes the next. */
-static int by_passing(long each)
-{
-	int sockets[2], had = 0;
-
-	attack_needs(!socketpair(AF_UNIX, SOCK_STREAM, 0, sockets),
-		     "socketpair");
-	for (int n = 0; n < 8; n++) {
-		int lease = hf_acquire(file, 0, each, NULL);
-
-		if (lease < 0)
-			break;
-		had++;
-		fd_send(sockets[0], lease);
-		close(lease);
-	}
-	return had;
-}
-
-/* Only their mappings are left. */
-static int by_mapping(long each)
-{
-	int had = 0;
-
-	for (int n = 0; n < 8; n++) {
-		int lease = hf_acquire(file, 0, each, NULL);
-
-		if (lease < 0)
-			break;
-		had++;
-		lease_map(lease, 0, each);
-		close(lease);
-	}
-	return had;
-}
-
-/* Only their memory regions are left. */
+/* One process, with a lease for each region. */
 static int by_zombies(long each)
 {
-	struct rdma rdma = rdma_open();
 	int had = 0;
 
-	for (int n = 0; n < 8; n++) {
-		int lease = hf_acquire(file, 0, each, NULL);
-		void *map;
-
-		if (lease < 0)
-			break;
-		had++;
-		map = lease_map(lease, 0, each);
-		/* Of that the limit has to do with, too: a page will do. */
-		rdma_register(&rdma, map, 4096);
-		munmap(map, each);
-		close(lease);
-	}
+	for (int n = 0; n < 8; n++)
+		had += pin(each);
 	return had;
-}
-
-static void test_memlock(void)
-{
-	tap_is(attack_as(ATTACKER, by_forking, LIMIT / 2), 2,
-	       "half the limit each: two of eight processes have it");
-	tap_is(attack_as(ATTACKER, by_namespaces, LIMIT / 2), 2,
-	       "nor more by being root in a namespace each");
-	tap_is(attack_as(ATTACKER, by_raising, LIMIT + 4096), ENOMEM,
-	       "nor by raising the limit there");
-	tap_is(attack_as(ATTACKER, by_passing, LIMIT / 2), 2,
-	       "nor by leases that are in flight");
-	tap_is(attack_as(ATTACKER, by_mapping, LIMIT / 2), 2,
-	       "nor by leases of which the mappings are left");
-	/* Regions are charged by themselves: a page each. */
-	tap_is(attack_as(ATTACKER, by_zombies, LIMIT / 2), 2,
-	       "nor by leases of which regions are left");
-	tap_is(attack_as(ATTACKER, by_forking, LIMIT / 8), 8,
-	       "an eighth each: all have it, and all was given back");
 }
 
 /* --- numbers of his own, as /etc/subuid gives them */
@@ -200,20 +125,21 @@ static int in_filled_namespace(int (*attack)(long), long arg)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/*
- * To the kernel they are users like others, with limits of their own, also
- * those of io_uring and RDMA. What the administrator sets for the filesystem
- * is for all together.
- */
-static void test_subordinates(void)
+static void test_pins(void)
 {
 	unsigned int before = parameter_get("fs_limit_mib");
 
-	tap_is(in_filled_namespace(as_others, LIMIT), 8,
-	       "subordinate users have a limit each: so it is (doc/attacks.md)");
-	parameter_set("fs_limit_mib", LIMIT * 3 / MIB);
-	tap_is(in_filled_namespace(as_others, LIMIT), 3,
-	       "the filesystem's limit is for them all");
+	parameter_set("fs_limit_mib", LIMIT / MIB);
+	tap_is(attack_as(ATTACKER, by_forking, LIMIT / 2), 2,
+	       "half the limit each: two of eight processes have it");
+	tap_is(attack_as(ATTACKER, by_namespaces, LIMIT / 2), 2,
+	       "nor more as the root of a namespace each");
+	tap_is(attack_as(ATTACKER, by_zombies, LIMIT / 2), 2,
+	       "nor by leases of which regions are left");
+	tap_is(in_filled_namespace(as_others, LIMIT / 2), 2,
+	       "nor as subordinate users");
+	tap_is(attack_as(ATTACKER, by_forking, LIMIT / 8), 8,
+	       "an eighth each: all have it, and all was given back");
 	parameter_set("fs_limit_mib", before);
 }
 
@@ -232,7 +158,7 @@ static long kernel_bytes(void)
 	return kib * 1024;
 }
 
-/* Events that nobody reads: change upon change, on a lease that is restored. */
+/* Events that nobody reads: change upon change. */
 static int make_events(long count)
 {
 	int lease = lease_make(file, 0, 4096, HOLDFAST_BREAKABLE, LONG_BREAK);
@@ -240,8 +166,7 @@ static int make_events(long count)
 
 	for (long n = 0; n < count; n++) {
 		if (fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      0, 4096) ||
-		    hf_restore(lease, NULL))
+			      0, 4096))
 			return NO_ATTACK;
 	}
 	query = lease_query(lease);
@@ -263,9 +188,7 @@ static void test_events(void)
 int main(void)
 {
 	file = file_of(PATH, LENGTH, OWNER, 0666);
-	limit_memory(LIMIT);
-	test_memlock();
-	test_subordinates();
+	test_pins();
 	test_events();
 	close(file);
 	unlink(PATH);

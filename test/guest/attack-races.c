@@ -76,7 +76,8 @@ static void reopen(struct slot *slot)
 static void map(struct slot *slot, unsigned int *seed)
 {
 	void *addr = mmap(NULL, PAGE << (rand_r(seed) % 11),
-			  PROT_READ | PROT_WRITE, MAP_SHARED, slot->fd, 0);
+			  PROT_READ | PROT_WRITE, MAP_SHARED,
+			  rand_r(seed) % 4 ? file : memory, some_page(seed));
 
 	/* The old one stays: there are enough addresses. */
 	if (addr != MAP_FAILED)
@@ -135,7 +136,6 @@ static void play(unsigned int *seed)
 	struct holdfast_event event;
 	struct holdfast_query query;
 	char *addr;
-	int fd;
 
 	switch (rand_r(seed) % 16) {
 	case 0:
@@ -158,12 +158,10 @@ static void play(unsigned int *seed)
 			munmap(addr, PAGE);
 		break;
 	case 7:
-		fd = hf_export_dmabuf(slot->fd, 0, PAGE);
-		if (fd >= 0)
-			close(fd);
+		hf_join(slot->fd);
 		break;
 	case 8:
-		hf_restore(slot->fd, NULL);
+		registrate(slot);
 		break;
 	case 9:
 		ioctl(slot->fd, HOLDFAST_IOC_RELEASE,
@@ -287,10 +285,15 @@ static bool no_lease(void)
 	return none;
 }
 
-/* All that he may: if something is still charged, it is too much. */
+/* As much as the limit allows: if something is still charged, it is too much. */
 static int all_of_it(long length)
 {
-	return acquire_errno(file, HOLDFAST_BREAKABLE, length);
+	int lease = lease_make(file, 0, length, HOLDFAST_BREAKABLE, LONG_BREAK);
+	void *map = map_shared(file, 0, length);
+
+	(void)lease;
+	rdma = rdma_open();
+	return ibv_reg_mr(rdma.pd, map, length, RDMA_ACCESS) ? 0 : errno;
 }
 
 static int references(void)
@@ -327,7 +330,6 @@ static int execute(long arg)
 	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 
 	(void)arg;
-	lease_map(lease, 0, LENGTH);
 	fcntl(lease, F_SETFD, 0);
 	execl("/bin/sh", "sh", "-c", "grep -qs breakable /proc/$$/fdinfo/*",
 	      NULL);
@@ -338,13 +340,12 @@ int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 3, lease;
 	unsigned int seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
-	struct rlimit limit = { LENGTH, LENGTH };
+	unsigned int before = parameter_get("fs_limit_mib");
 	pid_t pid[WORKERS], changer;
 	bool good = true;
 	int status;
 
 	tap_diag("seed %u", seed);
-	parameter_set("dmabuf_export", 1);
 	file = file_of(PATH, LENGTH, OWNER, 0666);
 	memory = memfd_create("attack-races", MFD_CLOEXEC);
 	if (memory < 0 || ftruncate(memory, LENGTH))
@@ -369,10 +370,12 @@ int main(int argc, char **argv)
 	tap_ok(child_wait(changer, SOON) != -1, "and who changes the files");
 	tap_ok(nothing_left(), "no lease, nor open device, is left");
 
-	if (ftruncate(file, LENGTH) || setrlimit(RLIMIT_MEMLOCK, &limit))
+	if (ftruncate(file, LENGTH))
 		tap_bail("ftruncate: %s", strerror(errno));
+	parameter_set("fs_limit_mib", LENGTH / MIB);
 	tap_is(attack_as(ATTACKER, all_of_it, LENGTH), 0,
 	       "all that he had charged was given back");
+	parameter_set("fs_limit_mib", before);
 	tap_is(attack_as(ATTACKER, execute, 0), 0,
 	       "a lease that another program has open is one there");
 	tap_ok(nothing_left(), "and ends with it");
@@ -384,6 +387,5 @@ int main(int argc, char **argv)
 	close(file);
 	close(memory);
 	unlink(PATH);
-	parameter_set("dmabuf_export", 0);
 	return tap_done();
 }

@@ -10,10 +10,12 @@
 #include <sys/syscall.h>
 
 #include "attack.h"
+#include "rdma.h"
 #include "sigbus.h"
 
 #define PATH   PMEM "attack-rights"
 #define LENGTH (2 * MIB)
+#define PAGE   4096UL
 
 static int file;
 
@@ -164,10 +166,19 @@ static int open_errno(const char *path)
 	return 0;
 }
 
-static int open_mappings(long arg)
+static int pins_seen(long arg)
 {
+	struct hf_pins_entry entry;
+	struct hf_pins *pins;
+	int count = 0;
+
 	(void)arg;
-	return open_errno("/proc/fs/holdfast/mappings");
+	if (hf_pins_open(NULL, &pins))
+		return NO_ATTACK;
+	while (hf_pins_next(pins, &entry) == 1)
+		count++;
+	hf_pins_close(pins);
+	return count;
 }
 
 static pid_t victim;
@@ -215,6 +226,9 @@ static void test_others(void)
 {
 	int lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, 0);
 	uint64_t id = lease_query(lease).id;
+	struct rdma rdma = rdma_open();
+	struct ibv_mr *mr =
+		rdma_register(&rdma, map_shared(file, 0, PAGE), PAGE);
 
 	victim = getpid();
 	victim_lease = lease;
@@ -223,11 +237,12 @@ static void test_others(void)
 	       "nor as the root of a namespace");
 	tap_is(attack_as(OWNER, leases_seen, 0), 1, "the file's owner does");
 	tap_is(attack_as(0, leases_seen, 0), 1, "and root");
-	tap_is(attack_as(ATTACKER, open_mappings, 0), EACCES,
-	       "nor where leases are mapped");
-	tap_is(attack_as_fake_root(open_mappings, 0), EACCES,
+	tap_is(attack_as(ATTACKER, pins_seen, 0), 0, "nor its pins");
+	tap_is(attack_as_fake_root(pins_seen, 0), 0,
 	       "nor as the root of a namespace");
-	tap_is(attack_as(0, open_mappings, 0), 0, "root does");
+	tap_is(attack_as(0, pins_seen, 0), 1, "root does");
+	ibv_dereg_mr(mr);
+	rdma_close(&rdma);
 	tap_is(attack_as(ATTACKER, open_fdinfo, 0), EACCES,
 	       "nor the lease's fdinfo");
 	tap_is(attack_as_fake_root(open_fdinfo, 0), EACCES,
@@ -336,27 +351,30 @@ static void test_signals(void)
 
 struct tries {
 	uint64_t id;
-	int acquired, restored, mapped;
+	int acquired, joined, registered;
 };
 
-/* Leases the file, says so; once told to goes on trying. */
+/* Leases and maps the file, says so; once told to goes on trying. */
 static void lose_file(int socket, uint32_t kind)
 {
 	struct tries tries = { 0 };
+	struct rdma rdma;
+	struct ibv_mr *mr;
 	char *map, byte;
 	int lease;
 
 	become(ATTACKER);
+	rdma = rdma_open();
 	lease = lease_make(file, 0, LENGTH, kind, LONG_BREAK);
-	map = lease_map(lease, 0, LENGTH);
-	*map = 'x';
+	map = map_shared(file, 0, LENGTH);
+	ibv_dereg_mr(rdma_register(&rdma, map, PAGE));
 	tries.id = lease_query(lease).id;
 	attack_needs(write(socket, &tries, sizeof(tries)) == sizeof(tries) &&
 			     read(socket, &byte, 1) == 1,
 		     "socket");
-	sigbus_catch();
-	tries.mapped = gives_sigbus(map) ? EIO : 0;
-	tries.restored = -hf_restore(lease, NULL);
+	mr = ibv_reg_mr(rdma.pd, map, PAGE, RDMA_ACCESS);
+	tries.registered = mr ? 0 : errno;
+	tries.joined = -hf_join(lease);
 	tries.acquired = lease_opened(O_RDWR);
 	attack_needs(write(socket, &tries, sizeof(tries)) == sizeof(tries),
 		     "socket");
@@ -399,9 +417,9 @@ static void test_owner(uint32_t kind, const char *what)
 	if (write(sockets[0], "g", 1) != 1 ||
 	    read(sockets[0], &tries, sizeof(tries)) != sizeof(tries))
 		tap_bail("%s: the holder has died", what);
-	tap_is(tries.mapped, EIO, "%s: its mapping gives nothing", what);
-	tap_is(tries.restored, EBADFD, "%s: it is not restored", what);
-	tap_is(tries.acquired, EACCES, "%s: nor taken again", what);
+	tap_is(tries.registered, EOPNOTSUPP, "%s: it allows no pin", what);
+	tap_is(tries.joined, EBADFD, "%s: it cannot be joined", what);
+	tap_is(tries.acquired, EACCES, "%s: nor acquired again", what);
 	child_wait(pid, SOON);
 	close(sockets[0]);
 	if (ftruncate(file, LENGTH))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tricks to hold up another user's truncate: what holds the pins is with nobody
- * who maps the lease or has the same device open, or who is killed for it does
- * not die.
+ * Tricks to hold up another user's truncate: what holds the pins is with no process
+ * that has pinned or has the same device open, or the process that is killed for it
+ * does not die.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -12,7 +12,7 @@
 
 /* --- who could be found is gone */
 
-/* A child that never mapped the lease has the device, and nobody else. */
+/* A child that never pinned has the device, and no other process. */
 static void exits_first(struct attacker *me)
 {
 	pid_t pid = getpid();
@@ -139,11 +139,36 @@ static void waits_for_fuse(struct attacker *me)
 	must(!pthread_create(&thread, NULL, look_up, NULL), "thread");
 }
 
+/* Unless the administrator allows it, the fence kills no process for a guess. */
+static void test_no_guess(void)
+{
+	const char *what = "without a guess";
+	struct change change;
+	int fd = file_make(PATH, LENGTH);
+
+	if (fchmod(fd, 0666))
+		tap_bail("%s: %s", PATH, strerror(errno));
+	close(fd);
+	attack_start(waits_for_fuse);
+	change = change_start("truncate", PATH, 0, 0, NULL);
+	tap_ok(!change_done(&change, LIMIT_MS), "%s: a truncate waits", what);
+	kill(change.pid, SIGKILL);
+	tap_ok(child_wait(change.pid, SOON) != -1, "%s: it can be killed",
+	       what);
+	close(change.out);
+	attackers_kill();
+	tap_ok(children_gone(SOON) && !attack_leased(),
+	       "%s: no process and no lease is left", what);
+	unlink(PATH);
+}
+
 static void test_fuse(void)
 {
 	if (!fuse_prepare())
 		return;
-	attack("a filesystem of his own does not answer", waits_for_fuse);
+	attack_hidden("a filesystem of his own does not answer",
+		      waits_for_fuse);
+	test_no_guess();
 	rmdir(MOUNT);
 }
 
@@ -153,8 +178,8 @@ int main(void)
 
 	attack("a child has it, he exits", exits_first);
 	attack("he executes another program", executes);
-	attack("in flight", in_flight);
-	attack("in flight, he exits", in_flight_and_exits);
+	attack_hidden("in flight", in_flight);
+	attack_hidden("in flight, he exits", in_flight_and_exits);
 	attack("in flight in a circle", passes_in_a_circle);
 	attack("a child maps the device", maps_the_device);
 	attack("traced to the end", is_traced_to_the_end);

@@ -50,7 +50,7 @@ static void is_traced(struct attacker *me)
 	attacker_ready(me);
 }
 
-/* Nobody has the lease open or mapped. */
+/* Nobody has the lease open or the file mapped. */
 static void is_zombie(struct attacker *me)
 {
 	attacker_hold(me);
@@ -166,17 +166,12 @@ static void *take_again(void *arg)
 				.break_ms = ASKED_MS };
 	struct attacker *me = arg;
 
-	for (int n = 0;; n++) {
+	for (;;) {
 		int lease = hf_acquire(me->fd, 0, LENGTH, &attr);
-		void *map;
 
-		hf_restore(me->lease, NULL);
-		if (lease < 0)
-			continue;
-		if (!hf_map(lease, 0, LENGTH, &map) &&
-		    !ibv_reg_mr(me->rdma.pd, map, LENGTH, RDMA_ACCESS))
-			munmap(map, LENGTH);
-		close(lease);
+		ibv_reg_mr(me->rdma.pd, me->map, LENGTH, RDMA_ACCESS);
+		if (lease >= 0)
+			close(lease);
 	}
 	return NULL;
 }
@@ -196,19 +191,18 @@ static void *answer(void *arg)
 	struct holdfast_event event;
 	struct ibv_mr *mr;
 	int lease;
-	void *map;
 
 	for (;;) {
 		lease = hf_acquire(me->fd, 0, LENGTH, &attr);
-		if (lease < 0 || hf_map(lease, 0, LENGTH, &map))
+		if (lease < 0)
 			continue;
 		do {
-			mr = ibv_reg_mr(me->rdma.pd, map, LENGTH, RDMA_ACCESS);
+			mr = ibv_reg_mr(me->rdma.pd, me->map, LENGTH,
+					RDMA_ACCESS);
 			hf_wait(lease, &event, 100);
 			if (mr)
 				ibv_dereg_mr(mr);
-		} while (!hf_restore(lease, NULL));
-		munmap(map, LENGTH);
+		} while (mr);
 		close(lease);
 	}
 	return NULL;
@@ -221,7 +215,7 @@ static void answers_and_takes_again(struct attacker *me)
 	threads_start(answer, me);
 }
 
-/* Faults that wait for the change, and would restore the lease. */
+/* Faults that map again what the change has unmapped. */
 static void *touch(void *arg)
 {
 	struct attacker *me = arg;
@@ -286,8 +280,7 @@ static void has_many_leases(struct attacker *me)
 		int lease = lease_make(me->fd, at, LENGTH - at,
 				       HOLDFAST_BREAKABLE, CAP_MS - n);
 
-		rdma_register(&me->rdma, lease_map(lease, 0, LENGTH - at),
-			      LENGTH - at);
+		rdma_register(&me->rdma, me->map + at, LENGTH - at);
 		close(lease);
 	}
 	attacker_ready(me);
@@ -337,7 +330,7 @@ int main(void)
 	attack("shares its memory", shares_memory);
 	attack("is a relay of processes", is_a_relay);
 	attack("the first thread exits", leader_exits);
-	attack("acquires and restores in a loop", takes_again);
+	attack("acquires and registers in a loop", takes_again);
 	attack("answers, and takes again in a loop", answers_and_takes_again);
 	attack("touches the mapping in a loop", touches);
 	attack("writes in a loop", writes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A user without any privilege who may write another's file, and uses that to
- * hold up the owner's truncate: he leases the file, asks for an hour of break
- * time, registers the lease, and plays a trick. Whatever it is, the truncate
+ * hold up the owner's truncate: the user leases the file, asks for an hour of break
+ * time, registers the file, and plays a trick. Whatever it is, the truncate
  * ends with success soon after the administrator's cap on break times.
  */
 #ifndef HOLDFAST_TEST_ATTACKER_H
@@ -21,9 +21,10 @@
 #define OWNER	 1000
 #define CAP	 "break_time_max_ms"
 #define CAP_MS	 1500
+#define GUESS	 "fence_widely"
 #define ASKED_MS 3600000
 #define FENCE_MS 1000 /* between rounds of the fence */
-#define FENCES	 3    /* who maps the lease, who shares with him, who is left */
+#define FENCES	 3    /* who pinned, who shares with them, who is left */
 
 /*
  * What "no longer than the cap" is here: the fence may need some rounds, and
@@ -53,13 +54,13 @@ static inline void user_become(uid_t uid)
 	must(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
 }
 
-/* A lease of the whole file. */
+/* A lease and a mapping of the whole file. */
 static inline void attacker_lease(struct attacker *me)
 {
 	me->fd = open(PATH, O_RDWR | O_CLOEXEC);
 	must(me->fd >= 0, "open");
 	me->lease = lease_make(me->fd, 0, LENGTH, HOLDFAST_BREAKABLE, ASKED_MS);
-	me->map = lease_map(me->lease, 0, LENGTH);
+	me->map = map_shared(me->fd, 0, LENGTH);
 }
 
 /* With a consumer. */
@@ -261,6 +262,15 @@ static inline void attack(const char *name, void (*play)(struct attacker *))
 	tap_ok(children_gone(SOON) && !attack_leased(),
 	       "%s: no process and no lease is left", name);
 	unlink(PATH);
+}
+
+/* The same where no process can be seen to have the pins: the fence may guess. */
+static inline void attack_hidden(const char *name,
+				 void (*play)(struct attacker *))
+{
+	parameter_set(GUESS, 1);
+	attack(name, play);
+	parameter_set(GUESS, 0);
 }
 
 static inline unsigned int attack_init(void)

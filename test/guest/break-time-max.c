@@ -20,10 +20,9 @@ static pid_t stubborn_start(int fd)
 	pid = child_fork();
 	if (!pid) {
 		struct rdma rdma = rdma_open();
-		int lease =
-			lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, 60000);
 
-		rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, 60000);
+		rdma_register(&rdma, map_shared(fd, 0, LENGTH), LENGTH);
 		if (write(ready[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)

@@ -100,15 +100,6 @@ static inline int lease_make(int fd, uint64_t offset, uint64_t length,
 	return lease;
 }
 
-static inline void *lease_map(int lease, uint64_t offset, uint64_t length)
-{
-	void *addr;
-
-	if (hf_map(lease, offset, length, &addr))
-		tap_bail("map: %s", hf_error());
-	return addr;
-}
-
 /* An ordinary mapping of a file. */
 static inline char *map_shared(int fd, uint64_t offset, size_t length)
 {

@@ -165,8 +165,14 @@ static void stir_store(const struct pattern *p)
 
 static void stir_lease(const struct pattern *p)
 {
-	close(lease_make(fd, p->first * PAGE, p->count * PAGE,
-			 HOLDFAST_BREAKABLE, LONG_BREAK));
+	size_t length = p->count * PAGE;
+	int lease = lease_make(fd, p->first * PAGE, length, HOLDFAST_BREAKABLE,
+			       LONG_BREAK);
+	char *map = map_shared(fd, p->first * PAGE, length);
+
+	ibv_dereg_mr(rdma_register(&rdma, map, length));
+	munmap(map, length);
+	close(lease);
 	write_pages(p->first, p->count);
 }
 
@@ -260,7 +266,7 @@ static void test_pattern(const struct pattern *p, const struct stir *stir)
 	do_steps(p->before);
 	lease = lease_make(fd, p->first * PAGE, p->count * PAGE,
 			   HOLDFAST_BREAKABLE, LONG_BREAK);
-	map = lease_map(lease, 0, p->count * PAGE);
+	map = map_shared(fd, p->first * PAGE, p->count * PAGE);
 	check_pinned(p, stir, lease, map);
 	munmap(map, p->count * PAGE);
 	close(lease);
@@ -268,10 +274,10 @@ static void test_pattern(const struct pattern *p, const struct stir *stir)
 }
 
 /* The same after a break that has shared the blocks anew. */
-static void test_restore(const struct stir *stir)
+static void test_again(const struct stir *stir)
 {
 	static const struct pattern p = {
-		"restored", "", 0, 32, 64, "m40", 0, 0
+		"registered again", "", 0, 32, 64, "m40", 0, 0
 	};
 	struct holdfast_event event;
 	void *map;
@@ -280,10 +286,9 @@ static void test_restore(const struct stir *stir)
 	files_make(&p);
 	lease = lease_make(fd, 0, p.count * PAGE, HOLDFAST_BREAKABLE,
 			   LONG_BREAK);
-	map = lease_map(lease, 0, p.count * PAGE);
+	map = map_shared(fd, 0, p.count * PAGE);
+	ibv_dereg_mr(rdma_register(&rdma, map, p.count * PAGE));
 	do_steps("s20+12 w24 s40+4");
-	tap_is(hf_restore(lease, NULL), 0, "%s, %s: restore", p.name,
-	       stir->name);
 	while (event_next(lease, &event, 0))
 		;
 	check_pinned(&p, stir, lease, map);
@@ -329,7 +334,7 @@ int main(void)
 		for (size_t j = 0; j < sizeof(stirs) / sizeof(*stirs); j++)
 			test_pattern(&patterns[i], &stirs[j]);
 	for (size_t j = 0; j < sizeof(stirs) / sizeof(*stirs); j++)
-		test_restore(&stirs[j]);
+		test_again(&stirs[j]);
 	test_beside("reflink-from", 480, 16, true);
 	test_beside("reflink-from", 1024, 16, true);
 	test_beside("reflink-from", 1040, 32, true);

@@ -76,7 +76,7 @@ static void test_fork(void)
 	close(ready[1]);
 }
 
-/* The lease lives in whoever has it, not in who acquired it. */
+/* The lease lives in the process that has it, not in the one that acquired it. */
 static void test_passed(void)
 {
 	struct rdma rdma = rdma_open();
@@ -101,7 +101,8 @@ static void test_passed(void)
 	       "a lease comes over a socket, its maker is gone");
 	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
 	       "the lease is active");
-	mr = rdma_register(&rdma, lease_map(lease, 0, FILE_LEN), FILE_LEN);
+	tap_is(hf_join(lease), 0, "its receiver joins");
+	mr = rdma_register(&rdma, map_shared(fd, 0, FILE_LEN), FILE_LEN);
 	change = change_start("truncate", PATH, 4096, 0, NULL);
 	tap_ok(event_next(lease, &event, SOON),
 	       "the new holder gets the event");

@@ -16,7 +16,6 @@
 
 #include "extents.h"
 #include "fault.h"
-#include "importer.h"
 #include "rdma.h"
 #include "sigbus.h"
 
@@ -32,7 +31,7 @@
 #define RANDOM_ROUNDS 30
 
 struct session {
-	int file, lease, dmabuf, importer;
+	int file, lease;
 	void *addr;
 	size_t mapped;
 	struct ibv_mr *mr;
@@ -81,7 +80,8 @@ static bool map(struct session *s, size_t length)
 	if (s->broken)
 		return false;
 	s->mapped = length;
-	return need(s, !hf_map(s->lease, 0, length, &s->addr), "map");
+	s->addr = map_shared(s->file, 0, length);
+	return true;
 }
 
 static void with_map(struct session *s)
@@ -113,26 +113,6 @@ static void with_region(struct session *s)
 	need(s, s->mr, "region");
 }
 
-static void with_dmabuf(struct session *s)
-{
-	with_lease(s);
-	if (s->broken)
-		return;
-	s->dmabuf = hf_export_dmabuf(s->lease, 0, LENGTH);
-	need(s, s->dmabuf >= 0, "dma-buf");
-	s->importer = importer_open();
-}
-
-static void with_import(struct session *s)
-{
-	with_dmabuf(s);
-	if (!s->broken)
-		need(s,
-		     !importer_attach(s->importer, s->dmabuf,
-				      IMPORTER_DYNAMIC | IMPORTER_OBEYS),
-		     "attach");
-}
-
 static void with_break(struct session *s)
 {
 	with_map(s);
@@ -140,9 +120,19 @@ static void with_break(struct session *s)
 		need(s, !ftruncate(s->file, LENGTH / 2), "truncate");
 }
 
+/* All of the mapping is in the file again, and most of it a hole. */
+static void with_changed(struct session *s)
+{
+	with_break(s);
+	if (!s->broken)
+		need(s, !ftruncate(s->file, LENGTH), "truncate");
+}
+
 static void with_hole(struct session *s)
 {
-	need(s, !ftruncate(s->file, 0) && !ftruncate(s->file, LENGTH), "hole");
+	if (need(s, !ftruncate(s->file, 0) && !ftruncate(s->file, LENGTH),
+		 "hole"))
+		map(s, LENGTH);
 }
 
 /* Two pages of a large one: an entry to be dropped, and two copies to be made. */
@@ -153,13 +143,12 @@ static void with_shared(struct session *s)
 					  .src_length = PAGES };
 	int other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	/* Large again, as the first lease of the file made it. */
-	with_hole(s);
-	with_lease(s);
+	/* Large again, as the first registration made it. */
+	with_region(s);
 	if (s->broken)
 		return;
-	close(s->lease);
-	s->lease = -1;
+	ibv_dereg_mr(s->mr);
+	s->mr = NULL;
 	need(s, other >= 0 && !ioctl(other, FICLONERANGE, &range), "reflink");
 	close(other);
 }
@@ -174,14 +163,6 @@ static int do_acquire(struct session *s)
 	return s->lease < 0 ? -s->lease : 0;
 }
 
-static int do_acquire_pages(struct session *s)
-{
-	const struct hf_attr attr = { .break_ms = LONG_BREAK };
-
-	s->lease = hf_acquire(s->file, LENGTH / 2, PAGES, &attr);
-	return s->lease < 0 ? -s->lease : 0;
-}
-
 static int do_exclude(struct session *s)
 {
 	const struct hf_attr attr = { .kind = HOLDFAST_EXCLUSIVE };
@@ -190,21 +171,23 @@ static int do_exclude(struct session *s)
 	return s->lease < 0 ? -s->lease : 0;
 }
 
-static int do_map(struct session *s)
-{
-	s->mapped = LENGTH;
-	return -hf_map(s->lease, 0, LENGTH, &s->addr);
-}
-
-static int do_touch(struct session *s)
-{
-	return gives_sigbus((char *)s->addr + PART) ? EFAULT : 0;
-}
-
 static int do_register(struct session *s)
 {
 	s->mr = ibv_reg_mr(rdma.pd, s->addr, 2 * PART, RDMA_ACCESS);
 	return s->mr ? 0 : errno;
+}
+
+/* The two pages that with_shared() shares. */
+static int do_register_pages(struct session *s)
+{
+	s->mr = ibv_reg_mr(rdma.pd, (char *)s->addr + LENGTH / 2, PAGES,
+			   RDMA_ACCESS);
+	return s->mr ? 0 : errno;
+}
+
+static int do_join(struct session *s)
+{
+	return -hf_join(s->lease);
 }
 
 static int do_query(struct session *s)
@@ -233,7 +216,7 @@ static int read_all(const char *path)
 static int do_report(struct session *s)
 {
 	(void)s;
-	return read_all(HOLDFAST_REPORT) ?: read_all(HOLDFAST_MAPPINGS);
+	return read_all(HOLDFAST_REPORT) ?: read_all(HOLDFAST_PINS);
 }
 
 static int do_fdinfo(struct session *s)
@@ -247,28 +230,6 @@ static int do_fdinfo(struct session *s)
 static int do_async(struct session *s)
 {
 	return errno_of(fcntl(s->lease, F_SETFL, O_ASYNC));
-}
-
-static int do_export(struct session *s)
-{
-	s->dmabuf = hf_export_dmabuf(s->lease, 0, LENGTH);
-	return s->dmabuf < 0 ? -s->dmabuf : 0;
-}
-
-static int do_attach(struct session *s)
-{
-	return -importer_attach(s->importer, s->dmabuf,
-				IMPORTER_DYNAMIC | IMPORTER_OBEYS);
-}
-
-static int do_import(struct session *s)
-{
-	return -importer_do(s->importer, IMPORTER_MAP);
-}
-
-static int do_pin(struct session *s)
-{
-	return -importer_do(s->importer, IMPORTER_PIN);
 }
 
 static int do_truncate(struct session *s)
@@ -288,16 +249,6 @@ static int do_read(struct session *s)
 	struct holdfast_event event;
 
 	return -hf_wait(s->lease, &event, 0);
-}
-
-static int do_restore(struct session *s)
-{
-	return -hf_restore(s->lease, NULL);
-}
-
-static int do_touch_broken(struct session *s)
-{
-	return gives_sigbus(s->addr) ? EFAULT : 0;
 }
 
 static int do_revoke(struct session *s)
@@ -341,31 +292,24 @@ struct step {
 
 static const struct step steps[] = {
 	{ "acquire", NULL, do_acquire, false },
-	{ "acquire holes", with_hole, do_acquire, false },
-	{ "acquire small pages", NULL, do_acquire_pages, false },
 	{ "acquire, exclusive", NULL, do_exclude, false },
-	{ "map", with_lease, do_map, false },
-	{ "touch", with_large_pages, do_touch, false },
+	{ "join", with_lease, do_join, false },
 	{ "register", with_large_pages, do_register, false },
-	{ "register, small pages", with_pages, do_register, false },
+	{ "register small pages", with_pages, do_register, false },
+	{ "register holes", with_hole, do_register, false },
 	{ "query", with_region, do_query, false },
 	{ "report", with_region, do_report, false },
 	{ "fdinfo", with_region, do_fdinfo, false },
 	{ "SIGIO", with_lease, do_async, false },
-	{ "export", with_lease, do_export, false },
-	{ "attach", with_dmabuf, do_attach, false },
-	{ "import", with_import, do_import, false },
-	{ "pin", with_import, do_pin, false },
 	{ "truncate", with_region, do_truncate, true },
 	{ "punch", with_region, do_punch, true },
 	{ "read", with_break, do_read, false },
-	{ "restore", with_break, do_restore, false },
-	{ "restore by touch", with_break, do_touch_broken, false },
+	{ "register again", with_changed, do_register, false },
 	{ "revoke", with_region, do_revoke, false },
 	{ "release", with_map, do_release, false },
 	{ "zombie", with_region, do_close, false },
 	/* The last: only XFS shares. */
-	{ "acquire shared pages", with_shared, do_acquire_pages, false },
+	{ "register shared pages", with_shared, do_register_pages, false },
 };
 static size_t nr_steps = sizeof(steps) / sizeof(*steps);
 
@@ -388,7 +332,7 @@ static bool errno_is_good(int err)
 
 static struct session session_begin(void)
 {
-	struct session s = { .lease = -1, .dmabuf = -1, .importer = -1 };
+	struct session s = { .lease = -1 };
 
 	s.file = open(PATH, O_RDWR | O_CLOEXEC);
 	if (s.file < 0 || ftruncate(s.file, LENGTH))
@@ -398,10 +342,6 @@ static struct session session_begin(void)
 
 static void session_end(struct session *s)
 {
-	if (s->importer >= 0)
-		close(s->importer);
-	if (s->dmabuf >= 0)
-		close(s->dmabuf);
 	if (s->mr)
 		ibv_dereg_mr(s->mr);
 	if (s->addr)
@@ -627,9 +567,8 @@ int main(int argc, char **argv)
 		tap_bail("%s", strerror(errno));
 	nr_steps -= !fs_is_xfs();
 	sigbus_catch();
-	/* The first lease allocates it in large pages, where it can. */
+	/* The first registration allocates it in large pages, where it can. */
 	close(file_make(PATH, 0));
-	importer_load();
 	rdma = rdma_open();
 	fault_setup();
 	if (seconds) {
@@ -642,7 +581,6 @@ int main(int argc, char **argv)
 	good_session();
 	module_unused();
 	rdma_close(&rdma);
-	importer_unload();
 	unlink(PATH);
 	unlink(OTHER);
 	printf("# figure faults injected: %lu\n", faults);

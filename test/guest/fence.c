@@ -12,13 +12,19 @@
 #define LENGTH	 (4 * MIB)
 #define BREAK_MS 1500
 
-/* Maps and registers the lease, says so, and does nothing from then on. */
-static void ignore(int lease, int ready)
+static void join_and_register(int fd, int lease, struct rdma *rdma)
+{
+	if (hf_join(lease))
+		_exit(1);
+	rdma_register(rdma, map_shared(fd, 0, LENGTH), LENGTH);
+}
+
+/* Registers the file, says so, and does nothing from then on. */
+static void ignore(int fd, int lease, int ready)
 {
 	struct rdma rdma = rdma_open();
-	char *map = lease_map(lease, 0, LENGTH);
 
-	rdma_register(&rdma, map, LENGTH);
+	join_and_register(fd, lease, &rdma);
 	if (write(ready, "", 1) != 1)
 		_exit(1);
 	for (;;)
@@ -26,10 +32,10 @@ static void ignore(int lease, int ready)
 }
 
 /*
- * Maps and registers the lease, and leaves a child with the RDMA device, which
- * keeps the region alive; @passed: the child gets it over a socket.
+ * Registers the file, and leaves a child with the RDMA device, which keeps the
+ * region alive; @passed: the child gets it over a socket.
  */
-static void ignore_with_child(int lease, int ready, bool passed)
+static void ignore_with_child(int fd, int lease, int ready, bool passed)
 {
 	int sock[2];
 	pid_t pid;
@@ -40,7 +46,7 @@ static void ignore_with_child(int lease, int ready, bool passed)
 	if (pid) {
 		struct rdma rdma = rdma_open();
 
-		rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+		join_and_register(fd, lease, &rdma);
 		if (passed)
 			fd_send(sock[0], rdma.context->cmd_fd);
 		else
@@ -74,9 +80,9 @@ static void try_fence(enum holder holder, const char *what)
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid && (holder == HAS_CHILD || holder == PASSES_ON))
-		ignore_with_child(lease, ready[1], holder == PASSES_ON);
+		ignore_with_child(fd, lease, ready[1], holder == PASSES_ON);
 	if (!pid)
-		ignore(lease, ready[1]);
+		ignore(fd, lease, ready[1]);
 	if (!readable(ready[0], SOON))
 		tap_bail("no holder");
 	if (holder == STOPPED)
@@ -99,7 +105,7 @@ static void try_fence(enum holder holder, const char *what)
 	       "%s: the holder was killed", what);
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_FENCED,
-	       "%s: the fence is told to who is left", what);
+	       "%s: the others that have the lease hear of the fence", what);
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_CHANGED,
 	       "%s: and the end of the change", what);
@@ -111,7 +117,7 @@ static void try_fence(enum holder holder, const char *what)
 	unlink(PATH);
 }
 
-/* The test itself has the lease open but never mapped it: it lives on. */
+/* The test itself acquired the lease but pinned nothing: it lives on. */
 int main(void)
 {
 	try_fence(IGNORES, "ignored");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A holder that forks: what parent and child see, and who keeps what alive. */
+/* A holder that forks: what parent and child see, and what each keeps alive. */
 #define _GNU_SOURCE
 #include "rdma.h"
 
@@ -12,7 +12,7 @@ static void test_region_outlives_child(void)
 	struct rdma rdma = rdma_open();
 	int fd = file_make(PATH, LENGTH);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
 	struct holdfast_event event;
 	struct change change;
@@ -50,7 +50,7 @@ static void test_region_outlives_child(void)
 	rdma_close(&rdma);
 }
 
-/* The child inherits the lease and lives on, with a mapping of its own: neither is a consumer. */
+/* The child inherits lease and mapping, joins, and lives on: it is no consumer. */
 static void test_child_lives(void)
 {
 	int fd = file_make(PATH, LENGTH), lease, ready[2], stop[2], status;
@@ -58,21 +58,21 @@ static void test_child_lives(void)
 	pid_t pid;
 
 	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	map = lease_map(lease, 0, LENGTH);
+	map = map_shared(fd, 0, LENGTH);
 	if (pipe(stop) || pipe(ready))
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid) {
 		close(stop[1]);
-		*(volatile char *)lease_map(lease, 0, LENGTH) ^= 1;
-		if (write(ready[1], "", 1) != 1)
+		*(volatile char *)map ^= 1;
+		if (hf_join(lease) || write(ready[1], "", 1) != 1)
 			_exit(2);
 		/* Until the parent closes its end, by its own death too. */
 		_exit(read(stop[0], &status, 1) == 0 ? 0 : 1);
 	}
 	close(stop[0]);
 	tap_ok(readable(ready[0], SOON),
-	       "a child maps the lease that it inherited");
+	       "a child joins the lease that it inherited");
 	close(lease);
 	munmap(map, LENGTH);
 	tap_is(change_make("truncate", PATH, 4096, 0, NULL, AT_ONCE), 0,

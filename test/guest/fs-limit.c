@@ -1,29 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The administrator's limit for what is leased on one filesystem, by anybody. */
+/*
+ * The administrator's limit for what is pinned on one filesystem, by all users. A
+ * lease alone counts for nothing.
+ */
 #define _GNU_SOURCE
 #include "parameter.h"
+#include "rdma.h"
 
-#define PATH  PMEM "fs-limit"
-#define LIMIT "fs_limit_mib"
+#define PATH   PMEM "fs-limit"
+#define LENGTH (8 * MIB)
+#define LIMIT  "fs_limit_mib"
 
-static int acquire(int fd, uint64_t offset, uint64_t length)
+static struct rdma rdma;
+static char *map;
+
+/* NULL, with errno set: it was refused. */
+static struct ibv_mr *pin(uint64_t offset, uint64_t length)
 {
-	return hf_acquire(fd, offset, length, NULL);
+	return ibv_reg_mr(rdma.pd, map + offset, length, RDMA_ACCESS);
 }
 
-/* Another user's try, as an errno. */
-static int acquire_as_user(uint64_t offset, uint64_t length)
+static int pin_errno(uint64_t offset, uint64_t length)
+{
+	struct ibv_mr *mr = pin(offset, length);
+
+	if (!mr)
+		return errno;
+	ibv_dereg_mr(mr);
+	return 0;
+}
+
+/* Another user's try. */
+static int pin_errno_as_user(int fd, uint64_t offset, uint64_t length)
 {
 	pid_t pid = child_fork();
 	int status;
 
 	if (!pid) {
-		int fd = open(PATH, O_RDWR), lease;
-
 		if (setresuid(1000, 1000, 1000))
 			_exit(255);
-		lease = acquire(fd, offset, length);
-		_exit(lease < 0 ? -lease : 0);
+		rdma = rdma_open();
+		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, 0);
+		_exit(pin_errno(offset, length));
 	}
 	status = child_wait(pid, SOON);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -32,43 +50,43 @@ static int acquire_as_user(uint64_t offset, uint64_t length)
 int main(void)
 {
 	unsigned int before = parameter_get(LIMIT);
-	int fd = file_make(PATH, 8 * MIB);
-	int other = open("/dev/shm/fs-limit", O_RDWR | O_CREAT, 0600);
-	int lease, second;
+	int fd = file_make(PATH, LENGTH), lease;
+	struct ibv_mr *first, *second;
 
+	rdma = rdma_open();
+	map = map_shared(fd, 0, LENGTH);
 	tap_is(before, 0, "there is no limit");
-	if (other < 0 || ftruncate(other, 8 * MIB))
-		tap_bail("/dev/shm/fs-limit: %s", strerror(errno));
 	parameter_set(LIMIT, 4);
-	tap_is(acquire(fd, 0, 4 * MIB + 4096), -EDQUOT,
-	       "more than the limit: EDQUOT");
-	tap_ok(strstr(hf_error(), LIMIT), "%s", hf_error());
-	lease = acquire(fd, 0, 3 * MIB);
-	tap_ok(lease >= 0, "less: granted");
-	tap_is(acquire(fd, 4 * MIB, MIB + 4096), -EDQUOT,
-	       "leases count together");
-	tap_is(acquire(fd, 0, 2 * MIB), -EDQUOT, "the same pages twice, too");
-	tap_is(acquire_as_user(4 * MIB, 2 * MIB), EDQUOT,
+	lease = hf_acquire(fd, 0, LENGTH, NULL);
+	tap_ok(lease >= 0, "a lease of more than the limit");
+	tap_is(pin_errno(0, 4 * MIB + 4096), EDQUOT,
+	       "pins of more than the limit: EDQUOT");
+	tap_is(lease_query(lease).pinned, 0, "nothing is pinned");
+	first = pin(0, 3 * MIB);
+	tap_ok(first, "less: granted");
+	tap_is(pin_errno(4 * MIB, MIB + 4096), EDQUOT, "pins count together");
+	tap_is(pin_errno_as_user(fd, 4 * MIB, 2 * MIB), EDQUOT,
 	       "and those of all users");
-	tap_is(acquire_as_user(4 * MIB, MIB), 0, "he gets what is left");
-	second = acquire(other, 0, 8 * MIB);
-	tap_ok(second >= 0, "a file in memory is not counted");
-	close(second);
-	second = acquire(fd, 4 * MIB, MIB);
-	tap_ok(second >= 0, "what he had is free again");
+	tap_is(pin_errno_as_user(fd, 0, 2 * MIB), EDQUOT,
+	       "another user's of the same pages, too");
+	tap_is(pin_errno_as_user(fd, 4 * MIB, MIB), 0,
+	       "another user gets what is left");
+	second = pin(4 * MIB, MIB);
+	tap_ok(second, "what that user had is free again");
 	parameter_set(LIMIT, 1);
-	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
+	tap_is(lease_query(lease).pinned, 4 * MIB,
 	       "a lower limit takes nothing away");
-	close(second);
-	tap_is(acquire(fd, 4 * MIB, 4096), -EDQUOT, "but nothing is added");
+	if (second)
+		ibv_dereg_mr(second);
+	tap_is(pin_errno(4 * MIB, 4096), EDQUOT, "but nothing is added");
 	parameter_set(LIMIT, before);
-	second = acquire(fd, 0, 8 * MIB);
-	tap_ok(second >= 0, "without a limit: all of it");
-	close(second);
+	tap_is(pin_errno(0, LENGTH), 0, "without a limit: all of it");
+	if (first)
+		ibv_dereg_mr(first);
+	munmap(map, LENGTH);
 	close(lease);
-	close(other);
 	close(fd);
-	unlink("/dev/shm/fs-limit");
 	unlink(PATH);
+	rdma_close(&rdma);
 	return tap_done();
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A file that is mapped 2 MiB at a time, and shares a half of each 2 MiB with
- * another file: a lease of it has copies of these blocks, all mappings of the
- * file show them, the other file keeps the old ones. What the kernel makes of
- * such a file when its last descriptor is closed is in the kernel log.
+ * another file: a registration copies these blocks, all mappings of the file show
+ * the copies, the other file keeps the old ones. What the kernel makes of such a
+ * file when its last descriptor is closed is in the kernel log.
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
@@ -18,7 +18,7 @@
 #define COUNT  4UL
 #define LENGTH (COUNT * LARGE_PAGE)
 
-/* Not the lease's. */
+/* Whole large pages. */
 static volatile char *map_plain(int fd, int protection)
 {
 	char *map = map_large(fd, LENGTH, protection);
@@ -83,7 +83,7 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 		store(plain, MIB, 'd');
 
 	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	map = lease_map(lease, 0, LENGTH);
+	map = map_shared(fd, 0, LENGTH);
 	mr = rdma_register(rdma, map, LENGTH);
 	tap_is(rdma_write(rdma, mr, LARGE_PAGE, word, sizeof(word)),
 	       IBV_WC_SUCCESS, "%s: RDMA into a half that was shared", which);
@@ -96,7 +96,7 @@ static void test_lease(struct rdma *rdma, const char *which, bool dirty)
 	       "%s: what was stored before is there", which);
 	store(plain, 8192, 'p');
 	tap_ok(has(fd, 8192, 'p') && map[8192] == 'p',
-	       "%s: and what is stored later is the lease's", which);
+	       "%s: and what is stored later", which);
 
 	ibv_dereg_mr(mr);
 	munmap(map, LENGTH);
@@ -131,17 +131,18 @@ static bool make_mixed(int fd, int other)
 	return true;
 }
 
-/* A lease of a range, in the time in which those are given that wait for nobody. */
-static bool leases_at_once(uint64_t offset, uint64_t length)
+/* Whether a process leases and registers a range without a wait. */
+static bool registers_at_once(int fd, uint64_t offset, uint64_t length)
 {
 	pid_t pid = child_fork();
 	int status;
 
 	if (!pid) {
-		int lease =
-			hf_acquire(open(PATH, O_RDWR), offset, length, NULL);
+		struct rdma rdma = rdma_open();
 
-		_exit(lease < 0);
+		lease_make(fd, offset, length, HOLDFAST_BREAKABLE, 0);
+		rdma_register(&rdma, map_shared(fd, offset, length), length);
+		_exit(0);
 	}
 	status = child_wait(pid, AT_ONCE);
 	if (status == -1) {
@@ -152,8 +153,8 @@ static bool leases_at_once(uint64_t offset, uint64_t length)
 }
 
 /*
- * A lease of blocks of the file's own that are in one entry with shared ones: what
- * becomes of those does not end what is known of the consumers of these.
+ * A consumer of blocks of the file's own that are in one entry with shared ones:
+ * what becomes of those does not end what is known of this consumer.
  */
 static void test_neighbours(struct rdma *rdma)
 {
@@ -171,9 +172,9 @@ static void test_neighbours(struct rdma *rdma)
 	}
 	lease = lease_make(fd, MIB / 2, MIB / 2, HOLDFAST_BREAKABLE,
 			   LONG_BREAK);
-	mr = rdma_register(rdma, lease_map(lease, 0, MIB / 2), MIB / 2);
-	tap_ok(leases_at_once(MIB, MIB / 2),
-	       "neighbours: the shared ones are leased with pins on the others");
+	mr = rdma_register(rdma, map_shared(fd, MIB / 2, MIB / 2), MIB / 2);
+	tap_ok(registers_at_once(fd, MIB, MIB / 2),
+	       "neighbours: the shared ones are registered beside these");
 	tap_is(pwrite(fd, "n", 1, MIB + MIB / 2), 1,
 	       "neighbours: a shared one is written");
 	change = change_start("truncate", PATH, 0, 0, NULL);

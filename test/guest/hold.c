@@ -2,7 +2,7 @@
 /*
  * hold [-e] [-m] [-r] [-a] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
  * until killed, for tests that are scripts. Says "lease FD" when all is done.
- *	-e exclusive, -m map it, -r map and register it, -t the break time
+ *	-e exclusive, -m map the range, -r map and register it, -t the break time
  *	-a answer a break: deregister, and end when the change has
  */
 #define _GNU_SOURCE
@@ -12,6 +12,7 @@
 #include <infiniband/verbs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "holdfast.h"
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
 	struct ibv_mr *mr = NULL;
 	int opt, fd, lease;
 	size_t length;
+	off_t offset;
 	void *addr;
 
 	while ((opt = getopt(argc, argv, "emrat:")) != -1) {
@@ -71,13 +73,17 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		err(1, "%s", argv[optind]);
 	length = strtoull(argv[optind + 2], NULL, 0);
-	lease = hf_acquire(fd, strtoull(argv[optind + 1], NULL, 0), length,
-			   &attr);
+	offset = strtoull(argv[optind + 1], NULL, 0);
+	lease = hf_acquire(fd, offset, length, &attr);
 	if (lease < 0)
 		errx(1, "%s", hf_error());
+	if (map || reg) {
+		addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    fd, offset);
+		if (addr == MAP_FAILED)
+			err(1, "mmap");
+	}
 	close(fd);
-	if ((map || reg) && hf_map(lease, 0, length, &addr))
-		errx(1, "%s", hf_error());
 	if (reg)
 		mr = register_memory(addr, length);
 	printf("lease %d\n", lease);

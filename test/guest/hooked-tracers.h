@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tracers on hooked functions, for hooks-probes.c and its like. */
+/* Tracers on hooked functions, for hooks-tracers.c and its like. */
 #ifndef HOLDFAST_TEST_HOOKED_TRACERS_H
 #define HOLDFAST_TEST_HOOKED_TRACERS_H
 
 #include "hooked.h"
 
+/* What the function tracers trace. */
 static struct hooked hooked;
+/* Where probes are: each takes the kernel seconds. */
+static struct hooked probed;
 
-/* Removing a probe takes the kernel a second or so: those that the test calls only. */
-static inline bool is_probed(const char *name)
-{
-	return strstr(name, "fallocate") || !strcmp(name, "notify_change") ||
-	       !strncmp(name, "dax_", 4);
-}
-
-/* On these functions; the name says which of @kind ("p", "r", "f", "x"). */
+/* On the probed functions; the name says which of @kind ("p", "r", "f", "x"). */
 static inline int probes_add(const char *kind)
 {
 	const bool fprobe = kind[0] == 'f' || kind[0] == 'x';
 	char line[256];
 	int err = 0;
 
-	for (unsigned int i = 0; !err && i < hooked.nr; i++) {
-		if (!is_probed(hooked.name[i]))
-			continue;
+	for (unsigned int i = 0; !err && i < probed.nr; i++) {
 		snprintf(line, sizeof(line), "%c:hooked_%s/%s %s%s\n",
-			 fprobe ? 'f' : kind[0], kind, hooked.name[i],
-			 hooked.name[i], kind[0] == 'x' ? "%return" : "");
+			 fprobe ? 'f' : kind[0], kind, probed.name[i],
+			 probed.name[i], kind[0] == 'x' ? "%return" : "");
 		err = try_write_to(TRACING "dynamic_events", line);
 	}
 	if (!err) {
@@ -44,38 +38,78 @@ static inline void probes_remove(const char *kind)
 
 	snprintf(line, sizeof(line), TRACING "events/hooked_%s/enable", kind);
 	write_to(line, "0");
-	for (unsigned int i = 0; i < hooked.nr; i++) {
-		if (!is_probed(hooked.name[i]))
-			continue;
+	for (unsigned int i = 0; i < probed.nr; i++) {
 		snprintf(line, sizeof(line), "-:hooked_%s/%s\n", kind,
-			 hooked.name[i]);
+			 probed.name[i]);
 		err = try_write_to(TRACING "dynamic_events", line);
 		if (err)
 			tap_bail("%s: %s", line, strerror(err));
 	}
 }
 
+/* On these functions, and on the wrappers. */
+static inline bool is_traced(const char *name)
+{
+	for (unsigned int i = 0; i < hooked.nr; i++) {
+		if (!strcmp(name, hooked.name[i]))
+			return true;
+	}
+	return !strncmp(name, "hf_wrap_", 8);
+}
+
+/*
+ * What the function tracers trace, as numbers: for each name the kernel would look
+ * through all functions, which takes it seconds here.
+ */
+static inline const char *filter_numbers(void)
+{
+	static char numbers[1024];
+	char name[256];
+	int used = 0;
+	FILE *functions;
+
+	if (*numbers)
+		return numbers;
+	functions = fopen(TRACING "available_filter_functions", "r");
+	if (!functions)
+		tap_bail("available_filter_functions: %s", strerror(errno));
+	for (unsigned int i = 1; fscanf(functions, "%255s%*[^\n]", name) > 0;
+	     i++) {
+		if (is_traced(name))
+			used += snprintf(numbers + used, sizeof(numbers) - used,
+					 "%u ", i);
+	}
+	fclose(functions);
+	return numbers;
+}
+
+/* The kernel takes one word of each write. */
+static inline void filter_set(const char *words)
+{
+	int fd = open(TRACING "set_ftrace_filter",
+		      O_WRONLY | O_TRUNC | O_CLOEXEC);
+	ssize_t n;
+
+	for (; fd >= 0 && *words; words += n) {
+		n = write(fd, words, strlen(words));
+		if (n <= 0)
+			break;
+	}
+	if (fd < 0 || *words || close(fd))
+		tap_bail("set_ftrace_filter: %s", strerror(errno));
+}
+
 static inline int tracer_add(const char *tracer)
 {
-	int err;
-
-	for (unsigned int i = 0; i < hooked.nr; i++)
-		write_to(TRACING "set_ftrace_filter", hooked.name[i]);
-	write_to(TRACING "set_ftrace_filter", "hf_wrap_*");
-	err = try_write_to(TRACING "current_tracer", tracer);
-	return err;
+	filter_set(filter_numbers());
+	return try_write_to(TRACING "current_tracer", tracer);
 }
 
 static inline void tracer_remove(const char *tracer)
 {
-	int fd;
-
 	(void)tracer;
 	write_to(TRACING "current_tracer", "nop");
-	fd = open(TRACING "set_ftrace_filter", O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		tap_bail("set_ftrace_filter: %s", strerror(errno));
-	close(fd);
+	filter_set("");
 }
 
 /* Whether the tracer has seen a hooked function. */
@@ -101,27 +135,25 @@ struct tracer {
 	bool may_lack; /* not in every kernel */
 };
 
-static inline void tracer_start(const struct tracer *tracer)
+/* False: this kernel lacks it. */
+static inline bool tracer_start(const struct tracer *tracer)
 {
 	int err = tracer->add(tracer->what);
 
-	if (err)
+	if (err && !tracer->may_lack)
 		tap_bail("%s: %s", tracer->name, strerror(err));
+	if (err)
+		tap_skip("%s: %s", tracer->name, strerror(err));
+	return !err;
 }
 
 static inline void test_order(const struct tracer *tracer)
 {
 	char text[64];
-	int err;
 
 	unhooked_wait();
-	err = tracer->add(tracer->what);
-	if (err && tracer->may_lack) {
-		tap_skip("%s: %s", tracer->name, strerror(err));
+	if (!tracer_start(tracer))
 		return;
-	}
-	if (err)
-		tap_bail("%s: %s", tracer->name, strerror(err));
 	snprintf(text, sizeof(text), "%s, then the hooks", tracer->name);
 	hooks_protect(text);
 	tap_ok(traced(), "%s: the calls are in the trace", tracer->name);
@@ -129,10 +161,37 @@ static inline void test_order(const struct tracer *tracer)
 	snprintf(text, sizeof(text), "%s gone, the hooks are there",
 		 tracer->name);
 	hooks_protect(text);
-	tracer_start(tracer);
+	if (!tracer_start(tracer))
+		tap_bail("%s: not a second time", tracer->name);
 	snprintf(text, sizeof(text), "the hooks, then %s", tracer->name);
 	hooks_protect(text);
 	tracer->remove(tracer->what);
+}
+
+/* A hooked function that hooks_protect() calls. */
+static inline bool is_called(const char *name)
+{
+	return strstr(name, "fallocate") || !strcmp(name, "notify_change") ||
+	       strstr(name, "layout");
+}
+
+static inline void hooked_find(void)
+{
+	hooked = hooked_with_lease();
+	for (unsigned int i = 0; i < hooked.nr; i++) {
+		if (is_called(hooked.name[i]))
+			strcpy(probed.name[probed.nr++], hooked.name[i]);
+	}
+}
+
+/* Each of them there before the hooks, and after them. */
+static inline int tracers_test(const struct tracer *tracers, size_t nr)
+{
+	tracing_mount();
+	hooked_find();
+	for (size_t i = 0; i < nr; i++)
+		test_order(&tracers[i]);
+	return tap_done();
 }
 
 #endif

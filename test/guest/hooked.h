@@ -111,7 +111,7 @@ static inline void hooks_protect(const char *what)
 	close(lease);
 	lease = lease_make(fd, 0, HOOKED_LENGTH, HOLDFAST_BREAKABLE,
 			   LONG_BREAK);
-	map = lease_map(lease, 0, HOOKED_LENGTH);
+	map = map_shared(fd, 0, HOOKED_LENGTH);
 	mr = rdma_register(&rdma, map, HOOKED_LENGTH);
 	change = change_start("punch", HOOKED_PATH, 0, 4096, NULL);
 	tap_ok(event_next(lease, &event, SOON) && event.op == HOLDFAST_OP_PUNCH,

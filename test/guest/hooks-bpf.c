@@ -8,7 +8,7 @@
 #include <linux/btf.h>
 #include <sys/syscall.h>
 
-#include "hooked.h"
+#include "hooked-callers.h"
 
 #define ENOTSUPP 524 /* the kernel's own */
 
@@ -153,6 +153,7 @@ static void test_order(const char *what, unsigned int where)
 	attach_all(where);
 	snprintf(text, sizeof(text), "the hooks, then %s", what);
 	hooks_protect(text);
+	callers_known(what);
 	detach_all();
 }
 

@@ -13,9 +13,5 @@ static const struct tracer tracers[] = {
 
 int main(void)
 {
-	tracing_mount();
-	hooked = hooked_with_lease();
-	for (size_t i = 0; i < sizeof(tracers) / sizeof(tracers[0]); i++)
-		test_order(&tracers[i]);
-	return tap_done();
+	return tracers_test(tracers, sizeof(tracers) / sizeof(tracers[0]));
 }

@@ -24,7 +24,7 @@ static void test_all(void)
 int main(void)
 {
 	tracing_mount();
-	hooked = hooked_with_lease();
+	hooked_find();
 	test_all();
 	return tap_done();
 }

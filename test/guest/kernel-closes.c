@@ -78,7 +78,7 @@ static void close_by_ring_pinned(void)
 {
 	int fd = open(PATH, O_RDWR | O_CLOEXEC), ring = ring_open();
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	struct iovec buffer = { lease_map(lease, 0, LENGTH), LENGTH };
+	struct iovec buffer = { map_shared(fd, 0, LENGTH), LENGTH };
 	struct holdfast_release release = { .size = sizeof(release) };
 
 	ring_register(ring, IORING_REGISTER_BUFFERS, &buffer);

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a lease costs in memory: some kilobytes, and for each piece of the file
- * that is not next to the one before, a few bytes more. Measured as what the
- * kernel has allocated with leases and without, see doc/semantics.md.
+ * What a lease costs in memory: the same for a large file as for a small one, and
+ * for one in many pieces as for one in few. A record of pins costs a few bytes for
+ * each piece of the file that is not next to the one before. Measured as what the
+ * kernel has allocated with them and without, see doc/semantics.md.
  */
 #define _GNU_SOURCE
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/statfs.h>
 
-#include "common.h"
+#include "implicit.h"
+#include "rdma.h"
 
-#define WHOLE		 PMEM "size.whole"
-#define PIECES		 PMEM "size.pieces"
-#define FILLER		 PMEM "size.filler"
-#define PAGE		 4096UL
-#define NPAGES		 4096 /* of the file in pieces */
-#define NOISE		 65536
+#define WHOLE	PMEM "size.whole"
+#define PIECES	PMEM "size.pieces"
+#define FILLER	PMEM "size.filler"
+#define PAGE	4096UL
+#define NPAGES	4096 /* of the file in pieces */
+#define NOISE	65536
 /* So many at once, to be seen above that. */
-#define LEASES		 20
-#define LEASES_OF_PIECES 100
+#define LEASES	200
+#define MORE	600 /* than what others left to be used again */
+#define REGIONS 40
+
+static struct rdma rdma;
 
 /* Bytes that the kernel has allocated for itself, small and large. */
 static int64_t kernel_memory(void)
@@ -137,7 +142,7 @@ static int64_t bytes_per_lease(int fd, unsigned int count)
 {
 	int64_t before = kernel_memory_settled(), bytes;
 	size_t length = length_of(fd);
-	int leases[LEASES_OF_PIECES];
+	int leases[MORE];
 
 	for (unsigned int i = 0; i < count; i++)
 		leases[i] = lease_make(fd, 0, length, HOLDFAST_BREAKABLE, 0);
@@ -147,20 +152,47 @@ static int64_t bytes_per_lease(int fd, unsigned int count)
 	return bytes / count;
 }
 
+/* Bytes for each region of NPAGES of a file, with its record; and its runs. */
+static int64_t bytes_per_region(int fd, unsigned int *runs)
+{
+	int lease = lease_make(fd, 0, NPAGES * PAGE, HOLDFAST_BREAKABLE, 0);
+	struct pin_record record = { 0 };
+	struct ibv_mr *regions[REGIONS];
+	char *maps[REGIONS];
+	int64_t before, bytes;
+
+	for (unsigned int i = 0; i < REGIONS; i++)
+		maps[i] = map_shared(fd, 0, NPAGES * PAGE);
+	before = kernel_memory_settled();
+	for (unsigned int i = 0; i < REGIONS; i++)
+		regions[i] = rdma_register(&rdma, maps[i], NPAGES * PAGE);
+	bytes = kernel_memory_settled() - before;
+	tap_is(pins_of(getpid(), &record, 1), REGIONS,
+	       "each region is one record");
+	*runs = record.runs;
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		ibv_dereg_mr(regions[i]);
+		munmap(maps[i], NPAGES * PAGE);
+	}
+	hf_release(lease);
+	return bytes / REGIONS;
+}
+
 int main(void)
 {
-	int64_t small, large, each;
+	int64_t large, whole, pieces, each;
 	unsigned int few, many;
 	int fd = make_whole();
 
+	rdma = rdma_open();
 	/* What the first lease of all allocates stays. */
 	bytes_per_lease(fd, 1);
-	few = pieces_of(fd);
-	small = bytes_per_lease(fd, LEASES);
+	large = bytes_per_lease(fd, LEASES);
 	tap_diag("%zu MiB in %u pieces: %lld bytes a lease",
-		 length_of(fd) >> 20, few, (long long)small);
-	tap_ok(few < 64, "a large file is in few pieces");
-	tap_ok(small < 8192, "a lease of it takes less than 8 KiB");
+		 length_of(fd) >> 20, pieces_of(fd), (long long)large);
+	tap_ok(large > 0 && large < 4096,
+	       "a lease of a large file takes less than 4 KiB");
+	whole = bytes_per_region(fd, &few);
 	unlink(WHOLE);
 	/* Its blocks can be used again only when that is on the device. */
 	if (syncfs(fd))
@@ -168,8 +200,6 @@ int main(void)
 	close(fd);
 
 	fd = make_pieces();
-	/* Written once: a lease finds all in place. */
-	bytes_per_lease(fd, 1);
 	many = pieces_of(fd);
 	if (many < NPAGES / 2) {
 		tap_skip(
@@ -177,14 +207,20 @@ int main(void)
 			many);
 		goto close;
 	}
-	large = bytes_per_lease(fd, LEASES_OF_PIECES);
-	each = (large - small) / (int64_t)(many - few);
-	tap_diag("%zu MiB in %u pieces: %lld bytes a lease, %lld a piece",
-		 length_of(fd) >> 20, many, (long long)large, (long long)each);
-	tap_ok(each >= 8 && each <= 40, "a piece takes some bytes");
+	each = bytes_per_lease(fd, MORE);
+	tap_diag("in %u pieces: %lld bytes a lease", many, (long long)each);
+	tap_ok(each > 0 && each < 4096, "a lease of these takes less, too");
+	pieces = bytes_per_region(fd, &many);
+	each = (pieces - whole) / (int64_t)(many - few);
+	tap_diag("a region in %u runs: %lld bytes, in %u: %lld: %lld a run",
+		 few, (long long)whole, many, (long long)pieces,
+		 (long long)each);
+	/* 16, with room to grow; the RDMA core's own are whole pages. */
+	tap_ok(each >= 16 && each <= 40, "a run takes some bytes");
 close:
 	close(fd);
 	unlink(PIECES);
 	unlink(FILLER);
+	rdma_close(&rdma);
 	return tap_done();
 }

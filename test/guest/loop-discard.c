@@ -92,7 +92,7 @@ static void test_deferred(const char *path)
 	int fd = file_make(path, LENGTH), loop = loop_open(fd);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	struct rdma rdma = rdma_open();
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
 	uint64_t begin = now_ns(), deadline;
 

@@ -21,8 +21,6 @@ int main(void)
 	for (int i = 0; i < ROUNDS; i++) {
 		if (change_make("punch", PATH, 0, 4096, NULL, SOON))
 			tap_bail("round %d: the change failed", i);
-		if (hf_restore(lease, NULL))
-			tap_bail("round %d: %s", i, hf_error());
 	}
 	lost = lease_query(lease).events_lost;
 	tap_ok(lost > 0 && lost < 2 * ROUNDS, "of %d events %u are lost",

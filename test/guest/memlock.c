@@ -1,143 +1,117 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RLIMIT_MEMLOCK is a limit of the user, for all his processes together. */
+/*
+ * A lease charges nothing to RLIMIT_MEMLOCK. A consumer charges what it pins of
+ * the lease's memory, once, as it does for any other memory.
+ */
 #define _GNU_SOURCE
+#include <liburing.h>
 #include <sys/resource.h>
 
-#include "common.h"
+#include "rdma.h"
 
-#define PATH	 PMEM "memlock"
-#define LIMIT	 (8 * MIB)
-#define MOST	 (6 * MIB)
-#define STRANGER 1001
+#define PATH   PMEM "memlock"
+#define LENGTH (16 * MIB)
+#define LIMIT  (8 * MIB)
 
-/* A holder that is another user's process. */
-struct user {
-	pid_t pid;
-	int in;	 /* to it: a length to lease, 0 to let go of all */
-	int out; /* from it: 0 or -errno */
+struct holder {
+	struct rdma rdma;
+	int lease;
+	char *map;
 };
 
-static void serve(int in, int out, uid_t uid)
+/* Bytes, by a line of /proc/self/status. */
+static size_t status_bytes(const char *name)
 {
-	struct rlimit limit = { LIMIT, LIMIT };
-	int leases[64], count = 0, fd;
-	size_t length;
+	FILE *file = fopen("/proc/self/status", "r");
+	size_t kib = 0, len = strlen(name);
+	char line[128];
 
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(uid, uid, uid))
-		_exit(2);
-	fd = open(PATH, O_RDWR);
-	while (read(in, &length, sizeof(length)) == sizeof(length)) {
-		int ret = 0;
-
-		if (length)
-			ret = hf_acquire(fd, 0, length, NULL);
-		if (ret > 0)
-			leases[count++] = ret;
-		while (!length && count)
-			hf_release(leases[--count]);
-		if (ret > 0)
-			ret = 0;
-		if (write(out, &ret, sizeof(ret)) != sizeof(ret))
-			break;
-	}
-	_exit(0);
+	if (!file)
+		tap_bail("status: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, len))
+			kib = strtoul(line + len, NULL, 0);
+	fclose(file);
+	return kib * 1024;
 }
 
-static struct user user_start(uid_t uid)
+static int region_errno(struct holder *holder, size_t length)
 {
-	int to[2], from[2];
-	struct user user;
+	struct ibv_mr *mr =
+		ibv_reg_mr(holder->rdma.pd, holder->map, length, RDMA_ACCESS);
 
-	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
-		tap_bail("pipe: %s", strerror(errno));
-	user.pid = child_fork();
-	if (!user.pid) {
-		close(to[1]);
-		serve(to[0], from[1], uid);
-	}
-	close(to[0]);
-	close(from[1]);
-	user.in = to[1];
-	user.out = from[0];
-	return user;
+	if (!mr)
+		return errno;
+	ibv_dereg_mr(mr);
+	return 0;
 }
 
-static int user_lease(struct user *user, size_t length)
+static void test_region(struct holder *holder)
 {
-	int ret;
+	struct ibv_mr *mr = rdma_register(&holder->rdma, holder->map, LIMIT);
 
-	if (write(user->in, &length, sizeof(length)) != sizeof(length) ||
-	    read(user->out, &ret, sizeof(ret)) != sizeof(ret))
-		tap_bail("the holder has died");
-	return ret;
+	tap_is(status_bytes("VmPin:"), LIMIT,
+	       "a region: its length is charged");
+	tap_is(region_errno(holder, 4096), ENOMEM, "a page more: ENOMEM");
+	tap_is(lease_query(holder->lease).pinned, LIMIT,
+	       "and no more than the first is pinned");
+	ibv_dereg_mr(mr);
+	tap_is(status_bytes("VmPin:"), 0, "deregistered, nothing is charged");
+	tap_is(region_errno(holder, LIMIT + 4096), ENOMEM,
+	       "a region beyond the limit: ENOMEM");
+	tap_is(lease_query(holder->lease).pinned, 0, "nothing of it is pinned");
+	tap_is(region_errno(holder, LIMIT), 0, "the limit again");
 }
 
-static void user_end(struct user *user)
+/* A ring charges the user, not the process. */
+static void test_buffers(struct holder *holder)
 {
-	kill(user->pid, SIGKILL);
-	waitpid(user->pid, NULL, 0);
-	close(user->in);
-	close(user->out);
-}
+	struct iovec fits = { holder->map, LIMIT };
+	struct iovec beyond = { holder->map, LIMIT + 4096 };
+	struct io_uring ring;
+	int ret = io_uring_queue_init(1, &ring, 0);
 
-/*
- * Who has all he maps locked has less room than a lease, which is mapped for a
- * moment: that is said, too, and not tried for ever.
- */
-static void test_locked(void)
-{
-	pid_t pid = child_fork();
-	int status;
-
-	if (!pid) {
-		struct rlimit limit = { LIMIT, LIMIT };
-		int fd = open(PATH, O_RDWR);
-
-		if (setrlimit(RLIMIT_MEMLOCK, &limit) ||
-		    setresuid(1000, 1000, 1000) || mlockall(MCL_FUTURE) ||
-		    mmap(NULL, MOST, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-			_exit(1);
-		_exit(hf_acquire(fd, 0, LIMIT / 2, NULL) == -ENOMEM ? 0 : 2);
+	if (ret)
+		tap_bail("io_uring: %s", strerror(-ret));
+	ret = io_uring_register_buffers(&ring, &fits, 1);
+	if (ret == -EOPNOTSUPP) {
+		tap_skip("io_uring of this kernel pins no memory of devices");
+		io_uring_queue_exit(&ring);
+		return;
 	}
-	status = child_wait(pid, SOON);
-	tap_is(status, 0, "all of his memory is locked: ENOMEM");
-	if (status == -1) {
-		kill(pid, SIGKILL);
-		tap_ok(child_wait(pid, SOON) != -1, "and a kill ends that");
-	}
+	tap_is(ret, 0, "fixed buffers up to the limit");
+	tap_is(lease_query(holder->lease).pinned, LIMIT, "are pinned");
+	io_uring_unregister_buffers(&ring);
+	tap_is(io_uring_register_buffers(&ring, &beyond, 1), -ENOMEM,
+	       "beyond it: ENOMEM");
+	tap_is(lease_query(holder->lease).pinned, 0, "nothing of it is pinned");
+	io_uring_queue_exit(&ring);
 }
 
 int main(void)
 {
-	int fd = file_make(PATH, 16 * MIB);
-	struct user one, two, stranger;
+	struct rlimit limit = { LIMIT, LIMIT };
+	struct holder holder = { .rdma = rdma_open() };
+	int fd = file_make(PATH, LENGTH), other;
 
-	if (fchmod(fd, 0666))
-		tap_bail("chmod: %s", strerror(errno));
-	one = user_start(1000);
-	two = user_start(1000);
-	stranger = user_start(STRANGER);
-	tap_is(user_lease(&one, LIMIT + 4096), -ENOMEM,
-	       "more than the limit: ENOMEM");
-	tap_is(user_lease(&one, LIMIT), 0, "the limit");
-	tap_is(user_lease(&one, 4096), -ENOMEM, "a page more");
-	tap_is(user_lease(&two, 4096), -ENOMEM,
-	       "nor may the user's other process");
-	tap_is(user_lease(&stranger, MOST), 0, "another user may");
-	tap_is(user_lease(&one, 0), 0, "he lets go");
-	tap_is(user_lease(&two, MOST), 0, "then his other process may");
-	tap_is(user_lease(&one, LIMIT - MOST), 0, "each a part of it");
-	tap_is(user_lease(&one, 4096), -ENOMEM, "together no more");
-	user_end(&two);
-	tap_is(user_lease(&one, MOST), 0, "who ends gives back");
-	user_end(&one);
-	user_end(&stranger);
-	one = user_start(1000);
-	tap_is(user_lease(&one, LIMIT), 0, "in the end all of it is free");
-	user_end(&one);
-	test_locked();
+	if (fchown(fd, 1000, 1000) || setrlimit(RLIMIT_MEMLOCK, &limit) ||
+	    setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+		tap_bail("a user: %s", strerror(errno));
+	holder.lease =
+		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	tap_ok(holder.lease >= 0, "a lease longer than the limit");
+	other = lease_make(fd, 0, LENGTH, HOLDFAST_EXCLUSIVE, 0);
+	tap_ok(other >= 0, "and another one");
+	holder.map = map_shared(fd, 0, LENGTH);
+	tap_is(status_bytes("VmPin:") + status_bytes("VmLck:"), 0,
+	       "nothing is charged for them");
+	test_region(&holder);
+	test_buffers(&holder);
+	munmap(holder.map, LENGTH);
+	close(other);
+	close(holder.lease);
 	close(fd);
 	unlink(PATH);
+	rdma_close(&holder.rdma);
 	return tap_done();
 }

@@ -237,7 +237,7 @@ static void test_end_while_waiting(void)
 {
 	struct hf_mr *mr = make(LONG_BREAK);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	void *map = lease_map(lease, 0, LENGTH);
+	void *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *other = rdma_register(&rdma, map, LENGTH);
 	struct change change;
 	uint64_t began;

@@ -57,7 +57,7 @@ static void traced(unsigned int flags)
 {
 	struct hf_context_attr attr = { .flags = flags };
 	struct rdma rdma = rdma_open();
-	int fd = open(PATH, O_RDWR), lease;
+	int fd = open(PATH, O_RDWR);
 	struct ibv_mr *plain, *local;
 	struct hf_mr *mr;
 	static char bytes[256];
@@ -66,9 +66,8 @@ static void traced(unsigned int flags)
 	void *addr;
 
 	if (flags == NO_FLAG) {
-		lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
-				   LONG_BREAK);
-		addr = lease_map(lease, 0, LENGTH);
+		lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+		addr = map_shared(fd, 0, LENGTH);
 		plain = rdma_register(&rdma, addr, LENGTH);
 		rkey = plain->rkey;
 	} else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A holder that is gone, by its own will or not, before it could be fenced,
- * and a child that it has left: it has no mapping of the lease, but with the
- * RDMA device the memory region. The change ends all the same.
+ * A holder is gone before it could be fenced, and has left a child, which has
+ * made no pins but has the memory region, as it shares the RDMA device's file.
+ * The change ends all the same.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
@@ -11,13 +11,15 @@
 #define LENGTH	 (4 * MIB)
 #define BREAK_MS 3000
 
-/* Says the child's pid, and does nothing from then on. */
-static void hold_and_fork(int lease, int ready)
+/* Writes the child's pid, and does nothing from then on. */
+static void hold_and_fork(int lease, int fd, int ready)
 {
 	struct rdma rdma = rdma_open();
 	pid_t pid;
 
-	rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+	if (hf_join(lease))
+		tap_bail("join: %s", hf_error());
+	rdma_register(&rdma, map_shared(fd, 0, LENGTH), LENGTH);
 	pid = fork();
 	if (pid && write(ready, &pid, sizeof(pid)) != sizeof(pid))
 		_exit(1);
@@ -37,7 +39,7 @@ static void try_orphan(bool before, const char *what)
 		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid)
-		hold_and_fork(lease, ready[1]);
+		hold_and_fork(lease, fd, ready[1]);
 	if (!readable(ready[0], SOON) ||
 	    read(ready[0], &orphan, sizeof(orphan)) != sizeof(orphan))
 		tap_bail("no holder");

@@ -1,40 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A lease that is passed over a socket, to another user's process that was
- * there before it: who has the descriptor has the lease.
+ * A lease is passed over a socket to another user's process that was there
+ * before it. That process has the lease's events, and pins after it has joined.
  */
 #define _GNU_SOURCE
+#include "implicit.h"
 #include "pass-fd.h"
+#include "rdma.h"
 
 #define PATH   PMEM "passed-fd"
 #define LENGTH (4 * MIB)
 
-/* What it has found out, to the other end of the socket. */
+/* What it sends to the other end of the socket. */
 struct answer {
 	struct holdfast_query query;
 	struct holdfast_event event;
 	int waited;
 	int last;
-	char seen;
+	int refused; /* errno of a registration before it has joined */
 };
 
-/* The receiver: looks at the lease, waits for an event, then for the end. */
+/*
+ * The receiver: joins the lease, registers, waits for an event, lets go, and waits
+ * for the lease's end.
+ */
 static void receiver(int socket)
 {
 	struct answer answer = { 0 };
 	struct holdfast_event event;
-	int lease;
-	void *map;
+	struct rdma rdma = rdma_open();
+	struct ibv_mr *mr;
+	int lease, fd;
+	char *map;
 
 	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
 		_exit(2);
 	lease = fd_receive(socket);
-	if (hf_query(lease, &answer.query) || hf_map(lease, 0, 4096, &map))
+	fd = open(PATH, O_RDWR | O_CLOEXEC);
+	map = map_shared(fd, MIB, 4096);
+	mr = ibv_reg_mr(rdma.pd, map, 4096, RDMA_ACCESS);
+	answer.refused = mr ? 0 : errno;
+	if (hf_query(lease, &answer.query) || hf_join(lease))
 		_exit(3);
-	answer.seen = *(char *)map;
+	mr = rdma_register(&rdma, map, 4096);
 	if (send(socket, "m", 1, 0) != 1)
 		_exit(4);
 	answer.waited = hf_wait(lease, &answer.event, SOON);
+	ibv_dereg_mr(mr);
 	hf_wait(lease, &event, SOON); /* the end of the change */
 	if (send(socket, &answer, sizeof(answer), 0) != sizeof(answer))
 		_exit(5);
@@ -44,27 +56,10 @@ static void receiver(int socket)
 	_exit(0);
 }
 
-static bool listed(uint64_t id, pid_t mapper)
-{
-	struct hf_report_entry entry;
-	struct hf_report *report;
-	bool found = false;
-
-	if (hf_report_open(NULL, &report))
-		tap_bail("report: %s", hf_error());
-	while (hf_report_next(report, &entry) == 1) {
-		if (entry.id != id)
-			continue;
-		for (size_t i = 0; i < entry.mapper_count; i++)
-			found = found || entry.mappers[i] == mapper;
-	}
-	hf_report_close(report);
-	return found;
-}
-
 int main(void)
 {
 	int sockets[2], fd, lease;
+	struct pin_record record = { 0 };
 	struct answer answer;
 	uint64_t id;
 	pid_t pid;
@@ -76,15 +71,18 @@ int main(void)
 	if (!pid)
 		receiver(sockets[1]);
 	fd = file_make(PATH, LENGTH);
-	if (pwrite(fd, "x", 1, MIB) != 1)
-		tap_bail("write: %s", strerror(errno));
+	if (fchmod(fd, 0666))
+		tap_bail("chmod: %s", strerror(errno));
 	lease = lease_make(fd, MIB, LENGTH - MIB, HOLDFAST_BREAKABLE,
 			   LONG_BREAK);
 	id = lease_query(lease).id;
 	fd_send(sockets[0], lease);
 	close(lease);
-	tap_is(recv(sockets[0], &byte, 1, 0), 1, "it got the lease");
-	tap_ok(listed(id, pid), "and is listed as one who mapped it");
+	tap_is(recv(sockets[0], &byte, 1, 0), 1,
+	       "another process has the lease, and registers");
+	tap_is(pins_of(pid, &record, 1), 1, "its pins are listed");
+	tap_is(record.lease, id, "as those of the lease");
+	tap_is(record.uid, 1000, "with its user");
 
 	tap_is(change_make("punch", PATH, MIB, 4096, NULL, SOON), 0,
 	       "a change, after we have closed ours");
@@ -92,7 +90,8 @@ int main(void)
 	       "its answer");
 	tap_is(answer.query.id, id, "it is the same lease");
 	tap_is(answer.query.offset, MIB, "of the same range");
-	tap_is(answer.seen, 'x', "with the file's content");
+	tap_is(answer.refused, EOPNOTSUPP,
+	       "without having joined it could not register");
 	tap_is(answer.waited, 0, "it waits for events");
 	tap_is(answer.event.type, HOLDFAST_EVENT_BREAK, "and reads them");
 	tap_is(answer.event.op, HOLDFAST_OP_PUNCH, "a punch");

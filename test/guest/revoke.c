@@ -43,7 +43,7 @@ static void test_kind(struct rdma *rdma, int fd, uint32_t kind,
 {
 	int lease = lease_make(fd, 0, LENGTH, kind, LONG_BREAK);
 	uint64_t id = lease_query(lease).id;
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
 	struct holdfast_event event;
 	pid_t pid;
@@ -83,7 +83,7 @@ static void test_stubborn(int fd)
 				       LONG_BREAK);
 		struct rdma rdma = rdma_open();
 
-		rdma_register(&rdma, lease_map(lease, 0, LENGTH), LENGTH);
+		rdma_register(&rdma, map_shared(fd, 0, LENGTH), LENGTH);
 		id = lease_query(lease).id;
 		if (write(pipefd[1], &id, sizeof(id)) != sizeof(id))
 			_exit(1);
@@ -96,7 +96,7 @@ static void test_stubborn(int fd)
 	status = child_wait(pid, SOON);
 	tap_ok(status != -1 && WIFSIGNALED(status) &&
 		       WTERMSIG(status) == SIGKILL,
-	       "costs his life, after the grace");
+	       "costs its life, after the grace");
 	close(pipefd[0]);
 	close(pipefd[1]);
 }
@@ -126,7 +126,7 @@ static void test_zombie(struct rdma *rdma)
 {
 	int fd = file_make(PATH ".zombie", LENGTH);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
 	uint64_t id;
 	pid_t pid;
@@ -150,7 +150,7 @@ static void test_unlinked(struct rdma *rdma)
 {
 	int fd = file_make(PATH ".unlinked", LENGTH);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, 0, LENGTH);
 	struct ibv_mr *mr;
 
 	rdma_connect_self(rdma);

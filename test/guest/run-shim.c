@@ -1,131 +1,212 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What "holdfast run --shim" does for a program that knows nothing of leases: this one
- * runs itself under it, and from then on calls mmap(2) and libibverbs alone.
+ * What "holdfast run --shim" does for a program that knows nothing of leases: this
+ * one runs itself under it, and from then on calls mmap(2) and libibverbs alone. It
+ * has a cache of registrations, as MPI libraries do: that stands before madvise().
  * "run-shim hold FILE": for scripts, only map and register FILE, until killed.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
+#include <dlfcn.h>
 
 #include "common.h"
 #include "rdma.h"
 
-#define PATH   PMEM "run-shim"
-#define LENGTH (4 * MIB)
+#define PATH	 PMEM "run-shim"
+#define LENGTH	 (4 * MIB)
+/* Half of it is the grace: less than SOON, and more than AT_ONCE. */
+#define BREAK_S	 "30"
+#define GRACE_MS 15000
 
 static struct rdma rdma;
 
-static int leases(void)
-{
-	char line[4096];
-	int count = -1;
-	FILE *report = fopen(HOLDFAST_REPORT, "re");
+/* --- the cache: dereg when told, at once or at the next operation */
 
-	while (report && fgets(line, sizeof(line), report))
-		count++;
-	if (report)
-		fclose(report);
-	return count;
+static struct {
+	struct ibv_mr *mr;
+	bool at_once;
+	int told;
+	bool stale;
+} cache;
+
+int madvise(void *addr, size_t length, int advice)
+{
+	static int (*real)(void *, size_t, int);
+	struct ibv_mr *mr = cache.mr;
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "madvise");
+	if (mr && advice == MADV_DONTNEED &&
+	    (char *)addr < (char *)mr->addr + mr->length &&
+	    (char *)mr->addr < (char *)addr + length) {
+		if (cache.at_once) {
+			cache.mr = NULL;
+			ibv_dereg_mr(mr);
+		}
+		cache.stale = !cache.at_once;
+		__atomic_add_fetch(&cache.told, 1, __ATOMIC_RELEASE);
+	}
+	return real(addr, length, advice);
 }
 
-/* A zombie's end is the work of another thread. */
+/* --- */
+
 static bool no_lease_soon(void)
 {
-	for (int i = 0; i < 200 && leases(); i++)
-		usleep(20000);
-	return leases() == 0;
+	uint64_t limit = now_ns() + SOON * 1000000ULL;
+	struct hf_report_entry entry;
+	bool any = true;
+
+	while (any && now_ns() < limit) {
+		struct hf_report *report;
+
+		if (hf_report_open(NULL, &report))
+			tap_bail("report: %s", hf_error());
+		any = hf_report_next(report, &entry) == 1;
+		hf_report_close(report);
+		if (any)
+			usleep(20000);
+	}
+	return !any;
 }
 
-static void *map_flags(size_t length, int prot, int flags)
+static char *map(void)
 {
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);
-	void *addr = mmap(NULL, length, prot, flags, fd, 0);
+	char *addr = map_shared(fd, 0, LENGTH);
 
-	if (addr == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
 	close(fd);
 	return addr;
 }
 
-static void *map(void)
+static bool is_usable(struct rdma *by, struct ibv_mr *mr)
 {
-	return map_flags(LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED);
+	static char data[4096];
+
+	return rdma_write(by, mr, 0, data, sizeof(data)) == IBV_WC_SUCCESS;
 }
 
-/* Dies of it if it is not. */
-static bool is_there(const volatile char *addr)
+static void lengthen(void)
 {
-	return *addr || true;
-}
-
-static bool can_register(void *addr, size_t length)
-{
-	struct ibv_mr *mr = ibv_reg_mr(rdma.pd, addr, length, RDMA_ACCESS);
-
-	if (mr)
-		ibv_dereg_mr(mr);
-	return mr;
-}
-
-/* A truncate of the file waits for no more than the shim. */
-static void break_at_once(const char *what)
-{
-	struct change change =
-		change_start("truncate", PATH, LENGTH / 2, 0, NULL);
-
-	tap_ok(change_done(&change, SOON) && change.error == 0,
-	       "%s: the truncate completes", what);
-	tap_ok(change_ms(&change) < AT_ONCE, "%s: at once", what);
 	if (truncate(PATH, LENGTH))
 		tap_bail("truncate: %s", strerror(errno));
 }
 
-static void try_use(void)
+static struct change shorten(void)
 {
-	char data[4096], got[4096];
-	char *addr = map();
-	struct ibv_mr *mr;
-	int fd = open(PATH, O_RDONLY | O_CLOEXEC);
-
-	tap_is(leases(), 1, "a mapping of the file is a lease");
-	mr = rdma_register(&rdma, addr, LENGTH);
-	pattern_fill(data, sizeof(data), 77);
-	tap_is(rdma_write(&rdma, mr, MIB, data, sizeof(data)), IBV_WC_SUCCESS,
-	       "it can be registered and written");
-	tap_ok(pread(fd, got, sizeof(got), MIB) == sizeof(got) &&
-		       !memcmp(got, data, sizeof(got)),
-	       "the file has it");
-	munmap(addr + MIB, MIB);
-	tap_is(leases(), 1, "a hole in the mapping: the lease is kept");
-	tap_ok(is_there(addr) && is_there(addr + 3 * MIB),
-	       "both sides of the hole are there");
-	munmap(addr, LENGTH);
-	tap_is(leases(), 1, "unmapped, but registered: the lease is kept");
-	tap_is(ibv_dereg_mr(mr), 0, "it can be deregistered");
-	tap_ok(no_lease_soon(), "and then the lease ends");
-	close(fd);
+	return change_start("truncate", PATH, LENGTH / 2, 0, NULL);
 }
 
-static void try_break(void)
+/* Nobody lets go: the shim takes the region near the deadline. */
+static void try_taken(void)
 {
 	struct rdma own = rdma_open();
 	char *addr = map(), data[4096] = "";
 	struct ibv_mr *mr = rdma_register(&own, addr, LENGTH), *other;
+	struct change change;
 
-	break_at_once("a break");
-	tap_ok(rdma_write(&own, mr, 0, data, sizeof(data)) > IBV_WC_SUCCESS,
-	       "a break: the memory region is gone");
-	tap_ok(is_there(addr), "a break: the mapping is there");
+	tap_ok(lease_listed(PATH, "active"), "a region is a lease");
+	tap_ok(is_usable(&own, mr), "it can be written");
+	change = shorten();
+	tap_ok(!change_done(&change, STILL), "a change waits");
+	tap_ok(is_usable(&own, mr), "and the region is as it was");
+	tap_ok(change_done(&change, GRACE_MS + SOON) && !change.error,
+	       "then the change is done");
+	tap_ok(change_ms(&change) >= GRACE_MS - 1000,
+	       "after half of the break time (%ld ms)", change_ms(&change));
+	tap_ok(!is_usable(&own, mr), "the memory region is gone");
+	lengthen();
+	tap_ok(*(volatile char *)addr || true, "the mapping is there");
 	/* It may get the number that the old one had. */
 	other = rdma_register(&rdma, data, sizeof(data));
-	tap_is(ibv_dereg_mr(mr), 0,
-	       "a break: the program can deregister what is gone");
-	tap_is(ibv_dereg_mr(other), 0, "a break: and nothing else with it");
-	tap_ok(can_register(addr, LENGTH), "a break: it can register again");
+	tap_is(ibv_dereg_mr(mr), 0, "the program can deregister what is gone");
+	tap_is(ibv_dereg_mr(other), 0, "and nothing else with it");
+	mr = rdma_register(&rdma, addr, LENGTH);
+	tap_ok(is_usable(&rdma, mr), "it can register again");
+	tap_is(ibv_dereg_mr(mr), 0, "and deregister that");
 	munmap(addr, LENGTH);
-	tap_ok(no_lease_soon(), "a break: the lease ends with the mapping");
+	tap_ok(no_lease_soon(), "no lease is left");
 	/* Its queue pair has had an error. */
 	rdma_close(&own);
+}
+
+/* A cache that hears of it deregisters: nothing is taken, nothing fails. */
+static void try_cache(void)
+{
+	char *addr = map();
+	struct change change;
+
+	cache.mr = rdma_register(&rdma, addr, LENGTH);
+	cache.at_once = true;
+	change = shorten();
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "a cache: the change is done");
+	tap_ok(change_ms(&change) < AT_ONCE, "a cache: at once (%ld ms)",
+	       change_ms(&change));
+	tap_is(cache.told, 1, "a cache: it was told once");
+	tap_ok(!cache.mr, "a cache: and has deregistered");
+	lengthen();
+	munmap(addr, LENGTH);
+	tap_ok(no_lease_soon(), "a cache: no lease is left");
+}
+
+/* A cache that deregisters at its next operation, which waits for the change. */
+static void try_late_cache(void)
+{
+	struct rdma own = rdma_open();
+	char *addr = map();
+	struct change change;
+	struct ibv_mr *mr;
+	uint64_t began;
+
+	cache.mr = rdma_register(&own, addr, LENGTH);
+	cache.at_once = cache.stale = false;
+	cache.told = 0;
+	change = shorten();
+	for (int i = 0; i < 200 && !cache.told; i++)
+		usleep(20000);
+	tap_ok(cache.stale, "a late cache: was told");
+	began = now_ns();
+	mr = ibv_reg_mr(own.pd, addr, LENGTH / 4, RDMA_ACCESS);
+	tap_ok(mr, "a late cache: the next registration succeeds");
+	tap_ok(now_ns() - began < AT_ONCE * 1000000ULL,
+	       "a late cache: soon (%lu ms)", (now_ns() - began) / 1000000);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "a late cache: after the change");
+	tap_is(ibv_dereg_mr(cache.mr), 0, "a late cache: deregisters");
+	cache.mr = NULL;
+	if (mr) {
+		tap_ok(is_usable(&own, mr), "a late cache: the region works");
+		ibv_dereg_mr(mr);
+	}
+	lengthen();
+	munmap(addr, LENGTH);
+	tap_ok(no_lease_soon(), "a late cache: no lease is left");
+	rdma_close(&own);
+}
+
+/*
+ * The region's mapping is gone, and other memory of the program is there: that is
+ * not dropped for the caches' sake.
+ */
+static void try_unmapped(void)
+{
+	char *addr = map(), *own;
+	struct ibv_mr *mr = rdma_register(&rdma, addr, LENGTH);
+	struct change change;
+
+	own = mmap(addr, LENGTH, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	memset(own, 'x', LENGTH);
+	change = shorten();
+	tap_ok(!change_done(&change, STILL), "unmapped: the change waits");
+	tap_is(ibv_dereg_mr(mr), 0, "unmapped: for the program");
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "unmapped: and then is done");
+	tap_ok(own[0] == 'x' && own[LENGTH - 1] == 'x',
+	       "unmapped: other memory in its place is untouched");
+	lengthen();
+	munmap(own, LENGTH);
+	tap_ok(no_lease_soon(), "unmapped: no lease is left");
 }
 
 /* The device is closed with a region on it, which ends the region. */
@@ -133,115 +214,65 @@ static void try_careless(void)
 {
 	struct rdma own = rdma_open();
 	char *addr = map();
+	struct change change;
 
 	rdma_register(&own, addr, LENGTH);
 	ibv_close_device(own.context);
-	break_at_once("a device that was closed");
+	change = shorten();
+	tap_ok(change_done(&change, SOON) && change_ms(&change) < AT_ONCE,
+	       "a device that was closed: a change does not wait");
+	lengthen();
 	munmap(addr, LENGTH);
 	tap_ok(no_lease_soon(), "a device that was closed: no lease is left");
 }
 
-static void try_moved(void)
-{
-	char *addr = map();
-	char *place = mmap(NULL, 2 * LENGTH, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *moved = mremap(addr, LENGTH, LENGTH,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, place);
-
-	tap_ok(moved == place && can_register(moved, LENGTH),
-	       "a mapping can be moved");
-	rdma_register(&rdma, moved, LENGTH);
-	break_at_once("moved");
-	/* Something else in its place ends it. */
-	tap_ok(mmap(place, LENGTH, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == place,
-	       "a mapping can be replaced");
-	tap_ok(no_lease_soon(), "replaced: the lease ends");
-	munmap(place, 2 * LENGTH);
-}
-
-static int lease_fd(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	char link[64];
-	int fd = -1;
-
-	while (dir && (entry = readdir(dir))) {
-		ssize_t length = readlinkat(dirfd(dir), entry->d_name, link,
-					    sizeof(link) - 1);
-
-		link[length > 0 ? length : 0] = '\0';
-		if (!strcmp(link, HOLDFAST_DEVICE))
-			fd = atoi(entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return fd;
-}
-
-static void try_close(void)
-{
-	char *addr = map();
-
-	rdma_register(&rdma, addr, LENGTH);
-	errno = 0;
-	tap_ok(close(lease_fd()) == -1 && errno == EBADF,
-	       "the shim's descriptors cannot be closed");
-	break_at_once("close");
-	munmap(addr, LENGTH);
-	tap_ok(no_lease_soon(), "close: no lease is left");
-}
-
+/* A child has leases of its own, and the shim looks after those. */
 static void try_fork(void)
 {
 	char *addr = map();
-	int status;
+	struct change change;
+	int ready[2], status;
 	pid_t pid;
+	char c;
 
-	addr[0] = 'a';
+	if (pipe2(ready, O_CLOEXEC))
+		tap_bail("pipe: %s", strerror(errno));
 	pid = child_fork();
 	if (!pid) {
-		if (addr[0] != 'a')
-			_exit(1);
-		addr[0] = 'b';
 		/* A device of its own: one does not share one with a parent. */
-		rdma = rdma_open();
-		rdma_register(&rdma, addr, LENGTH);
-		change_make("truncate", PATH, LENGTH / 2, 0, NULL, SOON);
-		_exit(0);
+		struct rdma own = rdma_open();
+
+		cache.mr = rdma_register(&own, addr, LENGTH);
+		cache.at_once = true;
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (int i = 0; i < 500 && cache.mr; i++)
+			usleep(20000);
+		_exit(cache.mr ? 2 : 0);
 	}
+	if (read(ready[0], &c, 1) != 1)
+		tap_bail("no child");
+	change = shorten();
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "fork: a change of what the child has registered is done");
 	status = child_wait(pid, SOON);
-	tap_is(status, 0, "a child of fork has the mapping");
-	tap_ok(addr[0] == 'b', "and shares it");
-	if (truncate(PATH, LENGTH))
-		tap_bail("truncate: %s", strerror(errno));
+	tap_is(status, 0, "fork: the child has let go");
+	lengthen();
 	munmap(addr, LENGTH);
+	close(ready[0]);
+	close(ready[1]);
 	tap_ok(no_lease_soon(), "fork: no lease is left");
 }
 
-/* What is no case for a lease is mapped as ever. */
-static void try_plain(void)
+/* Until it registers something a program has one thread, and can unshare(2). */
+static void try_threads(void)
 {
-	const int rw = PROT_READ | PROT_WRITE;
-	char *addr = map_flags(2 * LENGTH, rw, MAP_SHARED);
+	pid_t pid = child_fork();
 
-	tap_is(leases(), 0, "beyond the end of the file: no lease");
-	tap_ok(is_there(addr) && !can_register(addr, LENGTH),
-	       "... a mapping like any other");
-	munmap(addr, 2 * LENGTH);
-	addr = map_flags(LENGTH, rw, MAP_PRIVATE);
-	tap_is(leases(), 0, "private: no lease");
-	munmap(addr, LENGTH);
-	addr = map_flags(LENGTH, PROT_READ, MAP_SHARED);
-	tap_is(leases(), 0, "read-only: no lease");
-	munmap(addr, LENGTH);
-	addr = map_flags(LENGTH, rw, MAP_SHARED_VALIDATE | MAP_SYNC);
-	tap_ok(leases() == 1 && can_register(addr, LENGTH),
-	       "MAP_SYNC: a lease that can be registered");
-	munmap(addr, LENGTH);
-	tap_ok(no_lease_soon(), "no lease is left");
+	if (!pid)
+		_exit(unshare(CLONE_NEWUSER) ? errno : 0);
+	tap_is(child_wait(pid, SOON), 0,
+	       "a program that registers nothing can unshare(CLONE_NEWUSER)");
 }
 
 static int hold(const char *path)
@@ -251,7 +282,8 @@ static int hold(const char *path)
 		mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	rdma = rdma_open();
-	if (addr == MAP_FAILED || !ibv_reg_mr(rdma.pd, addr, LENGTH, 0))
+	if (addr == MAP_FAILED ||
+	    !ibv_reg_mr(rdma.pd, addr, LENGTH, IBV_ACCESS_LOCAL_WRITE))
 		return 1;
 	puts("holds");
 	fflush(stdout);
@@ -265,16 +297,16 @@ int main(int argc, char **argv)
 		return hold(argv[2]);
 	if (argc == 1)
 		execlp("holdfast", "holdfast", "run", "--shim", "--break-time",
-		       "30", argv[0], "under", NULL);
+		       BREAK_S, argv[0], "under", NULL);
 	close(file_make(PATH, LENGTH));
+	try_threads();
 	rdma = rdma_open();
-	try_use();
-	try_break();
+	try_cache();
+	try_late_cache();
+	try_unmapped();
 	try_careless();
-	try_moved();
-	try_close();
 	try_fork();
-	try_plain();
+	try_taken();
 	unlink(PATH);
 	return tap_done();
 }

@@ -38,9 +38,7 @@ enum mode {
 	IDLE,
 	OTHER_LEASED,
 	LEASED,
-	LEASED_UNMAPPED,
 	REST_LEASED,
-	THROUGH_LEASE,
 	MODES,
 	IDLE_UNMAPPED = MODES, /* on demand only */
 };
@@ -50,9 +48,7 @@ static const char *const modes[] = {
 	[IDLE] = "no lease",
 	[OTHER_LEASED] = "a lease of another file",
 	[LEASED] = "a lease of the range",
-	[LEASED_UNMAPPED] = "a lease of the range, the file not mapped",
 	[REST_LEASED] = "a lease of another range",
-	[THROUGH_LEASE] = "in the lease's mapping",
 	[IDLE_UNMAPPED] = "no lease, the file not mapped",
 };
 
@@ -261,8 +257,6 @@ static int lease_for(enum mode mode, int fd, int other)
 		return lease_make(other, 0, MIB, HOLDFAST_BREAKABLE,
 				  LONG_BREAK);
 	case LEASED:
-	case LEASED_UNMAPPED:
-	case THROUGH_LEASE:
 		return lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
 				  LONG_BREAK);
 	case REST_LEASED:
@@ -272,17 +266,10 @@ static int lease_for(enum mode mode, int fd, int other)
 	}
 }
 
-/* Whether it is the filesystem that waits, not Holdfast. */
-static bool filesystem_waits(enum mode mode)
-{
-	return mode == ABSENT || mode == IDLE || mode == OTHER_LEASED ||
-	       mode == REST_LEASED;
-}
-
 /*
  * Stock 6.1 forgets to wake who waits when direct I/O is done with a DAX page
  * (__bio_release_pages() of block/bio.c does not go by put_page()); the end of any
- * other pin does. Holdfast looks again by itself.
+ * other pin does.
  */
 static void wake_change(struct change *change, const char *memory)
 {
@@ -311,7 +298,7 @@ static void test_race(struct io *io, enum mode mode, const char *what, int fd)
 
 	parts_of(fd, before);
 	io_start(io);
-	if (mode == LEASED_UNMAPPED || mode == IDLE_UNMAPPED)
+	if (mode == IDLE_UNMAPPED)
 		munmap(io->memory, LENGTH);
 	change = change_start(rest ? "punch" : "truncate", PATH, 0,
 			      rest ? LENGTH : 0, NULL);
@@ -322,7 +309,7 @@ static void test_race(struct io *io, enum mode mode, const char *what, int fd)
 	if (waits) {
 		slow_disk_go_on();
 		pthread_join(io->thread, NULL);
-		if (filesystem_waits(mode))
+		if (mode != IDLE_UNMAPPED)
 			wake_change(&change, io->memory);
 		tap_ok(change_done(&change, SOON) && !change.error,
 		       "%s: then it goes on", what);
@@ -362,15 +349,9 @@ static void test_mode(enum mode mode, bool writes)
 	buffer_fill(buffer, SEED_DISK);
 	disk_io(true, buffer);
 	lease = lease_for(mode, fd, other);
-	if (mode == THROUGH_LEASE)
-		io.memory = lease_map(lease, 0, LENGTH);
-	else
-		io.memory = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
-				 MAP_SHARED, fd, 0);
-	if (io.memory == MAP_FAILED)
-		tap_bail("mmap: %s", strerror(errno));
+	io.memory = map_shared(fd, 0, LENGTH);
 	test_race(&io, mode, what, fd);
-	if (mode != LEASED_UNMAPPED && mode != IDLE_UNMAPPED)
+	if (mode != IDLE_UNMAPPED)
 		munmap(io.memory, LENGTH);
 	close(lease);
 	file_end(PATH, fd);

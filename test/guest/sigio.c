@@ -52,7 +52,6 @@ static void test_own(int fd)
 	tap_ok(event_next(other, &event, AT_ONCE), "which has its events, too");
 
 	fcntl(lease, F_SETFL, fcntl(lease, F_GETFL) & ~O_ASYNC);
-	hf_restore(lease, NULL);
 	tap_is(change_make("punch", PATH, 0, 4096, NULL, SOON), 0, "a change");
 	tap_is(signal_fd(SIGRTMIN, &band, STILL), -1, "none without O_ASYNC");
 	close(lease);

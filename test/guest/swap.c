@@ -54,7 +54,7 @@ static struct holder hold(struct rdma *rdma, const char *path)
 		tap_bail("%s: %s", path, strerror(errno));
 	holder.lease = lease_make(holder.fd, 0, LENGTH, HOLDFAST_BREAKABLE,
 				  LONG_BREAK);
-	holder.map = lease_map(holder.lease, 0, LENGTH);
+	holder.map = map_shared(holder.fd, 0, LENGTH);
 	holder.mr = rdma_register(rdma, holder.map, LENGTH);
 	holder.block = block_of(holder.fd, 0);
 	return holder;
@@ -86,7 +86,7 @@ static void file_make_whole(const char *path, unsigned int seed)
 	close(fd);
 }
 
-/* What the lease shows is what the file has. */
+/* What the mapping shows is what the file has. */
 static bool shows_file(const struct holder *holder)
 {
 	char byte = ~holder->map[0];
@@ -118,7 +118,7 @@ static void test_mixed(struct rdma *rdma, const char *op, bool leased_first)
 	ibv_dereg_mr(holder.mr);
 	tap_ok(change_done(&swap, SOON), "%s %s no DAX: then it ends", op,
 	       first);
-	tap_ok(shows_file(&holder), "%s %s no DAX: the lease shows the file",
+	tap_ok(shows_file(&holder), "%s %s no DAX: the mapping shows the file",
 	       op, first);
 	tap_is(swap.error, 0, "%s %s no DAX: well", op, first);
 	let_go(&holder);
@@ -159,7 +159,7 @@ static void test_leased_meanwhile(struct rdma *rdma, bool leased_first)
 	tap_ok((block_of(late.fd, 0) == late.block) == (swap.error != 0),
 	       "%s leased meanwhile: it does what it says", what);
 	tap_ok(shows_file(&holder) && shows_file(&late),
-	       "%s leased meanwhile: the leases show the files", what);
+	       "%s leased meanwhile: the mappings show the files", what);
 	let_go(&holder);
 	let_go(&late);
 	unlink(PATH);

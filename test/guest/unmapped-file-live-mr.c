@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * No process maps the file, a memory region lives: the change waits, and the
- * blocks stay the file's until the region is gone. Kernels up to 6.14 look for
- * busy pages only in files that are mapped (DESIGN.md, point 5), so without
- * Holdfast's cure the filesystem gives the blocks to somebody else while a
- * device still writes to them.
+ * blocks stay the file's until the region is gone. Kernels up to 6.14 search for
+ * busy pages only in files that are mapped, so without Holdfast the filesystem
+ * gives the blocks to another file while a device still writes to them.
  */
 #define _GNU_SOURCE
 #include "rdma.h"
@@ -49,7 +48,7 @@ static void try_shape(enum shape shape, const char *op, const char *what)
 	int fd = file_make(PATH, FILE_LEN);
 	int lease =
 		lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, OFFSET, LENGTH);
 	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
 	uint64_t where = physical(fd), dereg_ns;
 	int pmem = open("/dev/pmem0", O_RDONLY | O_DIRECT);
@@ -78,7 +77,7 @@ static void try_shape(enum shape shape, const char *op, const char *what)
 	       "%s: nor does the filesystem say so", what);
 	/*
 	 * read(2) waits behind the change, and a mapping of the file would help
-	 * the kernel: look at the device.
+	 * the kernel: read the device.
 	 */
 	if (!change.done) {
 		pattern_fill(sent, sizeof(sent), 0xf00d);
@@ -112,10 +111,10 @@ static void try_shape(enum shape shape, const char *op, const char *what)
 
 int main(void)
 {
-	try_shape(MAPPED, "truncate", "lease mapped");
-	try_shape(MAPPED, "punch", "lease mapped");
-	try_shape(MUNMAPPED, "truncate", "lease not mapped");
-	try_shape(MUNMAPPED, "punch", "lease not mapped");
+	try_shape(MAPPED, "truncate", "file mapped");
+	try_shape(MAPPED, "punch", "file mapped");
+	try_shape(MUNMAPPED, "truncate", "file not mapped");
+	try_shape(MUNMAPPED, "punch", "file not mapped");
 	try_shape(CLOSED, "truncate", "lease closed");
 	try_shape(CLOSED, "punch", "lease closed");
 	return tap_done();

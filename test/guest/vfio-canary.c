@@ -77,7 +77,8 @@ static void drive(bool answers, int go, int ready)
 	char c;
 
 	load_marks(&vfio);
-	if (hf_vfio_map(vfio.container, IOVA, lease, 0, LENGTH, NULL, &mapping))
+	if (hf_vfio_map(vfio.container, IOVA, lease, fd, 0, LENGTH, NULL,
+			&mapping))
 		_exit(1);
 	writer = fork();
 	if (!writer && !prctl(PR_SET_PDEATHSIG, SIGKILL))

@@ -37,7 +37,7 @@ static void hold_and_fork(int ready)
 	struct vfio vfio = vfio_open();
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, BREAK_MS);
-	int err = vfio_map(&vfio, lease_map(lease, 0, LENGTH), LENGTH, IOVA);
+	int err = vfio_map(&vfio, map_shared(fd, 0, LENGTH), LENGTH, IOVA);
 	pid_t pid;
 
 	if (err)

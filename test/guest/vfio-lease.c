@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A lease in a VFIO container: what the device reads and writes is the file; a
+ * A leased file in a VFIO container: what the device reads and writes is the file; a
  * change waits until it is unmapped; and no page keeps a pin, or goes without
  * PG_reserved, which VFIO must not see while it has one.
  */
@@ -53,10 +53,9 @@ static void test_breakable(const struct vfio *vfio, int fd)
 	struct pages pages = pages_of(fd, OFFSET, LENGTH), pages2;
 	int lease =
 		lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, OFFSET, LENGTH);
 	long locked = locked_kib();
 	struct change change;
-	uint64_t length;
 
 	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "a lease is mapped");
 	tap_is(pages_with(&pages, PAGES_PINNED), PAGES, "all pages are pinned");
@@ -79,7 +78,6 @@ static void test_breakable(const struct vfio *vfio, int fd)
 	       "pages are as before, also those that the file lost");
 
 	tap_is(ftruncate(fd, FILE_LEN), 0, "the file grows again");
-	tap_ok(!hf_restore(lease, &length) && length == LENGTH, "restored");
 	pages2 = pages_of(fd, OFFSET, LENGTH);
 	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0,
 	       "mapped again, at the same IOVA");
@@ -96,7 +94,7 @@ static void test_exclusive(const struct vfio *vfio, int fd)
 {
 	struct pages pages = pages_of(fd, OFFSET, LENGTH);
 	int lease = lease_make(fd, OFFSET, LENGTH, HOLDFAST_EXCLUSIVE, 0);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, OFFSET, LENGTH);
 
 	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "exclusive: mapped");
 	edu_begin(vfio, IOVA, EDU_BUFFER_LEN, true);
@@ -128,7 +126,7 @@ static void test_overlap(const struct vfio *vfio, int fd)
 		for (int i = 0; i < 2; i++)
 			lease[i] = lease_make(fd, OFFSET, LENGTH,
 					      HOLDFAST_BREAKABLE, LONG_BREAK);
-		map = lease_map(lease[0], 0, LENGTH);
+		map = map_shared(fd, OFFSET, LENGTH);
 		tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "overlap: mapped");
 		munmap(map, LENGTH);
 		close(lease[first]);
@@ -144,43 +142,13 @@ static void test_overlap(const struct vfio *vfio, int fd)
 	pages_free(&pages);
 }
 
-/* One is restored, and forgets the pages it had: the other has them, pinned. */
-static void test_forgotten(const struct vfio *vfio, int fd)
-{
-	int lease[2];
-	struct pages pages;
-	char *map;
-
-	for (int i = 0; i < 2; i++)
-		lease[i] = lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE,
-				      LONG_BREAK);
-	map = lease_map(lease[0], 0, LENGTH);
-	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "forgotten: mapped");
-	tap_is(vfio_unmap(vfio, LENGTH, IOVA), LENGTH, "forgotten: unmapped");
-	tap_is(change_make("punch", PATH, OFFSET, 4096, NULL, AT_ONCE), 0,
-	       "forgotten: both are broken");
-	tap_is(hf_restore(lease[0], NULL), 0, "forgotten: one is restored");
-	pages = pages_of(fd, OFFSET, LENGTH);
-	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0,
-	       "forgotten: and mapped again");
-	tap_is(hf_restore(lease[1], NULL), 0, "forgotten: then the other");
-	tap_is(pages_with(&pages, PAGES_RESERVED), 0,
-	       "forgotten: no page got the flag back");
-	tap_is(vfio_unmap(vfio, LENGTH, IOVA), LENGTH, "forgotten: unmapped");
-	munmap(map, LENGTH);
-	for (int i = 0; i < 2; i++)
-		hf_release(lease[i]);
-	tap_ok(!pages_differ(&pages), "forgotten: pages are as before");
-	pages_free(&pages);
-}
-
 /* What is mapped in pieces, unmapped in pieces, and left to the close. */
 static void test_pieces(int fd)
 {
 	struct pages pages = pages_of(fd, OFFSET, LENGTH);
 	int lease =
 		lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	char *map = lease_map(lease, 0, LENGTH);
+	char *map = map_shared(fd, OFFSET, LENGTH);
 	struct vfio vfio = vfio_open();
 	uint64_t step = 12288, end = LENGTH - LENGTH % step;
 
@@ -204,10 +172,8 @@ static void test_pieces(int fd)
 static void test_killed(int fd)
 {
 	static const char *const steps[] = {
-		"acquired",	    "mapped",
-		"in the container", "under DMA",
-		"breaking",	    "unmapped",
-		"restored",	    "in the container again",
+		"acquired", "mapped",	"in the container",	  "under DMA",
+		"breaking", "unmapped", "in the container again",
 	};
 
 	for (size_t step = 0; step < sizeof(steps) / sizeof(*steps); step++) {
@@ -229,7 +195,7 @@ static void test_killed(int fd)
 			char *map = NULL;
 
 			if (step >= 1)
-				map = lease_map(lease, 0, LENGTH);
+				map = map_shared(fd, OFFSET, LENGTH);
 			if (step >= 2 && vfio_map(&vfio, map, LENGTH, IOVA))
 				_exit(1);
 			if (step >= 3)
@@ -242,9 +208,7 @@ static void test_killed(int fd)
 					_exit(1);
 				vfio_unmap(&vfio, LENGTH, IOVA);
 			}
-			if (step >= 6 && hf_restore(lease, NULL))
-				_exit(1);
-			if (step >= 7 && vfio_map(&vfio, map, 4096, IOVA))
+			if (step >= 6 && vfio_map(&vfio, map, 4096, IOVA))
 				_exit(1);
 			if (step != 4 && write(ready[1], "", 1) != 1)
 				_exit(1);
@@ -275,15 +239,14 @@ static void test_killed(int fd)
 	}
 }
 
-/* It would spare its pages from break and fence: the kernel's own mapping. */
+/* It would spare its pages from break and fence: a mapping without a lease. */
 static void test_stock(const struct vfio *vfio, int fd)
 {
-	char *map = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 OFFSET);
+	char *map = map_shared(fd, OFFSET, LENGTH);
 	struct pages pages = pages_of(fd, OFFSET, LENGTH);
 
 	tap_ok(vfio_map(vfio, map, LENGTH, IOVA) < 0,
-	       "the file's own mapping is refused");
+	       "without a lease the file's mapping is refused");
 	tap_is(pages_with(&pages, PAGES_RESERVED), PAGES,
 	       "and its pages are left alone");
 	munmap(map, LENGTH);
@@ -306,7 +269,6 @@ int main(void)
 	test_stock(&vfio, fd);
 	test_exclusive(&vfio, fd);
 	test_overlap(&vfio, fd);
-	test_forgotten(&vfio, fd);
 	vfio_close(&vfio);
 	test_pieces(fd);
 	test_killed(fd);

@@ -77,7 +77,7 @@ static void change_through(const char *op, uint64_t offset, uint64_t length,
 
 static void test_steps(const struct vfio *vfio, int fd)
 {
-	struct hf_vfio_attr attr = { .policy = HF_VFIO_REDIRECT, .file = fd };
+	struct hf_vfio_attr attr = { .policy = HF_VFIO_REDIRECT };
 	char was[BLOCK], now[BLOCK];
 	struct hf_vfio *mapping = NULL;
 	struct hf_vfio_info info;
@@ -85,25 +85,25 @@ static void test_steps(const struct vfio *vfio, int fd)
 	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 
 	attr.policy = 7;
-	tap_is(hf_vfio_map(vfio->container, IOVA, lease, 0, LENGTH, &attr,
+	tap_is(hf_vfio_map(vfio->container, IOVA, lease, fd, 0, LENGTH, &attr,
 			   &mapping),
 	       -EINVAL, "an unknown policy");
 	attr.policy = HF_VFIO_REDIRECT;
-	tap_is(hf_vfio_map(vfio->container, IOVA, lease, 0, FILE_LEN, &attr,
+	tap_is(hf_vfio_map(vfio->container, IOVA, lease, fd, 0, FILE_LEN, &attr,
 			   &mapping),
-	       -ENXIO, "more than the lease");
-	tap_is(hf_vfio_map(vfio->container, IOVA + 1, lease, 0, LENGTH, &attr,
-			   &mapping),
+	       -EOPNOTSUPP, "more than the lease");
+	tap_is(hf_vfio_map(vfio->container, IOVA + 1, lease, fd, 0, LENGTH,
+			   &attr, &mapping),
 	       -EINVAL, "an odd address");
-	tap_is(hf_vfio_map(fd, IOVA, lease, 0, LENGTH, &attr, &mapping),
+	tap_is(hf_vfio_map(fd, IOVA, lease, fd, 0, LENGTH, &attr, &mapping),
 	       -ENOTTY, "no container");
 	tap_ok(strstr(hf_error(), "/dev/vfio/vfio"), "%s", hf_error());
 	tap_is(lease_query(lease).pinned, 0, "failures pin nothing");
 
-	tap_is(hf_vfio_map(vfio->container, IOVA, lease, 0, LENGTH, &attr,
+	tap_is(hf_vfio_map(vfio->container, IOVA, lease, fd, 0, LENGTH, &attr,
 			   &mapping),
 	       0, "mapped");
-	tap_is(hf_vfio_map(vfio->container, IOVA, lease, 0, LENGTH, &attr,
+	tap_is(hf_vfio_map(vfio->container, IOVA, lease, fd, 0, LENGTH, &attr,
 			   &mapping),
 	       -EEXIST, "once");
 	pages = pages_of(fd, 0, LENGTH);
@@ -179,7 +179,7 @@ static void *write_on(void *arg)
 /* A device that does not know: what does it meet? */
 static void test_running(const struct vfio *vfio, int fd)
 {
-	struct hf_vfio_attr attr = { .policy = HF_VFIO_REDIRECT, .file = fd };
+	struct hf_vfio_attr attr = { .policy = HF_VFIO_REDIRECT };
 	struct writer writer = { .vfio = vfio };
 	struct hf_vfio *mapping;
 	struct pages pages;
@@ -190,7 +190,7 @@ static void test_running(const struct vfio *vfio, int fd)
 		tap_bail("ftruncate: %s", strerror(errno));
 	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	pages = pages_of(fd, 0, LENGTH);
-	if (hf_vfio_map(vfio->container, IOVA, lease, 0, LENGTH, &attr,
+	if (hf_vfio_map(vfio->container, IOVA, lease, fd, 0, LENGTH, &attr,
 			&mapping) ||
 	    pthread_create(&writer.thread, NULL, write_on, &writer))
 		tap_bail("running: %s", hf_error());

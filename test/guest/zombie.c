@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * zombie FILE OFFSET LENGTH: lease a range of a file, register it, and give the
- * mapping and the descriptor away, for tests that are scripts. Says "lease ID"
- * and stays, with the region, until killed.
+ * zombie FILE OFFSET LENGTH: lease a range of a file, register it, unmap it and
+ * close the lease, for tests that are scripts. Prints "lease ID" and stays, with
+ * the region, until it is killed.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 int main(int argc, char **argv)
 {
 	struct rdma rdma = rdma_open();
-	uint64_t id;
+	uint64_t id, offset;
 	size_t length;
 	void *map;
 	int fd, lease;
@@ -22,11 +22,11 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		tap_bail("%s: %s", argv[1], strerror(errno));
+	offset = strtoull(argv[2], NULL, 0);
 	length = strtoull(argv[3], NULL, 0);
-	lease = lease_make(fd, strtoull(argv[2], NULL, 0), length,
-			   HOLDFAST_BREAKABLE, LONG_BREAK);
+	lease = lease_make(fd, offset, length, HOLDFAST_BREAKABLE, LONG_BREAK);
 	id = lease_query(lease).id;
-	map = lease_map(lease, 0, length);
+	map = map_shared(fd, offset, length);
 	rdma_register(&rdma, map, length);
 	munmap(map, length);
 	close(lease);

@@ -52,7 +52,7 @@ digest old 900 1000
 digest same 905 1000
 digest better 500 1000
 digest worse 950 1000
-digest missed 1001 1000
+digest missed 1060 1000
 digest far 2000 1000
 digest farther 2200 1000
 

@@ -9,7 +9,7 @@
 holdfast=$BUILD/bin/holdfast
 report=$scratch/report
 head='id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms'
-head+=' deadline_ms op change_pid change_comm change_offset change_length mappers path'
+head+=' deadline_ms op change_pid change_comm change_offset change_length pinners path'
 
 # A file of our own, so that there is one to be filtered by.
 file=$scratch/file
@@ -73,14 +73,14 @@ json()
 gives "JSON: numbers are numbers" 0 8192 json '$l->[0]{pinned} + $l->[1]{offset}'
 gives "JSON: names" 0 'my app' json '$l->[0]{command}'
 gives "JSON: a pid that is not visible" 0 1 json '!defined $l->[1]{pid}'
-gives "JSON: mappers" 0 '812 813' json '"@{$l->[0]{mappers}}"'
+gives "JSON: pinners" 0 '812 813' json '"@{$l->[0]{pinners}}"'
 gives "JSON: a change" 0 'truncate 99 dd 4096 -3000' \
 	json 'join " ", @{$l->[1]}{qw(op change_pid change_command change_offset deadline_ms)}'
 gives "JSON: to any end of the file" 0 1 json '!defined $l->[1]{change_length}'
 sed 's/my.040app/\\377/' "$report" >"$scratch/bytes"
 gives "JSON: a name that is not UTF-8" 0 "*\"command\": \"$(printf '\xef\xbf\xbd')\"*" \
 	"$holdfast" ls -J --report "$scratch/bytes"
-sed '1s/mappers path/mappers origin path/; 2s/ 812,813 / 812,813 implicit /; 3s/ - - -$/ - - explicit -/' \
+sed '1s/pinners path/pinners origin path/; 2s/ 812,813 / 812,813 implicit /; 3s/ - - -$/ - - explicit -/' \
 	"$report" >"$scratch/origins"
 gives "ls: which leases a pin has made" 0 '*ORIGIN*7 *breakable *implicit *active*8 *exclusive *explicit*' \
 	"$holdfast" ls --report "$scratch/origins"
@@ -156,14 +156,12 @@ gives "lease: no command" 2 '*no COMMAND*' "$holdfast" lease "$file" --
 gives "lease: two files" 2 '*one FILE, and -- before COMMAND*' "$holdfast" lease "$file" true
 gives "lease: an option behind the file" 2 'holdfast: soon: not a break time*' \
 	"$holdfast" lease "$file" -t soon
-gives "lease: two who restore" 2 '*--pass-fd leaves the events*' \
-	"$holdfast" lease -p -r "$file" -- true
 gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfast" lease -p "$file"
 
 gives "run: no command" 2 'holdfast: no COMMAND*' "$holdfast" run
 gives "run: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" run -t soon true
 gives "run: a wrong grace" 2 'holdfast: soon: not a time*' "$holdfast" run -g soon true
-gives "run: an option of the shim" 2 'holdfast: --exclusive: only with --shim*' "$holdfast" run -x true
+gives "run: an option of the shim" 2 'holdfast: --grace: only with --shim*' "$holdfast" run -g 1 true
 gives "run: another" 2 'holdfast: --verbose: only with --shim*' "$holdfast" run -v true
 gives "policy: a wrong word" 2 'holdfast: permit: neither allow nor forbid*' "$holdfast" policy permit /
 gives "policy: no mount point" 2 '*one MOUNTPOINT*' "$holdfast" policy allow

@@ -37,24 +37,15 @@ static void test_acquire(void)
 static void test_not_a_lease(void)
 {
 	struct holdfast_query query = { .id = 42 };
-	uint64_t length = 42;
-	void *addr = &query;
+	uint64_t reach = 42;
 
 	tap_is(hf_query(file, &query), -ENOTTY, "query of a file");
 	tap_is(query.id, 42, "... leaves the answer alone");
-	tap_is(hf_restore(file, &length), -ENOTTY, "restore of a file");
-	tap_is(length, 42, "... leaves the length alone");
-	tap_is(hf_restore(-1, NULL), -EBADF, "restore of no descriptor");
-	tap_is(hf_export_dmabuf(file, 0, 4096), -ENOTTY, "export of a file");
-	tap_ok(strstr(hf_error(), "not a lease"), "%s", hf_error());
-	tap_is(hf_export_dmabuf(-1, 0, 4096), -EBADF,
-	       "export of no descriptor");
+	tap_is(hf_await_changes(file, -4096, 4096, &reach), -EINVAL,
+	       "changes at a negative offset");
+	tap_is(reach, 42, "... leaves the reach alone");
 	tap_is(hf_release(file), -ENOTTY, "release of a file");
 	tap_ok(fcntl(file, F_GETFD) >= 0, "... leaves it open");
-	tap_is(hf_map(file, 0, 0, &addr), -EINVAL, "map of no bytes");
-	tap_is(hf_map(file, 1, 4096, &addr), -EINVAL, "map of an odd offset");
-	tap_ok(addr == &query, "... leaves the address alone");
-	tap_is(hf_map(-1, 0, 4096, &addr), -EBADF, "map of no descriptor");
 	tap_is(hf_query(-1, &query), -EBADF, "query of no descriptor");
 	tap_is(hf_release(-1), -EBADF, "release of no descriptor");
 	tap_is_str(hf_error(), "descriptor -1: not an open file", "the words");

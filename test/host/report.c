@@ -9,7 +9,7 @@
 #define HEADER                                                              \
 	"id kind state backing pid uid comm major minor ino offset length " \
 	"pinned age_ms break_ms deadline_ms op change_pid change_comm "     \
-	"change_offset change_length mappers origin path\n"
+	"change_offset change_length pinners origin path\n"
 
 static const char *const good[] = {
 	"7",	"breakable", "active", "dax", "812",	  "1000",
@@ -96,8 +96,8 @@ static void test_plain(void)
 	tap_is(entry.age_ms, 185000, "age_ms");
 	tap_is(entry.break_ms, 45000, "break_ms");
 	tap_ok(!entry.has_deadline && !entry.has_change, "no change");
-	tap_is(entry.mapper_count, 1, "one mapper");
-	tap_is(entry.mappers[0], 812, "... which is the holder");
+	tap_is(entry.pinner_count, 1, "one pinner");
+	tap_is(entry.pinners[0], 812, "... which is the holder");
 	tap_is(entry.origin, HOLDFAST_IMPLICIT, "origin");
 	tap_is_str(entry.path, "/mnt/data", "path");
 }
@@ -108,7 +108,7 @@ static void test_origin(void)
 	const char *old = "id kind state backing pid uid comm major minor ino "
 			  "offset length pinned age_ms break_ms deadline_ms op "
 			  "change_pid change_comm change_offset change_length "
-			  "mappers path\n";
+			  "pinners path\n";
 
 	tap_is(parse_line(old, "7 breakable active dax 8 0 dd 259 0 131 0 4096 "
 			       "0 1 1 - - - - - - - /f\n"),
@@ -138,15 +138,15 @@ static void test_change(void)
 	tap_is_str(entry.change_comm, "fallocate", "change_comm");
 	tap_is(entry.change_offset, 4096, "change_offset");
 	tap_is(entry.change_length, 8192, "change_length");
-	tap_is(entry.mapper_count, 3, "three mappers");
-	tap_is(entry.mappers[2], 333, "... the last of which is 333");
+	tap_is(entry.pinner_count, 3, "three pinners");
+	tap_is(entry.pinners[2], 333, "... the last of which is 333");
 
 	line = "8 breakable breaking dax 1 0 a 259 0 131 0 4096 4096 1 45000 "
 	       "9 truncate - - 4096 - - - /f\n";
 	tap_is(parse_line(HEADER, line), 0, "a change to the end is read");
 	tap_ok(entry.change_length == UINT64_MAX, "... as the longest");
 	tap_is(entry.change_pid, 0, "... by a task that is not visible");
-	tap_is(entry.mapper_count, 0, "... of a lease that nobody mapped");
+	tap_is(entry.pinner_count, 0, "... of a lease that nobody pins");
 }
 
 static void test_numbers(void)
@@ -186,13 +186,11 @@ static void test_numbers(void)
 
 static void test_words(void)
 {
-	static const char *const states[] = { "acquiring", "active",
-					      "breaking",  "broken",
-					      "released",  "releasing",
-					      "zombie" };
+	static const char *const states[] = { "active", "breaking", "released",
+					      "releasing", "zombie" };
 	static const char *const kinds[] = { "breakable", "exclusive" };
 
-	for (size_t i = 0; i < 7; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		accept(HF_COLUMN_STATE, states[i]);
 		tap_is_str(hf_state_name(entry.state), states[i],
 			   "... and is what it says");
@@ -231,23 +229,23 @@ static void test_text(void)
 	refuse(HF_COLUMN_COMM, "\\x41");
 }
 
-static void test_mappers(void)
+static void test_pinners(void)
 {
 	char list[1500] = "1";
 
-	accept(HF_COLUMN_MAPPERS, "-");
-	tap_is(entry.mapper_count, 0, "no mappers");
+	accept(HF_COLUMN_PINNERS, "-");
+	tap_is(entry.pinner_count, 0, "no pinners");
 	for (int i = 0; i < 700; i++)
 		strcat(list, ",2");
-	accept(HF_COLUMN_MAPPERS, list);
-	tap_is(entry.mapper_count, 701, "many mappers");
-	refuse(HF_COLUMN_MAPPERS, ",");
-	refuse(HF_COLUMN_MAPPERS, "1,");
-	refuse(HF_COLUMN_MAPPERS, ",1");
-	refuse(HF_COLUMN_MAPPERS, "1,,2");
-	refuse(HF_COLUMN_MAPPERS, "1,-");
-	refuse(HF_COLUMN_MAPPERS, "1,2147483648");
-	refuse(HF_COLUMN_MAPPERS, "");
+	accept(HF_COLUMN_PINNERS, list);
+	tap_is(entry.pinner_count, 701, "many pinners");
+	refuse(HF_COLUMN_PINNERS, ",");
+	refuse(HF_COLUMN_PINNERS, "1,");
+	refuse(HF_COLUMN_PINNERS, ",1");
+	refuse(HF_COLUMN_PINNERS, "1,,2");
+	refuse(HF_COLUMN_PINNERS, "1,-");
+	refuse(HF_COLUMN_PINNERS, "1,2147483648");
+	refuse(HF_COLUMN_PINNERS, "");
 }
 
 static void test_shape(void)
@@ -350,7 +348,7 @@ int main(void)
 	test_numbers();
 	test_words();
 	test_text();
-	test_mappers();
+	test_pinners();
 	test_shape();
 	test_header();
 	test_file();

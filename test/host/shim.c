@@ -1,114 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the shim and the agent know of addresses, without a kernel that has
- * leases: pieces of mappings, regions on them, ranges that meet.
+ * What the shim keeps of a program's memory regions, and what it is told, without a
+ * kernel that has leases.
  */
 #include <infiniband/verbs.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "../../daemon/mappings.h"
+#include "../../preload/run.h"
 #include "../../preload/shim.h"
 #include "../tap.h"
 
-#define BASE 0x10000000UL
-#define PAGE 4096UL
+#define BASE  0x10000000UL
+#define PAGE  4096UL
+#define COUNT 10000
 
-static struct lease *add(uintptr_t addr, size_t length)
+static unsigned int count(uintptr_t addr, size_t length)
 {
-	struct lease *lease = table_add_lease(dup(0), 7);
+	struct tracked_mr *tracked = NULL;
+	unsigned int met = 0;
 
-	table_add_piece(lease, addr, length, PROT_READ);
-	return lease;
+	while ((tracked = table_next_mr(tracked, addr, length)))
+		met++;
+	return met;
 }
 
-static void test_pieces(void)
+static void test_few(void)
 {
-	struct lease *lease;
-	int fd;
-
-	tap_ok(!table_used(), "nothing to look for before the first lease");
-	lease = add(BASE, 8 * PAGE);
-	fd = lease->fd;
-	tap_ok(table_used(), "afterwards there is");
-	tap_ok(fd_is_protected(fd), "the lease's descriptor is protected");
-	tap_ok(!fd_is_protected(fd + 1) && !fd_is_protected(-1) &&
-		       !fd_is_protected(1 << 30),
-	       "others are not");
-	table_cut_pieces(BASE + 8 * PAGE, PAGE);
-	table_cut_pieces(BASE - PAGE, PAGE);
-	tap_is(lease->pieces, 1, "what is beside it changes nothing");
-	table_cut_pieces(BASE + 2 * PAGE, PAGE);
-	tap_is(lease->pieces, 2, "a hole makes two of one");
-	table_cut_pieces(BASE - PAGE, 2 * PAGE);
-	tap_is(lease->pieces, 2, "a cut at the start leaves the rest");
-	table_cut_pieces(BASE + 7 * PAGE, 4 * PAGE);
-	tap_is(lease->pieces, 2, "and one at the end");
-	table_cut_pieces(BASE + PAGE, PAGE);
-	tap_is(lease->pieces, 1, "one piece can go as a whole");
-	table_move_pieces(BASE + 3 * PAGE, 4 * PAGE, 2 * BASE);
-	table_cut_pieces(BASE, 8 * PAGE);
-	tap_is(lease->pieces, 1,
-	       "a piece that was moved is not there any more");
-	table_cut_pieces(2 * BASE, 4 * PAGE);
-	tap_ok(!table_leases(), "with the last piece the lease goes");
-	tap_ok(!fd_is_protected(fd) && close(fd), "and is closed");
-}
-
-static void test_regions(void)
-{
-	struct lease *one = add(BASE, 4 * PAGE);
-	struct lease *two = add(BASE + 4 * PAGE, 4 * PAGE);
-	struct ibv_mr both = { .addr = (void *)BASE, .length = 8 * PAGE };
 	struct ibv_mr first = { .addr = (void *)BASE, .length = 4 * PAGE };
-	struct ibv_mr none = { .addr = (void *)(2 * BASE), .length = PAGE };
+	struct ibv_mr second = { .addr = (void *)(BASE + 4 * PAGE),
+				 .length = 4 * PAGE };
 
-	table_add_mr(&both);
-	table_add_mr(&both);
+	tap_is(count(0, SIZE_MAX), 0, "no region to begin with");
 	table_add_mr(&first);
-	table_add_mr(&none);
-	tap_is(one->mrs, 2, "a region is on the leases that it meets");
-	tap_is(two->mrs, 1, "and on no other");
-	tap_ok(!table_find_mr(&none), "one that meets none is not kept");
-	table_cut_pieces(BASE, 8 * PAGE);
-	tap_ok(table_leases(), "leases without a mapping stay for regions");
-	table_fence_mr(table_find_mr(&both));
-	table_close_unused();
-	tap_ok(table_leases() == one && !one->next,
-	       "a region that is fenced keeps none");
-	tap_ok(table_find_mr(&both)->fenced, "but is known");
+	table_add_mr(&first);
+	table_add_mr(&second);
+	tap_is(count(0, SIZE_MAX), 2, "each region once");
+	tap_is(count(BASE + PAGE, 1), 1, "a byte meets one");
+	tap_is(count(BASE + 3 * PAGE, 2 * PAGE), 2, "a range can meet both");
+	tap_is(count(BASE + 8 * PAGE, PAGE), 0, "what is behind meets none");
+	tap_is(count(BASE - PAGE, PAGE), 0, "and what is before");
 	table_drop_mr(table_find_mr(&first));
-	tap_ok(!table_leases(), "with the last region the lease goes");
-	table_drop_mr(table_find_mr(&both));
-	tap_ok(!table_mrs(), "nothing is left");
+	tap_ok(!table_find_mr(&first) && table_find_mr(&second),
+	       "one can go alone");
+	table_drop_all();
+	tap_is(count(0, SIZE_MAX), 0, "all can go");
 }
 
-static void test_meet(void)
+static void test_many(void)
 {
-	struct mapping list[] = {
-		{ .lease = 1, .pid = 5, .start = BASE, .end = BASE + PAGE },
-		{ .lease = 1, .pid = 6, .start = PAGE, .end = 2 * PAGE },
-	};
-	struct mappings mappings = { list, 2 };
+	struct ibv_mr *mrs = calloc(COUNT, sizeof(*mrs));
+	int found = 0;
 
-	tap_ok(mappings_meet(&mappings, 5, BASE, PAGE), "the range itself");
-	tap_ok(mappings_meet(&mappings, 5, BASE - 1, 2), "its first byte");
-	tap_ok(mappings_meet(&mappings, 5, BASE + PAGE - 1, 9),
-	       "its last byte");
-	tap_ok(!mappings_meet(&mappings, 5, BASE - PAGE, PAGE), "before it");
-	tap_ok(!mappings_meet(&mappings, 5, BASE + PAGE, PAGE), "behind it");
-	tap_ok(mappings_meet(&mappings, 5, 0, UINT64_MAX), "all there is");
-	tap_ok(!mappings_meet(&mappings, 5, UINT64_MAX, 1),
-	       "an empty place of io_uring");
-	tap_ok(!mappings_meet(&mappings, 6, BASE, PAGE), "another process");
-	tap_ok(mappings_meet(&mappings, 6, 0, PAGE + 1), "near zero");
-	tap_ok(!mappings_meet(&mappings, 6, 0, PAGE), "just before it");
+	for (size_t i = 0; mrs && i < COUNT; i++) {
+		mrs[i].addr = (void *)(BASE + i * PAGE);
+		mrs[i].length = PAGE;
+		table_add_mr(&mrs[i]);
+	}
+	tap_is(count(BASE, COUNT * PAGE), COUNT, "as many as there are");
+	for (size_t i = 0; mrs && i < COUNT; i++) {
+		struct tracked_mr *tracked = table_find_mr(&mrs[i]);
+
+		found += tracked && tracked->mr == &mrs[i];
+	}
+	tap_is(found, COUNT, "each can be found");
+	table_drop_all();
+	free(mrs);
 }
 
 int main(void)
 {
-	test_pieces();
-	test_regions();
-	test_meet();
+	setenv(RUN_VARIABLE, "grace=1500,verbose=1", 1);
+	tap_is(settings()->grace_ms, 1500, "the grace that holdfast run sets");
+	tap_ok(settings()->verbose, "and that it is verbose");
+	test_few();
+	test_many();
 	return tap_done();
 }

@@ -43,9 +43,28 @@ static ssize_t pages_read(struct file *filp, char __user *buf, size_t size,
 	return done;
 }
 
+/* One value: how many references more the page is to have, or fewer. */
+static ssize_t pages_write(struct file *filp, const char __user *buf,
+			   size_t size, loff_t *pos)
+{
+	unsigned long pfn = *pos / sizeof(u64);
+	s64 more;
+
+	if (size != sizeof(more) || !pfn_valid(pfn))
+		return -EINVAL;
+	if (copy_from_user(&more, buf, sizeof(more)))
+		return -EFAULT;
+	if (more > 0)
+		folio_ref_add(page_folio(pfn_to_page(pfn)), more);
+	else
+		folio_ref_sub(page_folio(pfn_to_page(pfn)), -more);
+	return size;
+}
+
 static const struct file_operations pages_fops = {
 	.owner = THIS_MODULE,
 	.read = pages_read,
+	.write = pages_write,
 	.llseek = default_llseek,
 };
 
@@ -53,7 +72,7 @@ static struct miscdevice pages_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hf_pages",
 	.fops = &pages_fops,
-	.mode = 0400,
+	.mode = 0600,
 };
 
 module_misc_device(pages_misc);

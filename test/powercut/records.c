@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * records write DIR TAG SEED [all|restore]: write records into leased files, by
- * the CPU and by RDMA, flush them from user space, and only then say so, a line
- * each ("ack FILE OFFSET NUMBER ."), until the power is cut. Between the records
- * files change and leases are restored. After each acquire and restore the file
- * is synced once, which makes its block map durable; "restore" leaves that out
- * after restores, "all" always: then records are lost.
+ * records write DIR TAG SEED [all|again]: write records into leased files, by the
+ * CPU and by RDMA, flush them from user space, and only then acknowledge them, a
+ * line each ("ack FILE OFFSET NUMBER ."), until the power is cut. Between the
+ * records files change and are registered again. A mapping with MAP_SYNC keeps the
+ * block map durable by itself; with any other the file is synced once after each
+ * registration. "again" leaves that out after registering again, "all" always, and
+ * neither uses MAP_SYNC: then records are lost.
  *
  * records check DIR ACKS: whether the records of such lines are there.
  */
@@ -26,7 +27,7 @@
 
 enum sync {
 	SYNCS,
-	SYNCS_ACQUIRE,
+	SYNCS_FIRST,
 	SYNCS_NEVER
 };
 
@@ -55,6 +56,7 @@ struct log {
 	/* the file in hand */
 	char name[64];
 	int fd, lease;
+	bool map_sync;
 	char *map;
 	struct ibv_mr *mr;
 };
@@ -99,10 +101,15 @@ static void lease_start(struct log *log)
 {
 	log->lease =
 		lease_make(log->fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
-	log->map = lease_map(log->lease, 0, LENGTH);
-	if (log->sync != SYNCS_NEVER)
-		must(!fsync(log->fd), "fsync");
+	log->map_sync = log->sync == SYNCS && pick(log, 2);
+	log->map = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
+			log->map_sync ? MAP_SHARED_VALIDATE | MAP_SYNC
+				      : MAP_SHARED,
+			log->fd, 0);
+	must(log->map != MAP_FAILED, "mmap");
 	log->mr = rdma_register(&log->rdma, log->map, LENGTH);
+	if (log->sync != SYNCS_NEVER && !log->map_sync)
+		must(!fsync(log->fd), "fsync");
 }
 
 static void file_change(struct log *log, uint64_t from)
@@ -136,16 +143,9 @@ static void lease_change(struct log *log, uint64_t from)
 {
 	ibv_dereg_mr(log->mr);
 	file_change(log, from);
-	/* By asking for it, or by touching it: that is the same. */
-	if (pick(log, 2)) {
-		if (hf_restore(log->lease, NULL))
-			errx(1, "%s", hf_error());
-	} else {
-		*(volatile char *)(log->map + from);
-	}
-	if (log->sync == SYNCS)
-		must(!fsync(log->fd), "fsync");
 	log->mr = rdma_register(&log->rdma, log->map, LENGTH);
+	if (log->sync == SYNCS && !log->map_sync)
+		must(!fsync(log->fd), "fsync");
 }
 
 /* Out of the caches, and ordered before what comes. */
@@ -274,12 +274,11 @@ int main(int argc, char **argv)
 	}
 	if (argc < 5 || argc > 6 || strcmp(argv[1], "write"))
 		errx(2,
-		     "usage: records write DIR TAG SEED [all|restore], records check DIR ACKS");
+		     "usage: records write DIR TAG SEED [all|again], records check DIR ACKS");
 	log.dir = argv[2];
 	log.seed = strtoul(argv[4], NULL, 0);
 	if (argc == 6)
-		log.sync = !strcmp(argv[5], "all") ? SYNCS_NEVER
-						   : SYNCS_ACQUIRE;
+		log.sync = !strcmp(argv[5], "all") ? SYNCS_NEVER : SYNCS_FIRST;
 	records_write(&log, argv[3]);
 	return 0;
 }

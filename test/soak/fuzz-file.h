@@ -7,9 +7,6 @@
 
 #include "fuzz-world.h"
 
-/* 6.1 forgets the mark of a page that two files had, and warns: doc/semantics.md. */
-static bool may_share;
-
 static void some_path(char path[64])
 {
 	snprintf(path, 64, FOLDER "%u", random_below(FILES));

@@ -11,9 +11,7 @@ union arguments {
 	struct holdfast_acquire acquire;
 	struct holdfast_release release;
 	struct holdfast_query query;
-	struct holdfast_restore restore;
 	struct holdfast_revoke revoke;
-	struct holdfast_export_dmabuf export;
 	struct holdfast_allow allow;
 	struct holdfast_join join;
 	struct holdfast_watch watch;
@@ -63,45 +61,46 @@ static void op_open(void)
 }
 
 /* Mostly a new descriptor: one that is a lease already refuses for good. */
-static int acquire(void)
+static void acquire(union arguments *args)
 {
-	union arguments args = { .acquire = {
-					 .fd = fd_some(
-						 one_in(8) ? random_below(KINDS)
-							   : KIND_FILE),
-					 .kind = one_in(6) ? HOLDFAST_EXCLUSIVE
-							   : HOLDFAST_BREAKABLE,
-					 .offset = random_offset(FILE_SIZE),
-					 .length = random_length(FILE_SIZE),
-					 .break_ms = ONE_OF(0, 1, 5, 20, 50,
-							    100, UINT32_MAX),
-				 } };
 	bool fresh = !one_in(8);
 	long ret;
 	int fd = fresh ? open(HOLDFAST_DEVICE,
 			      O_RDWR | O_CLOEXEC | (one_in(6) ? 0 : O_NONBLOCK))
 		       : fd_some(KIND_LEASE);
 
+	*args = (union arguments){ .acquire = {
+					   .fd = fd_some(
+						   one_in(8)
+							   ? random_below(KINDS)
+							   : KIND_FILE),
+					   .kind = one_in(6)
+							   ? HOLDFAST_EXCLUSIVE
+							   : HOLDFAST_BREAKABLE,
+					   .offset = random_offset(FILE_SIZE),
+					   .length = random_length(FILE_SIZE),
+					   .break_ms = ONE_OF(0, 1, 5, 20, 50,
+							      100, UINT32_MAX),
+				   } };
 	if (one_in(24))
-		args.acquire.kind = random_below(8);
+		args->acquire.kind = random_below(8);
 	ret = count_deep(DEEP_ACQUIRE,
-			 lease_ioctl(fd, HOLDFAST_IOC_ACQUIRE, &args,
-				     sizeof(args.acquire)));
+			 lease_ioctl(fd, HOLDFAST_IOC_ACQUIRE, args,
+				     sizeof(args->acquire)));
 	if (!ret)
-		board->ids[random_below(64)] = args.acquire.id;
+		board->ids[random_below(64)] = args->acquire.id;
 	/* One that has become nothing is of little use. */
-	if (fresh && ret && !one_in(8)) {
+	if (fresh && ret && !one_in(8))
 		close(fd);
-		return -1;
-	}
-	if (fresh)
+	else if (fresh)
 		fd_put(KIND_LEASE, fd);
-	return fd;
 }
 
 static void op_acquire(void)
 {
-	acquire();
+	union arguments args;
+
+	acquire(&args);
 }
 
 /* Without O_NONBLOCK it waits for pins that perhaps nobody takes away. */
@@ -125,15 +124,6 @@ static void op_query(void)
 			       sizeof(args.query)));
 }
 
-static void op_restore(void)
-{
-	union arguments args = { 0 };
-
-	count_deep(DEEP_RESTORE,
-		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_RESTORE, &args,
-			       sizeof(args.restore)));
-}
-
 static void op_revoke(void)
 {
 	union arguments
@@ -149,23 +139,6 @@ static void op_revoke(void)
 	count_deep(DEEP_REVOKE,
 		   lease_ioctl(fd_some(KIND_LEASE), HOLDFAST_IOC_REVOKE, &args,
 			       sizeof(args.revoke)));
-}
-
-static void op_export(void)
-{
-	union arguments
-		args = { .export = {
-				 .offset = one_in(2) ? 0
-						     : random_offset(FILE_SIZE),
-				 .length = one_in(2) ? 4096
-						     : random_length(FILE_SIZE),
-			 } };
-
-	fd_put(KIND_DMABUF,
-	       count_deep(DEEP_EXPORT,
-			  lease_ioctl(fd_some(KIND_LEASE),
-				      HOLDFAST_IOC_EXPORT_DMABUF, &args,
-				      sizeof(args.export))));
 }
 
 static void op_allow(void)
@@ -247,8 +220,8 @@ static void op_poll(void)
 static void op_file_calls(void)
 {
 	char room[512] = "";
-	int fd = fd_some(ONE_OF(KIND_LEASE, KIND_LEASE, KIND_DMABUF,
-				KIND_PERMISSION, KIND_WATCH));
+	int fd = fd_some(
+		ONE_OF(KIND_LEASE, KIND_LEASE, KIND_PERMISSION, KIND_WATCH));
 	int other = fd_some(random_below(KINDS));
 	struct iovec io = { some_buffer(room, sizeof(room)), sizeof(room) };
 	off_t at = random_edge(FILE_SIZE);
@@ -337,9 +310,9 @@ static void op_close(void)
 static void op_report(void)
 {
 	char room[4096];
-	static const char *const paths[] = { HOLDFAST_REPORT, HOLDFAST_MAPPINGS,
-					     HOLDFAST_PINS, HOLDFAST_POLICIES };
-	int fd = open(paths[one_in(2) ? 0 : random_below(4)],
+	static const char *const paths[] = { HOLDFAST_REPORT, HOLDFAST_PINS,
+					     HOLDFAST_POLICIES };
+	int fd = open(paths[one_in(2) ? 0 : random_below(3)],
 		      (one_in(16) ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	long ret = 0;
 
@@ -393,7 +366,7 @@ static void op_mail(void)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
-	int fd = fd_some(one_in(4) ? KIND_DMABUF : KIND_LEASE);
+	int fd = fd_some(KIND_LEASE);
 
 	count_call();
 	if (one_in(2)) {

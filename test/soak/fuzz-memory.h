@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fuzz: mappings of leases, and who pins them. */
+/* Fuzz: mappings of leased files, and consumers that pin them. */
 #ifndef HOLDFAST_SOAK_FUZZ_MEMORY_H
 #define HOLDFAST_SOAK_FUZZ_MEMORY_H
 
@@ -20,19 +20,21 @@ static size_t some_size(void)
 }
 
 /*
- * Not a mapping that stores to a file whose blocks may be shared, but for a
- * lease's: by that any program can make stock kernels BUG, see kmod/shared.c.
+ * A store to a file whose blocks are shared, through an entry of 2 MiB, can make
+ * stock kernels BUG (kmod/shared.c). Where files share, the pages of DAX files are
+ * an odd number of pages away from their addresses, so there are no such entries.
  * Of a descriptor of our own, which the other thread does not exchange.
  */
-static void *map_safely(void *at, size_t size, int protection, int flags,
-			int fd, off_t offset)
+static void *map_file(void *at, size_t size, int protection, int flags, int fd,
+		      off_t offset)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	struct stat st;
 	void *map;
 
-	if (own >= 0 && !fstat(own, &st) && st.st_dev == folder_device)
-		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+	if (may_share && own >= 0 && !fstat(own, &st) &&
+	    st.st_dev == folder_device)
+		offset |= 4096;
 	map = mmap(at, size, protection, flags, own, offset);
 	close(own);
 	return map;
@@ -47,15 +49,15 @@ static void op_map(void)
 				: MAP_SHARED);
 	off_t offset = one_in(3) ? random_offset(FILE_SIZE) : 0;
 	size_t size = some_size();
-	int fd = fd_some(one_in(8) ? random_below(KINDS) : KIND_LEASE);
+	int fd = fd_some(one_in(8) ? random_below(KINDS) : KIND_FILE);
 
 	if (one_in(8))
 		flags |= ONE_OF(MAP_POPULATE, MAP_LOCKED, MAP_NORESERVE,
 				MAP_SYNC, MAP_HUGETLB, MAP_GROWSDOWN);
 	if (size > AREA)
 		size = one_in(2) ? FILE_SIZE : AREA;
-	count_deep(DEEP_MAP, (long)map_safely(some_memory(), size, protection,
-					      flags, fd, offset));
+	count_deep(DEEP_MAP, (long)map_file(some_memory(), size, protection,
+					    flags, fd, offset));
 }
 
 static void op_unmap(void)
@@ -200,12 +202,15 @@ static void op_ring(void)
 static void op_session(void)
 {
 	char *at = (char *)ARENA + random_below(8) * AREA;
-	int lease = acquire();
 	struct iovec io = { at, 4096 };
+	union arguments args;
 
-	count_deep(DEEP_MAP, (long)mmap(at, (1 + random_below(8)) << 12,
-					PROT_READ | PROT_WRITE,
-					MAP_SHARED | MAP_FIXED, lease, 0));
+	acquire(&args);
+	count_deep(DEEP_MAP,
+		   (long)map_file(at, (1 + random_below(8)) << 12,
+				  PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED, args.acquire.fd,
+				  args.acquire.offset));
 	if (one_in(3))
 		count_deep(DEEP_REGISTER, region_put(at, 4096) ? 0 : -1);
 	if (one_in(8))
@@ -227,37 +232,6 @@ static void op_vmsplice(void)
 	read(pipefd[0], room, sizeof(room));
 	close(pipefd[0]);
 	close(pipefd[1]);
-}
-
-static void op_importer(void)
-{
-	int importer = fd_some(KIND_IMPORTER);
-	struct importer_attach attach = { .fd = fd_some(KIND_DMABUF),
-					  .flags = random_below(4) };
-	struct importer_fill fill = { .offset = random_below(4) << 12,
-				      .length = random_below(8192),
-				      .byte = 0x5a };
-
-	count_call();
-	switch (random_below(12)) {
-	case 0:
-		fd_put(KIND_IMPORTER,
-		       open(IMPORTER_DEVICE, O_RDWR | O_CLOEXEC));
-		break;
-	case 1:
-	case 2:
-		ioctl(importer, IMPORTER_ATTACH, &attach);
-		break;
-	case 3:
-		ioctl(importer, IMPORTER_FILL, &fill);
-		break;
-	default:
-		ioctl(importer,
-		      ONE_OF(IMPORTER_MAP, IMPORTER_MAP, IMPORTER_UNMAP,
-			     IMPORTER_PIN, IMPORTER_UNPIN, IMPORTER_TOLD,
-			     IMPORTER_BEGIN, IMPORTER_END, IMPORTER_DETACH));
-		break;
-	}
 }
 
 #endif

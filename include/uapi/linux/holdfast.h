@@ -3,10 +3,10 @@
  * Layout leases on file ranges: the ABI of /dev/holdfast.
  *
  * An open of /dev/holdfast becomes a lease with HOLDFAST_IOC_ACQUIRE. From
- * then on the open file *is* the lease: mmap(2) gives memory that long-term
- * pin users (RDMA memory regions, io_uring fixed buffers, VFIO) accept,
- * poll(2) and read(2) give events, and the last close(2) ends the lease once
- * nothing pins its pages any more.
+ * then on the open file *is* the lease: the process that has it may pin
+ * mappings of the file for long (RDMA memory regions, io_uring fixed buffers,
+ * VFIO), poll(2) and read(2) give events, and the last close(2) ends the lease
+ * once nothing pins its pages any more.
  *
  * Every structure begins with its own size, so that it can grow: the kernel
  * takes a smaller (older) one and a larger (newer) one whose tail is zero.
@@ -20,7 +20,6 @@
 
 #define HOLDFAST_DEVICE		"/dev/holdfast"
 #define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
-#define HOLDFAST_MAPPINGS	"/proc/fs/holdfast/mappings"
 #define HOLDFAST_PINS		"/proc/fs/holdfast/pins"
 #define HOLDFAST_POLICIES	"/proc/fs/holdfast/policy"
 
@@ -43,25 +42,21 @@ enum holdfast_kind {
 /**
  * enum holdfast_state - where a lease is in its life
  * @HOLDFAST_UNBOUND: the open file is not a lease yet
- * @HOLDFAST_ACQUIRING: pages are being looked up
- * @HOLDFAST_ACTIVE: the block map of the range does not change
- * @HOLDFAST_BREAKING: a change waits for the consumers, or is under way
- * @HOLDFAST_BROKEN: the change is done and has taken the pages; the lease can be
- *	restored, and is when a program touches one of its mappings (a
- *	system call that does gets EFAULT)
+ * @HOLDFAST_ACTIVE: no change of the range is under way, as far as it met the
+ *	lease
+ * @HOLDFAST_BREAKING: a change waits for consumers of bytes that it takes, or is
+ *	under way; then the lease is active again
  * @HOLDFAST_RELEASING: the lease was released or revoked, consumers are left
- * @HOLDFAST_ZOMBIE: nobody has the lease open or mapped, consumers are left
+ * @HOLDFAST_ZOMBIE: nobody has the lease open, consumers are left
  * @HOLDFAST_RELEASED: the lease was released or revoked, nothing is left of it
  */
 enum holdfast_state {
 	HOLDFAST_UNBOUND	= 0,
-	HOLDFAST_ACQUIRING	= 1,
-	HOLDFAST_ACTIVE		= 2,
-	HOLDFAST_BREAKING	= 3,
-	HOLDFAST_BROKEN		= 4,
-	HOLDFAST_RELEASING	= 5,
-	HOLDFAST_ZOMBIE		= 6,
-	HOLDFAST_RELEASED	= 7,
+	HOLDFAST_ACTIVE		= 1,
+	HOLDFAST_BREAKING	= 2,
+	HOLDFAST_RELEASING	= 3,
+	HOLDFAST_ZOMBIE		= 4,
+	HOLDFAST_RELEASED	= 5,
 };
 
 /**
@@ -105,25 +100,35 @@ enum holdfast_op {
  * @fd: the file, open for reading and writing
  * @kind: enum holdfast_kind
  * @offset: start of the range in bytes, a multiple of the page size
- * @length: bytes, a multiple of the page size, not zero. The range must end
- *	at or before the end of the file rounded up to a page.
+ * @length: bytes, a multiple of the page size, not zero. The range may reach
+ *	beyond the end of the file; pins reach as far as the file does when
+ *	they are made.
  * @break_ms: break time in milliseconds; 0 means the module's default, and
  *	more than the administrator's cap means the cap
  * @__reserved: must be zero
  * @id: out: the lease's number, never used again until the module is unloaded
  *
- * Binds the open /dev/holdfast to a range of a file. Holes are allocated and
- * shared extents are unshared; on XFS, where blocks are shared there, also around
- * the range, up to the next multiple of what is copied on write together (128 KiB
- * where no hint is set, see cowextsize in xfs_io(8)) and one more. Waits,
- * interruptibly, for changes of the range that are under way.
+ * Binds the open /dev/holdfast to a range of a file. From then on the calling
+ * process is a party to the lease: its long-term pins of shared, writable
+ * mappings of the range are allowed, and recorded. See HOLDFAST_IOC_JOIN for
+ * others. Nothing of the file changes, and no memory is locked: what pins does
+ * that. Waits, interruptibly, for changes of the range that are under way.
+ *
+ * A pin allocates holes and unshares shared extents; on XFS, where blocks are
+ * shared there, also around its pages, up to the next multiple of what is copied
+ * on write together (128 KiB where no hint is set, see cowextsize in xfs_io(8))
+ * and one more. A pin fails with ENOSPC, EDQUOT (also for the module parameter
+ * fs_limit_mib) or EIO where that cannot be done, with EUCLEAN where, on 6.15 and
+ * later, another file that had the same blocks has page cache entries of them in
+ * another size (see the kernel log), with EFAULT beyond the end of the file, and
+ * with EDEADLK where a change of its range waits for pins of the same process. It
+ * waits, killably, for other changes of its range.
  *
  * Return 0, or with nothing changed:
  * EINVAL	@offset or @length unaligned, @length zero, unknown @kind,
  *		@flags or @__reserved not zero, @size too small
  * E2BIG	@size is larger than the kernel knows and the tail is not zero
  * EOVERFLOW	@offset + @length is beyond the largest file
- * ENXIO	the range ends beyond the end of the file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
  * EACCES	@fd is not open for both reading and writing, or the file has DAX
@@ -135,18 +140,9 @@ enum holdfast_op {
  * EBUSY	this open file is a lease already, or a live patch occupies one of
  *		the functions that Holdfast hooks, or ftrace is off (sysctl
  *		kernel.ftrace_enabled)
- * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * EDQUOT	the administrator's limit for the filesystem would be exceeded
- *		(module parameter fs_limit_mib), or a disk quota
- * ENOSPC	a hole in the range cannot be allocated, or a block that is
- *		shared with another file not be copied (also EIO from the
- *		filesystem)
- * EUCLEAN	6.15 and later: another file that had the same blocks has page
- *		cache entries of them in another size (see the kernel log)
- * EDEADLK	a change of the range waits for consumers of a lease that this
- *		process took or mapped: let go of those first. Where another
- *		process has a lease of the same pages, they may be its
- *		consumers: then this call waits.
+ * ENOMEM	no memory
+ * EDEADLK	a change of the range waits for pins that this process has: let
+ *		go of those first
  * EINTR	a signal came while a change was waited for
  * EFAULT	the structure cannot be read, or not be written, which alone
  *		does not undo what was done: then there is a lease
@@ -169,9 +165,9 @@ struct holdfast_acquire {
  * @size: sizeof(struct holdfast_release)
  * @flags: must be zero
  *
- * Ends the lease without closing it: mappings of it are emptied and give
- * SIGBUS from now on, and the call returns when nothing pins the pages any
- * more. The open file can not become a lease again.
+ * Ends the lease without closing it: nothing is pinned because of it any more,
+ * and the call returns when what was pinned has been let go of. The open file can
+ * not become a lease again.
  *
  * Return 0, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
@@ -194,14 +190,15 @@ struct holdfast_release {
  * @kind: out: enum holdfast_kind, 0 while unbound
  * @state: out: enum holdfast_state
  * @offset: out: start of the range in bytes
- * @length: out: length of the range in bytes, as last restored
+ * @length: out: length of the range in bytes
  * @break_ms: out: the break time that holds for this lease, in milliseconds
  * @events_lost: out: events that were overwritten before they were read
  * @deadline_ns: out: CLOCK_MONOTONIC time in ns at which the holder is fenced,
  *	0 when no change waits
- * @pinned: out: bytes of the range that something other than a page table
- *	holds, from 6.15 on in what the filesystem keeps in one piece (up to
- *	2 MiB); 0 for files in memory, whose changes do not wait for that
+ * @pinned: out: bytes of the range that were pinned because of the lease, and
+ *	that something other than a page table still holds, from 6.15 on in what
+ *	the filesystem keeps in one piece (up to 2 MiB); 0 for files in memory,
+ *	whose changes do not wait for that
  *
  * Return 0, or EINVAL, E2BIG as for HOLDFAST_IOC_ACQUIRE.
  */
@@ -219,39 +216,6 @@ struct holdfast_query {
 	__u64 pinned;
 };
 #define HOLDFAST_IOC_QUERY	_IO(HOLDFAST_IOC_TYPE, 0x02)
-
-/**
- * struct holdfast_restore - HOLDFAST_IOC_RESTORE
- * @size: sizeof(struct holdfast_restore)
- * @flags: must be zero
- * @length: out: how much of the range, from its start, is leased again, in
- *	bytes: less than it was asked for where the file has become shorter
- *
- * Takes a broken lease again, on the file as it is now: the same range, the
- * same mappings, new pages. Waits, interruptibly, until the change that broke
- * it and any other change of the range is over. A lease that is not broken is
- * left alone, and the call returns its length. A program that touches a mapping
- * of a broken lease does the same; what lies beyond the end of the file gives
- * SIGBUS.
- *
- * Return 0, or with the lease still broken:
- * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
- * EBADFD	the open file is not a lease, or has been released or revoked
- * ENXIO	nothing of the range is left in the file
- * EBUSY	consumers of the pages it had are left
- * EDEADLK	a change of the range waits for consumers of this lease, or of
- *		another one that this process took or mapped. Touching a mapping
- *		waits even so.
- * EAGAIN	a change is under way and the file is open with O_NONBLOCK
- * EACCES	the file has become append-only
- * ENOSPC, EDQUOT, EIO, EUCLEAN, ENOMEM, EINTR, EFAULT	as for HOLDFAST_IOC_ACQUIRE
- */
-struct holdfast_restore {
-	__u32 size;
-	__u32 flags;
-	__u64 length;
-};
-#define HOLDFAST_IOC_RESTORE	_IO(HOLDFAST_IOC_TYPE, 0x03)
 
 #define HOLDFAST_REVOKE_NOWAIT	(1U << 0)
 
@@ -284,52 +248,7 @@ struct holdfast_revoke {
 	__u32 grace_ms;
 	__u32 __reserved;
 };
-#define HOLDFAST_IOC_REVOKE	_IO(HOLDFAST_IOC_TYPE, 0x04)
-
-/**
- * struct holdfast_export_dmabuf - HOLDFAST_IOC_EXPORT_DMABUF
- * @size: sizeof(struct holdfast_export_dmabuf)
- * @flags: must be zero
- * @offset: from the start of the lease's range in bytes, a multiple of the page
- *	size
- * @length: bytes, a multiple of the page size, not zero
- *
- * A new dma-buf of a part of the lease's range, for drivers to import; it is
- * open on a new descriptor that is closed by execve(2). An importer that has it
- * mapped or pinned is a consumer. When the lease stops being active (a break,
- * HOLDFAST_IOC_RELEASE, HOLDFAST_IOC_REVOKE, its last close) dynamic importers
- * are told to let go (move_notify, from 7.1 on invalidate_mappings); up to 7.0
- * only those that have not pinned it. What they then still have is waited for,
- * and at the deadline fenced: who exported and who attached the dma-buf is
- * killed like who mapped the lease.
- *
- * Mapping and pinning it fail with EAGAIN while the lease is not active, and
- * with ENXIO where a restored lease has become shorter; attaching waits,
- * interruptibly, until the lease is restored. All of them fail with ENODEV once
- * the lease has been released, revoked or closed: a dma-buf does not keep the
- * lease. Attaching fails with EPERM for whom mmap(2) of the lease does. mmap(2)
- * of a dma-buf fails with EINVAL: map the lease.
- *
- * Return the descriptor, or
- * EINVAL	@offset or @length unaligned, @length zero, @flags not zero,
- *		@size too small
- * E2BIG	as for HOLDFAST_IOC_ACQUIRE
- * EBADFD	the open file is not a lease, or has been released or revoked
- * EOPNOTSUPP	the administrator has not switched this on (module parameter
- *		dmabuf_export), or the leased file is in memory (tmpfs,
- *		hugetlbfs): see UDMABUF_CREATE for dma-bufs of a memfd
- * EPERM	the lease is of another user; as for mmap(2)
- * ENXIO	beyond the end of the range
- * EMFILE, ENFILE	too many open files
- * ENOMEM	no memory
- */
-struct holdfast_export_dmabuf {
-	__u32 size;
-	__u32 flags;
-	__u64 offset;
-	__u64 length;
-};
-#define HOLDFAST_IOC_EXPORT_DMABUF	_IO(HOLDFAST_IOC_TYPE, 0x05)
+#define HOLDFAST_IOC_REVOKE	_IO(HOLDFAST_IOC_TYPE, 0x03)
 
 /**
  * enum holdfast_consumer - what holds pins
@@ -374,7 +293,7 @@ struct holdfast_allow {
 	__u32 break_ms;
 	__u32 __reserved;
 };
-#define HOLDFAST_IOC_ALLOW	_IO(HOLDFAST_IOC_TYPE, 0x06)
+#define HOLDFAST_IOC_ALLOW	_IO(HOLDFAST_IOC_TYPE, 0x04)
 
 /**
  * struct holdfast_join - HOLDFAST_IOC_JOIN
@@ -396,7 +315,7 @@ struct holdfast_join {
 	__u32 size;
 	__u32 flags;
 };
-#define HOLDFAST_IOC_JOIN	_IO(HOLDFAST_IOC_TYPE, 0x07)
+#define HOLDFAST_IOC_JOIN	_IO(HOLDFAST_IOC_TYPE, 0x05)
 
 #define HOLDFAST_WATCH_OWN		0
 #define HOLDFAST_WATCH_FILESYSTEM	1
@@ -428,7 +347,7 @@ struct holdfast_watch {
 	__s32 fd;
 	__u32 __reserved;
 };
-#define HOLDFAST_IOC_WATCH	_IO(HOLDFAST_IOC_TYPE, 0x08)
+#define HOLDFAST_IOC_WATCH	_IO(HOLDFAST_IOC_TYPE, 0x06)
 
 #define HOLDFAST_POLICY_FORBID	0
 #define HOLDFAST_POLICY_ALLOW	1
@@ -467,21 +386,19 @@ struct holdfast_policy {
 	__u32 break_ms;
 	__u32 __reserved;
 };
-#define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x09)
+#define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x07)
 
 /**
  * enum holdfast_event_type - what an event says
  * @HOLDFAST_EVENT_BREAK: a change met the lease. Let go of the consumers
  *	before the deadline, or be fenced.
- * @HOLDFAST_EVENT_CHANGED: that change has ended; the range can be leased
+ * @HOLDFAST_EVENT_CHANGED: that change has ended; the range can be registered
  *	again
  * @HOLDFAST_EVENT_FENCED: the deadline passed with consumers left; the
- *	processes that mapped the lease, or exported or attached a dma-buf of
- *	it, were killed
+ *	processes that made the pins were killed
  * @HOLDFAST_EVENT_DECOHERENCE: a change of a file in memory (tmpfs, hugetlbfs)
  *	has not waited: what consumers hold of the range is not the file's any
- *	more. Register the mapping again, and restore the lease for the next
- *	such event.
+ *	more. Register the mapping again.
  */
 enum holdfast_event_type {
 	HOLDFAST_EVENT_BREAK	= 1,
@@ -542,18 +459,6 @@ struct holdfast_event {
 };
 
 /*
- * mmap(2) of a lease: MAP_SHARED, offsets from the start of the range.
- * EBADFD	not a lease, or the lease has been released
- * EINVAL	MAP_PRIVATE, or hugetlbfs and not in units of its pages
- * EACCES	the file is append-only (FS_APPEND_FL), as mmap(2) of it says
- * ETXTBSY	PROT_WRITE, and the file is swap space, the same
- * EPERM	PROT_EXEC, or a sealed memfd, or the lease is of another user (who
- *		maps a lease may be killed because of it), unless that user had
- *		CAP_KILL when he acquired it
- * ENXIO	beyond the end of the range
- */
-
-/*
  * HOLDFAST_REPORT: a line that names the columns, then a line for each lease
  * that the reader may see (his own, and those on files he owns; all with
  * CAP_SYS_ADMIN). Columns are
@@ -562,10 +467,10 @@ struct holdfast_event {
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
  *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
- *   change_length mappers origin path
+ *   change_length pinners origin path
  *
  * kind		breakable, exclusive
- * state	active, breaking, broken, acquiring (again), releasing, zombie
+ * state	active, breaking, releasing, zombie
  * backing	dax, tmpfs, hugetlbfs
  * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
  * major minor ino	the file
@@ -576,19 +481,11 @@ struct holdfast_event {
  *		dedupe, revoke, unknown: the change the lease meets, with its task and
  *		range (change_length is - for a change that reaches to any end
  *		of the file)
- * mappers	pids of the processes that mapped the lease, exported it as a
- *		dma-buf, or attached one to a device, comma separated
+ * pinners	pids of the processes that have pinned pages, comma separated
  * origin	explicit (HOLDFAST_IOC_ACQUIRE), implicit (made by a pin)
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
  * begun or ended, or a holder been fenced, since it was opened or last polled.
- */
-
-/*
- * HOLDFAST_MAPPINGS: for the administrator alone, where the leases of DAX files
- * are mapped: a line that names the columns, "id pid start end", then a line
- * for each mapping. start and end are hexadecimal addresses, end is behind the
- * last byte. pid is 0 when the reader does not see the process.
  */
 
 /*

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A holder: leases a part of a file, registers it, and has the device write
- * blocks to it. It also looks at what is there: while a registration lives the
- * file is what the device sees, whoever wants to change it.
+ * A holder: leases a part of a file, maps and registers it, and has the device
+ * write blocks to it. It also checks what is there: while a registration lives the
+ * file is what the device sees, whoever wants to change it, and no block of it
+ * moves.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -32,14 +36,16 @@ struct holder {
 	struct rdma rdma;
 	int lease;
 	uint32_t first; /* block */
-	uint32_t count;
+	uint32_t leased;
+	uint32_t count; /* registered */
 	char *map;
 	struct ibv_mr *mr;
 	uint64_t addr; /* of the region, also when it is unmapped */
 	uint32_t registration;
 	uint64_t answer_ns; /* KIND_SLOW: then */
-	uint64_t known
-		[BLOCKS]; /* what this registration has written, by block */
+	/* by block of this registration */
+	uint64_t known[BLOCKS]; /* what it has written */
+	uint64_t place[BLOCKS]; /* where the block is on the device */
 };
 
 /* Nothing goes on: the keeper starts another one. */
@@ -58,30 +64,63 @@ static void holder_become_user(void)
 		give_up("setuid: %s", strerror(errno));
 }
 
-/* The blocks of this part of the file as it is now. */
-static void holder_range(struct holder *me, uint32_t *first, uint32_t *count)
+/* Length of the file as it is now, in blocks. */
+static uint32_t holder_file_blocks(const struct holder *me)
 {
-	unsigned int parts = world->plan.parts[me->slot - world->slots];
-	uint32_t blocks, each;
 	struct stat st;
 
 	if (fstat(me->slot->fd, &st))
 		give_up("fstat: %s", strerror(errno));
-	blocks = st.st_size / BLOCK;
-	if (blocks > BLOCKS)
-		blocks = BLOCKS;
-	each = blocks / parts;
-	*first = each * me->part_nr;
-	*count = each;
+	return st.st_size / BLOCK < BLOCKS ? st.st_size / BLOCK : BLOCKS;
 }
 
-static void holder_register(struct holder *me)
+/* Where the registered blocks are on the device now; 0: nowhere. */
+static void holder_places(const struct holder *me, uint64_t place[BLOCKS])
 {
-	uint32_t n;
+	const uint64_t start = (uint64_t)me->first * BLOCK;
+	const uint64_t end = start + (uint64_t)me->count * BLOCK;
+	struct {
+		struct fiemap head;
+		struct fiemap_extent extents[128];
+	} map;
+	uint64_t at = start;
 
+	memset(place, 0, BLOCKS * sizeof(*place));
+	while (at < end) {
+		map.head = (struct fiemap){ .fm_start = at,
+					    .fm_length = end - at,
+					    .fm_extent_count = 128 };
+		if (ioctl(me->slot->fd, FS_IOC_FIEMAP, &map))
+			give_up("fiemap: %s", strerror(errno));
+		if (!map.head.fm_mapped_extents)
+			break;
+		for (uint32_t i = 0; i < map.head.fm_mapped_extents; i++) {
+			const struct fiemap_extent *extent = &map.extents[i];
+			uint64_t last = extent->fe_logical + extent->fe_length;
+
+			if (at < extent->fe_logical)
+				at = extent->fe_logical;
+			for (; at < last && at < end; at += BLOCK)
+				place[(at - start) / BLOCK] =
+					extent->fe_physical + at -
+					extent->fe_logical;
+		}
+	}
+}
+
+/* Whether what is leased of the file, as long as it is now, is registered. */
+static bool holder_register(struct holder *me)
+{
+	uint32_t blocks = holder_file_blocks(me), n;
+
+	me->count = blocks < me->first ? 0 : blocks - me->first;
+	if (me->count > me->leased)
+		me->count = me->leased;
+	if (me->count < 16)
+		holder_leave("a short file", 0);
 	me->mr = rdma_register(&me->rdma, me->map, (size_t)me->count * BLOCK);
 	if (!me->mr)
-		holder_leave("ibv_reg_mr", errno);
+		return false;
 	me->addr = (uintptr_t)me->map;
 	n = atomic_fetch_add(&me->slot->registration_count, 1);
 	if (n >= REGISTRATIONS)
@@ -90,6 +129,8 @@ static void holder_register(struct holder *me)
 	me->registration = n;
 	note("registered", 0);
 	memset(me->known, 0, sizeof(me->known));
+	holder_places(me, me->place);
+	return true;
 }
 
 static void holder_acquire(struct holder *me)
@@ -100,51 +141,42 @@ static void holder_acquire(struct holder *me)
 		.break_ms = me->plan.kind == KIND_AGENT ? BREAK_MS : 2000,
 		.flags = HF_NONBLOCK,
 	};
-	void *map;
+	unsigned int parts = world->plan.parts[me->slot - world->slots];
 
-	holder_range(me, &me->first, &me->count);
-	if (me->count < 16)
+	me->leased = holder_file_blocks(me) / parts;
+	me->first = me->leased * me->part_nr;
+	if (me->leased < 16)
 		holder_leave("a short file", 0);
 	note("hf_acquire is asked", 0);
 	me->lease = hf_acquire(me->slot->fd, (off_t)me->first * BLOCK,
-			       (size_t)me->count * BLOCK, &attr);
+			       (size_t)me->leased * BLOCK, &attr);
 	if (me->lease < 0)
 		holder_leave("hf_acquire", -me->lease);
-	if (hf_map(me->lease, 0, (size_t)me->count * BLOCK, &map))
-		holder_leave("hf_map", errno);
-	me->map = map;
-	holder_register(me);
+	me->map = mmap(NULL, (size_t)me->leased * BLOCK, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, me->slot->fd, (off_t)me->first * BLOCK);
+	if (me->map == MAP_FAILED)
+		holder_leave("mmap", errno);
+	if (!holder_register(me))
+		holder_leave("ibv_reg_mr", errno);
 	if (me->plan.kind == KIND_GONE) {
-		munmap(me->map, (size_t)me->count * BLOCK);
+		munmap(me->map, (size_t)me->leased * BLOCK);
 		close(me->lease);
 		me->map = NULL;
 		me->lease = -1;
 	}
 }
 
-static void holder_restore(struct holder *me)
+/* A registration waits for the change, and fails where that took the file's end. */
+static void holder_register_again(struct holder *me)
 {
-	uint64_t limit = now_ns() + 60000000000ULL * world->scale;
-	uint64_t length;
-	int ret;
-
 	me->answer_ns = 0;
 	if (ibv_dereg_mr(me->mr))
 		holder_leave("ibv_dereg_mr", errno);
 	me->mr = NULL;
-	while ((ret = hf_restore(me->lease, &length)) == -EAGAIN) {
-		if (now_ns() > limit)
-			problem("%s: not restored in a minute: %s",
-				me->slot->path, hf_error());
-		if (world->stop || now_ns() > limit)
-			holder_leave("the end, while restoring", 0);
-		sleep_ms(2);
-	}
-	/* Nothing is left of the range, or no space for it. */
-	if (ret || length < 16 * BLOCK)
-		holder_leave("hf_restore", -ret);
-	me->count = length / BLOCK;
-	holder_register(me);
+	while (!holder_register(me))
+		if (errno != EFAULT ||
+		    me->first + me->count <= holder_file_blocks(me))
+			holder_leave("ibv_reg_mr again", errno);
 }
 
 static void holder_listen(struct holder *me)
@@ -160,13 +192,13 @@ static void holder_listen(struct holder *me)
 		if (event.op == HOLDFAST_OP_REVOKE)
 			holder_leave("revoked", 0);
 		if (me->plan.kind == KIND_GOOD)
-			holder_restore(me);
+			holder_register_again(me);
 		else if (me->plan.kind == KIND_SLOW && !me->answer_ns)
 			me->answer_ns =
 				now_ns() + me->plan.slow_ms * 1000000ULL;
 	}
 	if (me->answer_ns && now_ns() >= me->answer_ns)
-		holder_restore(me);
+		holder_register_again(me);
 }
 
 /*
@@ -216,18 +248,20 @@ static uint64_t holder_device_sees(struct holder *me, uint32_t n)
 }
 
 /*
- * Only we write this block, and nobody may move it. Where the file shows
+ * Only we write this block, and nobody may move any of ours. Where the file shows
  * something else, our registration is gone (an agent took it): the device would
  * say so.
  */
 static void holder_look(struct holder *me)
 {
 	uint32_t n = holder_block(me), pos;
+	static uint64_t place[BLOCKS];
 	static char block[BLOCK];
 	uint64_t file, device;
 
 	if (!me->known[n])
 		return;
+	holder_places(me, place);
 	if (pread(me->slot->fd, block, BLOCK, (off_t)(me->first + n) * BLOCK) !=
 	    BLOCK)
 		memset(block, 0, BLOCK);
@@ -240,6 +274,16 @@ static void holder_look(struct holder *me)
 		     me->slot->path, me->first + n,
 		     (unsigned long long)me->known[n],
 		     (unsigned long long)device, (unsigned long long)file);
+	for (n = 0; n < me->count; n++) {
+		if (place[n] == me->place[n])
+			continue;
+		lost(LOST_MOVED,
+		     "%s: block %u under a live registration was at %llx of the device, and is at %llx",
+		     me->slot->path, me->first + n,
+		     (unsigned long long)me->place[n],
+		     (unsigned long long)place[n]);
+		break;
+	}
 }
 
 static _Noreturn void holder_run(unsigned int slot, unsigned int part,

@@ -20,7 +20,7 @@ static _Noreturn void sit(void)
 		pause();
 }
 
-/* Each has all files; none has the lease's mapping, which is not inherited. */
+/* Each has all files and the mapping, and has made no pins. */
 static void fork_children(void)
 {
 	for (int i = 0; i < CHILDREN; i++) {

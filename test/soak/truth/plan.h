@@ -38,7 +38,7 @@ enum op {
 };
 
 enum kind {
-	KIND_GOOD,  /* deregisters at once, and restores */
+	KIND_GOOD,  /* deregisters at once, and registers again */
 	KIND_SLOW,  /* in the last moment, or too late */
 	KIND_DEAF,  /* never: is fenced */
 	KIND_GONE,  /* the same, and has unmapped and closed its lease */

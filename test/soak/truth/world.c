@@ -120,6 +120,7 @@ void problem(const char *fmt, ...)
 
 const char LOST_CANARY[] = "lost, in a canary";
 const char LOST_LIVE[] = "lost, under a live registration";
+const char LOST_MOVED[] = "lost, as a registered block moved";
 const char LOST_LENGTH[] = "lost, a length";
 const char LOST_DONOR[] = "lost, where others were reflinked from";
 const char LOST_CLONE[] = "lost, in a clone";

@@ -171,8 +171,8 @@ void note(const char *what, int error);
 __attribute__((format(printf, 1, 2))) void problem(const char *fmt, ...);
 
 /* Notes are told apart by their address. */
-extern const char LOST_CANARY[], LOST_LIVE[], LOST_LENGTH[], LOST_DONOR[],
-	LOST_CLONE[], LOST_REMOUNT[], LOST_FILE[], LOST_MAPPED[];
+extern const char LOST_CANARY[], LOST_LIVE[], LOST_MOVED[], LOST_LENGTH[],
+	LOST_DONOR[], LOST_CLONE[], LOST_REMOUNT[], LOST_FILE[], LOST_MAPPED[];
 
 /* A block of such a file does not hold what it must: also a problem. */
 __attribute__((format(printf, 2, 3))) void lost(const char *kind,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A restore that fails half way leaves the lease with nothing: what becomes of
- * the pages that it had found by then is no business of it.
+ * A registration that finds no space fails with ENOSPC, and leaves nothing behind:
+ * neither pins of the pages that it had found by then, nor copies of shared blocks.
  */
 #define _GNU_SOURCE
 #include "extents.h"
 #include "rdma.h"
 
-#define PATH   PMEM "failed-restore"
-#define OTHER  PMEM "failed-restore.other"
-#define FILL   PMEM "failed-restore.fill"
+#define PATH   PMEM "no-space"
+#define OTHER  PMEM "no-space.other"
+#define FILL   PMEM "no-space.fill"
 #define LENGTH (8 * MIB)
 #define OTHERS (2 * MIB)
 
@@ -54,13 +54,14 @@ static int fill(void)
 	return fd;
 }
 
-static int64_t restore(int lease)
+static int register_errno(struct rdma *rdma, void *map)
 {
-	struct holdfast_restore args = { .size = sizeof(args) };
+	struct ibv_mr *mr = ibv_reg_mr(rdma->pd, map, LENGTH, RDMA_ACCESS);
 
-	if (ioctl(lease, HOLDFAST_IOC_RESTORE, &args))
-		return -errno;
-	return args.length;
+	if (!mr)
+		return errno;
+	ibv_dereg_mr(mr);
+	return 0;
 }
 
 static bool gone(uint64_t id, int timeout_ms)
@@ -84,7 +85,7 @@ static bool gone(uint64_t id, int timeout_ms)
 }
 
 /*
- * The pages that the restore had found become another file's, which ended just
+ * The pages that the registration had found become another file's, which ended just
  * before them and now grows.
  */
 static void give_away(int fd, int other)
@@ -107,17 +108,28 @@ static void give_away(int fd, int other)
 }
 
 /* Blocks that another file has, too, are copied first. */
-static void test_shared_blocks(void)
+static void test_shared_blocks(struct rdma *rdma)
 {
 	int fd = file_make(PATH, LENGTH), other = file_make(OTHER, LENGTH);
+	void *map = map_shared(fd, 0, LENGTH);
+	uint64_t block;
+	int lease;
 
 	if (ioctl(other, FICLONE, fd))
 		tap_bail("reflink: %s", strerror(errno));
+	block = block_of(fd, 0);
 	close(fill());
-	tap_is(hf_acquire(fd, 0, LENGTH, NULL), -ENOSPC,
-	       "shared blocks, and no space for a copy: ENOSPC");
-	tap_diag("%s", hf_error());
+	lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	tap_is(register_errno(rdma, map), ENOSPC,
+	       "shared blocks, and no space for copies: ENOSPC");
+	tap_is(lease_query(lease).pinned, 0, "nothing is pinned");
+	tap_ok(block_of(other, 0) == block, "the other file is as it was");
 	file_drop(FILL);
+	tap_is(register_errno(rdma, map), 0, "with space they are copied");
+	tap_ok(block_of(other, 0) == block && block_of(fd, 0) != block,
+	       "the other file has the old ones");
+	munmap(map, LENGTH);
+	close(lease);
 	close(other);
 	close(fd);
 	file_drop(OTHER);
@@ -128,49 +140,52 @@ int main(void)
 {
 	unsigned long reserved = fs_is_xfs() ? 0 : ext4_reserve(0);
 	int other = file_make(OTHER, OTHERS), fd = file_make(PATH, LENGTH);
-	int lease[2], theirs;
+	void *map = map_shared(fd, 0, LENGTH), *their_map;
 	struct rdma rdma = rdma_open();
+	int lease[2], theirs;
 	struct ibv_mr *mr;
 	uint64_t id[2];
-	void *map;
 
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      LENGTH / 2, LENGTH / 2))
+		tap_bail("punch: %s", strerror(errno));
+	close(fill());
 	for (int i = 0; i < 2; i++) {
 		lease[i] = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
 				      LONG_BREAK);
 		id[i] = lease_query(lease[i]).id;
 	}
-	if (change_make("punch", PATH, LENGTH / 2, LENGTH / 2, NULL, SOON))
-		tap_bail("punch: %s", strerror(errno));
-	close(fill());
+	tap_is(register_errno(&rdma, map), ENOSPC,
+	       "a hole, and no space for it: ENOSPC");
 	for (int i = 0; i < 2; i++) {
-		tap_is(restore(lease[i]), -ENOSPC,
-		       "a restore without space: ENOSPC");
-		tap_is(lease_query(lease[i]).state, HOLDFAST_BROKEN,
-		       "the lease is broken");
+		tap_is(lease_query(lease[i]).state, HOLDFAST_ACTIVE,
+		       "the lease is active");
+		tap_is(lease_query(lease[i]).pinned, 0, "nothing is pinned");
 	}
 	give_away(fd, other);
 	theirs = lease_make(other, OTHERS, OTHERS, HOLDFAST_BREAKABLE,
 			    LONG_BREAK);
-	map = lease_map(theirs, 0, OTHERS);
-	mr = rdma_register(&rdma, map, OTHERS);
+	their_map = map_shared(other, OTHERS, OTHERS);
+	mr = rdma_register(&rdma, their_map, OTHERS);
 	tap_is(lease_query(lease[0]).pinned, 0,
-	       "another's pins of what it had are not the lease's");
+	       "another's pins of what it had found are not the lease's");
 	close(lease[0]);
-	tap_ok(gone(id[0], AT_ONCE), "broken: it ends with its close");
+	tap_ok(gone(id[0], AT_ONCE), "it ends with its close");
 	file_drop(FILL);
 	tap_is(ftruncate(fd, LENGTH), 0, "space is there");
-	tap_is(restore(lease[1]), LENGTH, "it is restored");
+	tap_is(register_errno(&rdma, map), 0, "it can be registered");
 	close(lease[1]);
-	tap_ok(gone(id[1], AT_ONCE), "restored: it ends with its close");
+	tap_ok(gone(id[1], AT_ONCE), "and ends with its close");
 	ibv_dereg_mr(mr);
-	munmap(map, OTHERS);
+	munmap(map, LENGTH);
+	munmap(their_map, OTHERS);
 	close(theirs);
 	close(other);
 	close(fd);
 	file_drop(OTHER);
 	file_drop(PATH);
 	if (fs_is_xfs())
-		test_shared_blocks();
+		test_shared_blocks(&rdma);
 	else
 		ext4_reserve(reserved);
 	rdma_close(&rdma);

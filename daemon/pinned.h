@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where processes have pinned bytes of a lease: HOLDFAST_PINS. */
+#ifndef HOLDFAST_PINNED_H
+#define HOLDFAST_PINNED_H
+
+#include <stdbool.h>
+
+#include "holdfast.h"
+
+struct process;
+
+struct pinned {
+	struct hf_pins_entry *list;
+	size_t count;
+};
+
+/*
+ * Reads the records of one lease whose process is visible. 0, or a negative errno
+ * value with *@to unchanged.
+ */
+int pinned_read(struct pinned *to, uint64_t lease);
+void pinned_free(struct pinned *pinned);
+
+/*
+ * Leaves the bytes that a change of the file waits for: those in its range, as
+ * HOLDFAST_CHANGE_ALIGN rounds it out. @length UINT64_MAX is to any end.
+ */
+void pinned_narrow(struct pinned *pinned, uint64_t offset, uint64_t length);
+
+/*
+ * Whether a consumer of this kind in @process has pinned a byte of a range of its
+ * address space.
+ */
+bool pinned_meet(const struct pinned *pinned, const struct process *process,
+		 unsigned int consumer, uint64_t start, uint64_t length);
+
+/* Whether no record before this one is of the same process. */
+bool pinned_is_first(const struct pinned *pinned, size_t at);
+
+/* Whether @process has pins for this kind of consumer. */
+bool pinned_for(const struct pinned *pinned, const struct process *process,
+		unsigned int consumer);
+
+#endif
