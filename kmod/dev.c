@@ -145,6 +145,17 @@ static int hf_ioctl_policy(struct file *filp, void *arg)
 	return hf_policy_set(arg);
 }
 
+/* Programs of 0.2.0 have these. */
+static_assert(sizeof(struct holdfast_acquire) == 48);
+static_assert(sizeof(struct holdfast_release) == 8);
+static_assert(sizeof(struct holdfast_query) == 64);
+static_assert(sizeof(struct holdfast_revoke) == 24);
+static_assert(sizeof(struct holdfast_allow) == 16);
+static_assert(sizeof(struct holdfast_join) == 8);
+static_assert(sizeof(struct holdfast_watch) == 16);
+static_assert(sizeof(struct holdfast_policy) == 24);
+static_assert(sizeof(struct holdfast_event) == 112);
+
 union hf_ioctl_args {
 	u32 size;
 	struct holdfast_acquire acquire;

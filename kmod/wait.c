@@ -20,6 +20,13 @@ static bool hf_change_waits(const struct hf_change *change, struct page *page)
 					    : hf_page_busy(page);
 }
 
+/* test/oracle leaves it out: the truth test must find the blocks that are lost then. */
+#ifdef HF_UNGUARDED
+#define HF_GUARDED false
+#else
+#define HF_GUARDED true
+#endif
+
 static struct page *hf_lease_waits(struct hf_lease *lease,
 				   const struct hf_change *change)
 {
@@ -58,7 +65,7 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	spin_unlock(&file->lock);
 
 	list_for_each_entry_safe(lease, next, &look, look_node) {
-		if (!page) {
+		if (!page && HF_GUARDED) {
 			down_read(&lease->runs_sem);
 			page = hf_lease_waits(lease, change);
 			up_read(&lease->runs_sem);
