@@ -293,6 +293,15 @@ bool hf_break_is_of_change(const struct hf_lease *lease)
 	       lease->breaker != &hf_deferred;
 }
 
+/*
+ * The process whose change the lease breaks for, if that gives up at the deadline
+ * when it waits for pins of its own: NULL: none. Called with file->lock held.
+ */
+const struct mm_struct *hf_break_mm(const struct hf_lease *lease)
+{
+	return lease->breaker ? lease->breaker->mm : NULL;
+}
+
 /* Called with file->lock held. */
 static void hf_break_revoked(struct hf_lease *lease, ktime_t deadline)
 {
@@ -590,7 +599,7 @@ static struct hf_lease *hf_change_broke(struct hf_file *file,
 void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 {
 	bool passed = ret != -ERESTARTSYS && ret != -ETXTBSY &&
-		      !change->deferred;
+		      !change->deferred && !change->deadlocked;
 	struct hf_lease *lease;
 
 	hf_second_told(change, NULL);

@@ -108,8 +108,10 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(owner, &lease->owners, node) {
-		/* It has let go. */
-		if (owner->role == HF_PINS && !hf_mm_has_pins(lease, owner->mm))
+		/* It has let go, or gives its own change up. */
+		if (owner->mm == hf_break_mm(lease) ||
+		    (owner->role == HF_PINS &&
+		     !hf_mm_has_pins(lease, owner->mm)))
 			continue;
 		if (owner->round != lease->fence_round) {
 			owner->round = lease->fence_round;
@@ -323,6 +325,7 @@ void hf_fence_work(struct work_struct *work)
 	struct hf_file *file =
 		container_of(to_delayed_work(work), struct hf_file, fence);
 	ktime_t now = ktime_get();
+	const struct mm_struct *mm; /* to compare */
 	struct hf_lease *lease;
 	bool busy, late;
 
@@ -332,10 +335,11 @@ void hf_fence_work(struct work_struct *work)
 		late = !ktime_before(now, lease->deadline);
 		lease->fence_at = late ? ktime_add_ms(now, HF_FENCE_AGAIN_MS)
 				       : lease->deadline;
+		mm = hf_break_mm(lease);
 		spin_unlock(&file->lock);
 		if (late &&
-		    hf_lease_is_pinned(lease, lease->first_due,
-				       lease->last_due) &&
+		    hf_lease_is_pinned_but_by(lease, mm, lease->first_due,
+					      lease->last_due) &&
 		    READ_ONCE(lease->breaker))
 			hf_fence(lease);
 		busy = hf_lease_is_busy(lease, lease->first_due,

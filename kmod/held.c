@@ -57,19 +57,15 @@ bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 	return busy;
 }
 
-/*
- * Whether pins are left that the lease let in, those of one process or (@mm is
- * NULL) of any.
- */
-bool hf_lease_is_pinned_by(struct hf_lease *lease, const struct mm_struct *mm,
-			   pgoff_t first, pgoff_t last)
+static bool hf_pins_are_left(struct hf_lease *lease, const struct mm_struct *mm,
+			     bool others, pgoff_t first, pgoff_t last)
 {
 	struct hf_pin *pin;
 	bool pinned = false;
 
 	down_read(&lease->runs_sem);
 	hf_for_each_pin(pin, lease, first, last) {
-		if ((mm && pin->pinner.mm != mm) || !READ_ONCE(pin->count))
+		if ((pin->pinner.mm == mm) == others || !READ_ONCE(pin->count))
 			continue;
 		pinned = hf_runs_pinned_page(&pin->runs, first, last);
 		if (pinned)
@@ -79,9 +75,19 @@ bool hf_lease_is_pinned_by(struct hf_lease *lease, const struct mm_struct *mm,
 	return pinned;
 }
 
-bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last)
+/* Whether a process has pins left that the lease let in. */
+bool hf_lease_is_pinned_by(struct hf_lease *lease, const struct mm_struct *mm,
+			   pgoff_t first, pgoff_t last)
 {
-	return hf_lease_is_pinned_by(lease, NULL, first, last);
+	return hf_pins_are_left(lease, mm, false, first, last);
+}
+
+/* Whether another process has; @mm may be NULL. */
+bool hf_lease_is_pinned_but_by(struct hf_lease *lease,
+			       const struct mm_struct *mm, pgoff_t first,
+			       pgoff_t last)
+{
+	return hf_pins_are_left(lease, mm, true, first, last);
 }
 
 /*

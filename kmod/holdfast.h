@@ -74,7 +74,10 @@ struct hf_change {
 	bool stray;	     /* see stray.c */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
 	bool deferred;	     /* given up for now, by one that may not wait */
+	bool deadlocked;     /* given up, for pins of its own process */
 	ktime_t entered_at;  /* and since when */
+	struct mm_struct
+		*mm; /* its process's, while it can give up; file->lock */
 
 	struct address_space *mapping; /* of the file */
 	struct page *busy;	       /* see second.c */
@@ -441,9 +444,11 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index,
 				pgoff_t last);
 bool hf_lease_is_busy(struct hf_lease *lease, pgoff_t first, pgoff_t last);
-bool hf_lease_is_pinned(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 bool hf_lease_is_pinned_by(struct hf_lease *lease, const struct mm_struct *mm,
 			   pgoff_t first, pgoff_t last);
+bool hf_lease_is_pinned_but_by(struct hf_lease *lease,
+			       const struct mm_struct *mm, pgoff_t first,
+			       pgoff_t last);
 u64 hf_lease_pinned(struct hf_lease *lease);
 void hf_lease_lose(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 
@@ -508,6 +513,7 @@ bool hf_others_start_again(struct hf_file *file, const struct hf_pin *pin,
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 bool hf_break_is_of_change(const struct hf_lease *lease);
+const struct mm_struct *hf_break_mm(const struct hf_lease *lease);
 void hf_break_answered(struct hf_lease *lease);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
 bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last);

@@ -74,6 +74,9 @@ static void hf_restart_work(struct callback_head *work)
 
 	if (!(current->flags & PF_EXITING))
 		err = hf_change_settle(restart->file, &restart->change);
+	/* The call says so when it is back. */
+	if (err == -EDEADLK)
+		err = 0;
 	/* With a signal the call may not come back. */
 	if (!err && signal_pending(current))
 		err = -ERESTARTSYS;

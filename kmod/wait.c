@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How a change waits for the consumers of the leases that it breaks. */
+#include <linux/jiffies.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "holdfast.h"
@@ -171,6 +172,36 @@ static unsigned int hf_change_task_state(const struct hf_change *change)
 	return change->unstoppable ? TASK_KILLABLE : TASK_INTERRUPTIBLE;
 }
 
+/*
+ * Whether the time is up for pins that the caller's own process has. Called with the
+ * inode's invalidate_lock held exclusively.
+ */
+static bool hf_change_is_deadlocked(struct hf_file *file,
+				    const struct hf_change *change)
+{
+	ktime_t now = ktime_get();
+	struct hf_lease *lease, *next;
+	bool deadlocked = false;
+	LIST_HEAD(late);
+
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		if (lease->breaker != change ||
+		    ktime_before(now, lease->deadline))
+			continue;
+		kref_get(&lease->kref);
+		list_add_tail(&lease->look_node, &late);
+	}
+	spin_unlock(&file->lock);
+	list_for_each_entry_safe(lease, next, &late, look_node) {
+		deadlocked |= hf_lease_is_pinned_by(
+			lease, current->mm, change->first, change->last);
+		list_del(&lease->look_node);
+		hf_lease_put(lease);
+	}
+	return deadlocked;
+}
+
 /* Breaks the leases of the range: a page to wait for, or NULL. */
 static struct page *hf_change_demand(struct hf_file *file,
 				     struct hf_change *change)
@@ -181,8 +212,19 @@ static struct page *hf_change_demand(struct hf_file *file,
 	filemap_invalidate_lock(mapping);
 	hf_change_break(file, change);
 	page = hf_change_busy_page(file, change);
+	if (page && change->mm)
+		change->deadlocked = hf_change_is_deadlocked(file, change);
 	filemap_invalidate_unlock(mapping);
 	return page;
+}
+
+/* Whose pins are not fenced: see hf_change_settle(). */
+static void hf_change_set_mm(struct hf_file *file, struct hf_change *change,
+			     struct mm_struct *mm)
+{
+	spin_lock(&file->lock);
+	change->mm = mm;
+	spin_unlock(&file->lock);
 }
 
 /**
@@ -197,6 +239,30 @@ bool hf_change_is_clear(struct hf_file *file, struct hf_change *change)
 	return change->nothing || !hf_change_demand(file, change);
 }
 
+/* One look, and wait; 0: nothing is busy; 1: again. */
+static int hf_change_wait(struct hf_file *file, struct hf_change *change)
+{
+	struct page *page = hf_change_demand(file, change);
+	unsigned long again = jiffies + HZ;
+	int err;
+
+	if (!page)
+		return 0;
+	if (current->flags & PF_KTHREAD && !change->unstoppable) {
+		change->deferred = true;
+		return -EAGAIN;
+	}
+	if (change->deadlocked)
+		return -EDEADLK;
+	/* Not every page wakes: see hf_reap_work(). */
+	err = ___wait_var_event(
+		hf_page_idle_var(page),
+		!hf_change_waits(change, page) ||
+			(change->mm && time_after_eq(jiffies, again)),
+		hf_change_task_state(change), 0, 0, schedule_timeout(HZ));
+	return err ?: 1;
+}
+
 /**
  * hf_change_settle - break the leases of the range, and wait for consumers
  * @file: the file; the caller does not hold its inode's invalidate_lock
@@ -206,29 +272,25 @@ bool hf_change_is_clear(struct hf_file *file, struct hf_change *change)
  * (nfsd makes NFS3ERR_JUKEBOX or NFS4ERR_DELAY of -EAGAIN). The leases go on
  * breaking, with the deadline that they have.
  *
+ * A process can wait for pins of its own, which another of its threads, or a signal
+ * handler, lets go of. If none has at the deadline, the change fails, and nobody is
+ * killed.
+ *
  * Return: 0, or, unless it can not fail, -EAGAIN for a kernel thread, -ERESTARTSYS
- * when a signal came.
+ * when a signal came, -EDEADLK when the caller's own pins are left at the deadline.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)
 {
-	struct page *page;
-	int err = 0;
+	int ret = 1;
 
 	if (change->nothing)
 		return 0;
-	while (!err || change->unstoppable) {
-		page = hf_change_demand(file, change);
-		if (!page)
-			return 0;
-		if (current->flags & PF_KTHREAD && !change->unstoppable) {
-			change->deferred = true;
-			return -EAGAIN;
-		}
-		/* Not every page wakes: see hf_reap_work(). */
-		err = ___wait_var_event(hf_page_idle_var(page),
-					!hf_change_waits(change, page),
-					hf_change_task_state(change), 0, 0,
-					schedule_timeout(HZ));
-	}
-	return err;
+	if (!change->unstoppable && !(current->flags & PF_KTHREAD))
+		hf_change_set_mm(file, change, current->mm);
+	while (ret == 1 || (ret && change->unstoppable))
+		ret = hf_change_wait(file, change);
+	/* One that gives up is spared until it has ended. */
+	if (ret != -EDEADLK)
+		hf_change_set_mm(file, change, NULL);
+	return ret;
 }

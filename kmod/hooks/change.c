@@ -50,8 +50,10 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 	restart = hf_restart_begin(file, &change);
 	if (IS_ERR(restart))
 		return PTR_ERR(restart);
-	if (!file->dram &&
-	    !hf_change_is_clear(file, hf_restart_change(restart))) {
+	if (hf_restart_change(restart)->deadlocked) {
+		ret = -EDEADLK;
+	} else if (!file->dram &&
+		   !hf_change_is_clear(file, hf_restart_change(restart))) {
 		if (hf_restart_wait(restart, caller))
 			return -ERESTARTSYS;
 		/* The caller has just taken it, and looked at nothing yet. */
