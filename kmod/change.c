@@ -207,15 +207,36 @@ void hf_change_set_task(struct hf_file *file, struct hf_change *change,
 	spin_unlock(&file->lock);
 }
 
-/* Whether a change of the range is under way. Called with file->lock held. */
+/*
+ * Stands for a change whose task may not wait, a thread of nfsd for one, until
+ * that asks again. The deadline holds in the meantime.
+ */
+static struct hf_change hf_deferred;
+
+/* Called with file->lock held. */
+bool hf_break_is_deferred(const struct hf_lease *lease)
+{
+	return lease->breaker == &hf_deferred;
+}
+
+/*
+ * Whether a change of the range is under way, or has been put off until consumers
+ * are gone. Called with file->lock held.
+ */
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 {
 	struct hf_change *change;
+	struct hf_lease *lease;
 
 	lockdep_assert_held(&file->lock);
 	list_for_each_entry(change, &file->changes, node) {
 		if (!change->nothing && change->first <= last &&
 		    change->last >= first)
+			return true;
+	}
+	list_for_each_entry(lease, &file->breaking, break_node) {
+		if (hf_break_is_deferred(lease) && lease->first_due <= last &&
+		    lease->last_due >= first)
 			return true;
 	}
 	return false;
@@ -253,8 +274,6 @@ static ktime_t hf_break_deadline(const struct hf_lease *lease, ktime_t now)
 static void hf_break_set(struct hf_lease *lease, struct hf_change *change)
 {
 	lease->breaker = change;
-	lease->first_due = change->first;
-	lease->last_due = change->last;
 	hf_change_info_put(&lease->change);
 	hf_change_info_get(&lease->change, &change->info);
 }
@@ -268,6 +287,8 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	lease->deadline = hf_break_deadline(lease, now);
 	lease->owed = 0;
 	lease->fence_at = lease->deadline;
+	lease->first_due = change->first;
+	lease->last_due = change->last;
 	hf_break_set(lease, change);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	WRITE_ONCE(lease->file->breaks, lease->file->breaks + 1);
@@ -279,12 +300,6 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 
 /* Stands for whoever revoked a lease, for as long as that takes. */
 static struct hf_change hf_revoker;
-
-/*
- * Stands for a change whose task may not wait, a thread of nfsd for one, until
- * that asks again. The deadline holds in the meantime.
- */
-static struct hf_change hf_deferred;
 
 /* Whether a lease breaks for a change that waits. Called with file->lock held. */
 bool hf_break_is_of_change(const struct hf_lease *lease)
@@ -335,6 +350,8 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	lockdep_assert_held(&lease->file->lock);
 	if (!lease->revoke_due || ktime_before(deadline, lease->revoke_due))
 		lease->revoke_due = deadline;
+	if (!lease->breaker)
+		lease->fenced = false;
 	if (lease->breaker && !ktime_before(deadline, lease->deadline))
 		return;
 	hf_break_revoked(lease, deadline);
@@ -356,14 +373,20 @@ static void hf_break_over(struct hf_lease *lease)
 	hf_lease_reap_now(lease);
 }
 
+static bool hf_break_meets(const struct hf_lease *lease,
+			   const struct hf_change *change)
+{
+	return change->first <= lease->range.last &&
+	       change->last >= lease->range.start;
+}
+
 /* Another change that waits for the lease. Called with file->lock held. */
 static struct hf_change *hf_break_heir(struct hf_lease *lease)
 {
 	struct hf_change *change;
 
 	list_for_each_entry(change, &lease->file->changes, node) {
-		if (change->entered && change->first <= lease->range.last &&
-		    change->last >= lease->range.start)
+		if (change->entered && hf_break_meets(lease, change))
 			return change;
 	}
 	return NULL;
@@ -392,8 +415,55 @@ static void hf_break_inherit(struct hf_lease *lease, struct hf_change *heir)
 		lease->deadline = hf_break_own_deadline(lease, heir);
 		lease->fence_at = lease->deadline;
 	}
+	lease->first_due = heir->first;
+	lease->last_due = heir->last;
 	hf_break_set(lease, heir);
 	hf_fence_schedule(lease->file);
+}
+
+/*
+ * The consumers that are due are gone, but the change waits for others: then it is
+ * the turn of one whose own time is up. Called with file->lock held.
+ */
+void hf_break_next(struct hf_lease *lease)
+{
+	ktime_t now = ktime_get();
+	struct hf_change *change;
+
+	if (!hf_break_is_of_change(lease))
+		return;
+	list_for_each_entry(change, &lease->file->changes, node) {
+		if (change != lease->breaker && change->entered &&
+		    hf_break_meets(lease, change) &&
+		    !hf_break_covers(lease, change) &&
+		    !ktime_before(now, hf_break_own_deadline(lease, change))) {
+			hf_break_inherit(lease, change);
+			return;
+		}
+	}
+}
+
+/*
+ * Whether the lease breaks for somebody else from here on: a revoke goes on,
+ * whatever becomes of a change, or another change waits. Called with file->lock
+ * held.
+ */
+static bool hf_break_goes_on(struct hf_lease *lease)
+{
+	struct hf_change *heir = hf_break_heir(lease);
+	ktime_t deadline = lease->revoke_due;
+
+	if (deadline) {
+		if (heir)
+			deadline = min(deadline,
+				       hf_break_own_deadline(lease, heir));
+		hf_break_revoked(lease, deadline);
+		hf_fence_schedule(lease->file);
+		return true;
+	}
+	if (heir)
+		hf_break_inherit(lease, heir);
+	return heir;
 }
 
 /*
@@ -404,20 +474,8 @@ static void hf_break_inherit(struct hf_lease *lease, struct hf_change *heir)
  */
 static void hf_break_end(struct hf_lease *lease, bool passed, bool busy)
 {
-	struct hf_change *heir = hf_break_heir(lease);
-
-	if (heir) {
-		hf_break_inherit(lease, heir);
+	if (hf_break_goes_on(lease))
 		return;
-	}
-	lease->breaker = NULL;
-	/* A revoke goes on, whatever becomes of the change. */
-	if (lease->revoke_due && busy) {
-		hf_break_revoked(lease,
-				 min(lease->deadline, lease->revoke_due));
-		hf_fence_schedule(lease->file);
-		return;
-	}
 	lease->owed = passed || !busy ? 0 : lease->deadline;
 	hf_break_over(lease);
 }
@@ -437,7 +495,8 @@ void hf_break_answered(struct hf_lease *lease)
 	lockdep_assert_held(&lease->file->lock);
 	if (lease->breaker != &hf_deferred)
 		return;
-	hf_break_over(lease);
+	if (!hf_break_goes_on(lease))
+		hf_break_over(lease);
 	wake_up_all(&lease->file->wait);
 }
 
@@ -449,12 +508,14 @@ void hf_break_answered(struct hf_lease *lease)
 static void hf_break_lease(struct hf_lease *lease, struct hf_change *change,
 			   bool again)
 {
+	bool covered = hf_break_covers(lease, change);
+
 	hf_pins_stale(lease, change->first, change->last, NULL);
 	/* A deferred change asks again, or another comes. */
-	if (lease->breaker == &hf_deferred)
+	if (lease->breaker == &hf_deferred && covered)
 		hf_break_set(lease, change);
 	if (lease->breaker) {
-		if (!again && !hf_break_covers(lease, change))
+		if (!again && !covered)
 			hf_event_tell(lease, HOLDFAST_EVENT_BREAK,
 				      change->entered_at, &change->info,
 				      hf_break_own_deadline(lease, change));

@@ -108,18 +108,18 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 
 	spin_lock(&lease->file->lock);
 	list_for_each_entry(owner, &lease->owners, node) {
+		if (owner->round == lease->fence_round)
+			continue;
+		owner->round = lease->fence_round;
 		/* It has let go, or gives its own change up. */
 		if (owner->mm == hf_break_mm(lease) ||
 		    (owner->role == HF_PINS &&
 		     !hf_mm_has_pins(lease, owner->mm)))
 			continue;
-		if (owner->round != lease->fence_round) {
-			owner->round = lease->fence_round;
-			*sharer = owner->role == HF_SHARES;
-			mm = owner->mm;
-			mmgrab(mm);
-			break;
-		}
+		*sharer = owner->role == HF_SHARES;
+		mm = owner->mm;
+		mmgrab(mm);
+		break;
 	}
 	spin_unlock(&lease->file->lock);
 	return mm;
@@ -259,8 +259,9 @@ static void hf_fence(struct hf_lease *lease)
 	bool sharer;
 
 	spin_lock(&lease->file->lock);
-	/* It has ended, or its break has. */
-	if (!lease->target || !lease->breaker) {
+	/* It has ended, or its break has, and another one may have begun. */
+	if (!lease->target || !lease->breaker ||
+	    ktime_before(ktime_get(), lease->deadline)) {
 		spin_unlock(&lease->file->lock);
 		return;
 	}
@@ -307,6 +308,8 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 
 	list_for_each_entry(lease, &file->breaking, break_node) {
 		if (!ktime_after(lease->fence_at, now)) {
+			/* Those that come later are found at once. */
+			list_move_tail(&lease->break_node, &file->breaking);
 			kref_get(&lease->kref);
 			return lease;
 		}
@@ -327,7 +330,7 @@ void hf_fence_work(struct work_struct *work)
 	ktime_t now = ktime_get();
 	const struct mm_struct *mm; /* to compare */
 	struct hf_lease *lease;
-	bool busy, late;
+	bool busy, late, pinned;
 
 	spin_lock(&file->lock);
 	while ((lease = hf_fence_due(file, now))) {
@@ -337,16 +340,17 @@ void hf_fence_work(struct work_struct *work)
 				       : lease->deadline;
 		mm = hf_break_mm(lease);
 		spin_unlock(&file->lock);
-		if (late &&
-		    hf_lease_is_pinned_but_by(lease, mm, lease->first_due,
-					      lease->last_due) &&
-		    READ_ONCE(lease->breaker))
+		pinned = hf_lease_is_pinned_but_by(lease, mm, lease->first_due,
+						   lease->last_due);
+		if (late && pinned && READ_ONCE(lease->breaker))
 			hf_fence(lease);
 		busy = hf_lease_is_busy(lease, lease->first_due,
 					lease->last_due);
 		spin_lock(&file->lock);
 		if (!busy)
 			hf_break_answered(lease);
+		if (late && !pinned)
+			hf_break_next(lease);
 		spin_unlock(&file->lock);
 		hf_lease_put(lease);
 		spin_lock(&file->lock);

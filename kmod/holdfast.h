@@ -240,8 +240,9 @@ struct hf_lease {
 	struct rw_semaphore runs_sem;
 	struct rb_root_cached pins;
 	unsigned int nr_pins, prune_at; /* runs_sem */
-	struct hf_pin *pin;		/* the only one, of an implicit lease */
-	struct hf_reaper *reaper;	/* of an implicit lease; file->lock */
+	unsigned int making;	  /* records that are not made; as these */
+	struct hf_pin *pin;	  /* the only one, of an implicit lease */
+	struct hf_reaper *reaper; /* of an implicit lease; file->lock */
 
 	/* Under file->lock. In the tree from acquire on to the end. */
 	struct file *target; /* NULL: released. Constant under the mutex. */
@@ -279,12 +280,6 @@ static inline void hf_change_bytes(const struct hf_change *change,
 	*end = change->last == ULONG_MAX
 		       ? LLONG_MAX
 		       : (((loff_t)change->last + 1) << PAGE_SHIFT) - 1;
-}
-
-/* As far as a page can tell: see pin_user_pages(). */
-static inline bool hf_page_pinned(struct page *page)
-{
-	return folio_maybe_dma_pinned(page_folio(page));
 }
 
 static inline u64 hf_lease_offset(const struct hf_lease *lease)
@@ -513,6 +508,8 @@ bool hf_others_start_again(struct hf_file *file, const struct hf_pin *pin,
 void hf_change_passed(struct hf_file *file, struct hf_change *change);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 bool hf_break_is_of_change(const struct hf_lease *lease);
+bool hf_break_is_deferred(const struct hf_lease *lease);
+void hf_break_next(struct hf_lease *lease);
 const struct mm_struct *hf_break_mm(const struct hf_lease *lease);
 void hf_break_answered(struct hf_lease *lease);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);

@@ -125,7 +125,8 @@ static bool hf_implicit_join(struct hf_lease *to, struct hf_pin *pin,
 	/* It may have ended. */
 	if (to->pin && hf_pin_takes(to->pin, span, pinner, runs, true)) {
 		spin_lock(&file->lock);
-		joined = to->state == HOLDFAST_ACTIVE && !pin->stale;
+		joined = to->target && to->state == HOLDFAST_ACTIVE &&
+			 !pin->stale;
 		if (joined) {
 			hf_pin_join(to, to->pin, pin, span, runs);
 			hf_lease_out(to);

@@ -145,6 +145,7 @@ static int hf_party_enter(struct hf_lease *lease, struct hf_pin *pin)
 	int err = 0;
 
 	down_write(&lease->runs_sem);
+	hf_pins_prune(lease);
 	spin_lock(&file->lock);
 	if (!hf_lease_covers(lease, pin->range.start))
 		err = -EOPNOTSUPP;
@@ -187,7 +188,6 @@ static int hf_party_commit(struct hf_lease *lease, struct hf_pin *pin,
 	int err = 0;
 
 	down_write(&lease->runs_sem);
-	hf_pins_prune(lease);
 	to = hf_party_find(lease, span, pinner, runs);
 	/* A change that comes later finds the pages busy. */
 	spin_lock(&lease->file->lock);

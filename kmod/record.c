@@ -34,6 +34,7 @@ void hf_pin_enter(struct hf_lease *lease, struct hf_pin *pin)
 	lockdep_assert_held(&lease->file->lock);
 	interval_tree_insert(&pin->range, &lease->pins);
 	lease->nr_pins++;
+	lease->making += !pin->made;
 }
 
 /* Called as hf_pin_enter(). */
@@ -44,6 +45,7 @@ void hf_pin_leave(struct hf_lease *lease, struct hf_pin *pin)
 	interval_tree_remove(&pin->range, &lease->pins);
 	RB_CLEAR_NODE(&pin->range.rb);
 	lease->nr_pins--;
+	lease->making -= !pin->made;
 }
 
 /* The record ends at page @last. Called as hf_pin_enter(). */
@@ -65,10 +67,12 @@ static void hf_pin_resize(struct hf_lease *lease, struct hf_pin *pin,
 void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
 		 struct hf_runs *runs)
 {
-	hf_pin_resize(lease, pin, pin->range.start + nr - 1);
+	hf_pin_leave(lease, pin);
+	pin->range.last = pin->range.start + nr - 1;
 	pin->count = nr;
 	pin->made = true;
 	swap(pin->runs, *runs);
+	hf_pin_enter(lease, pin);
 }
 
 /**
@@ -137,7 +141,8 @@ bool hf_pin_takes(struct hf_pin *to, const struct hf_span *span,
 		  const struct hf_pinner *pinner, const struct hf_runs *runs,
 		  bool anywhere)
 {
-	if (!to->made)
+	/* One that has ended is dropped. */
+	if (!to->made || !READ_ONCE(to->count))
 		return false;
 	if (hf_pin_has(to, span, pinner, anywhere))
 		return hf_runs_have(&to->runs, runs);
@@ -257,7 +262,8 @@ static void hf_pins_drop_all(const struct super_block *sb)
  */
 void hf_pins_prune(struct hf_lease *lease)
 {
-	if (READ_ONCE(lease->ended) || lease->nr_pins >= lease->prune_at)
+	if (READ_ONCE(lease->ended) > lease->nr_pins / 2 ||
+	    lease->nr_pins >= lease->prune_at)
 		hf_pins_drop(lease);
 }
 
@@ -336,14 +342,14 @@ void hf_pins_free(struct hf_lease *lease)
 	up_write(&lease->runs_sem);
 }
 
-/* Whether there are pinned pages in a range. Called with file->lock held. */
+/* Whether there are pins in a range. Called with file->lock held. */
 bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 {
 	struct hf_pin *pin;
 
 	lockdep_assert_held(&lease->file->lock);
 	hf_for_each_pin(pin, lease, first, last) {
-		if (pin->made)
+		if (pin->made && pin->count)
 			return true;
 	}
 	return false;
@@ -356,6 +362,8 @@ void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 	struct hf_pin *pin;
 
 	lockdep_assert_held(&lease->file->lock);
+	if (!lease->making)
+		return;
 	hf_for_each_pin(pin, lease, first, last)
 		pin->stale |= !pin->made && pin != but;
 }
@@ -385,7 +393,9 @@ static u64 hf_pin_end(struct hf_lease *lease, struct hf_pin *pin,
 	pin->next = last == pin->range.last ? pin->range.start : last + 1;
 	if (!pin->count) {
 		/* What it owed, it has given. */
-		lease->owed = 0;
+		if (lease->owed &&
+		    !hf_pins_made(lease, lease->first_due, lease->last_due))
+			lease->owed = 0;
 		WRITE_ONCE(lease->ended, lease->ended + 1);
 	}
 	return pins;
@@ -444,20 +454,14 @@ static struct pid *hf_pins_only_owner(struct hf_file *file,
 	return gone ?: several ? NULL : living;
 }
 
-/**
- * hf_pins_end - the current task lets go of pages
- * @unpinned: zero but for the caller; hf_pins_ended() afterwards
- * @page: the first one, which is still pinned
- * @nr: how many follow each other
- * @pins: how many pins of these end
- *
+/*
  * They are taken off the records of this process, or, if it has none (a worker
  * ends a ring, another process has the consumer's file, too), off those of the
  * process that is gone, or the only other one. Only for this kind of consumer:
- * those that read a page for a moment unpin it, too. Does not sleep.
+ * those that read a page for a moment unpin it, too.
  */
-void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
-		 unsigned long nr, unsigned long pins)
+static void hf_piece_end(struct hf_unpinned *unpinned, struct page *page,
+			 unsigned long nr, unsigned long pins)
 {
 	struct address_space *mapping;
 	struct hf_file *file;
@@ -498,10 +502,50 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	spin_unlock(&file->lock);
 }
 
+/* How many of some pages on the device follow each other in a file, too. */
+static unsigned long hf_piece_length(struct page *page, unsigned long nr)
+{
+	struct address_space *mapping, *next;
+	pgoff_t index, at;
+	unsigned long i;
+
+	if (!hf_page_is_fsdax(page) || !hf_page_place(page, &mapping, &index))
+		return 1;
+	for (i = 1; i < nr; i++) {
+		if (!hf_page_is_fsdax(page + i) ||
+		    !hf_page_place(page + i, &next, &at) || next != mapping ||
+		    at != index + i)
+			break;
+	}
+	return i;
+}
+
+/**
+ * hf_pins_end - the current task lets go of pages
+ * @unpinned: zero but for the caller; hf_pins_ended() afterwards
+ * @page: the first one, which is still pinned
+ * @nr: how many follow each other on the device: not always in a file
+ * @pins: how many pins of these end
+ *
+ * Does not sleep.
+ */
+void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
+		 unsigned long nr, unsigned long pins)
+{
+	unsigned long left, piece;
+
+	for (left = nr; left; left -= piece, page += piece) {
+		piece = hf_piece_length(page, left);
+		hf_piece_end(unpinned, page, piece,
+			     piece == nr ? pins : min(pins, piece));
+	}
+}
+
 /* The pages are let go of: leases without pins can end. Does not sleep. */
 void hf_pins_ended(struct hf_unpinned *unpinned)
 {
 	struct hf_file *file = unpinned->file;
+	ktime_t now = ktime_get();
 	struct hf_lease *lease;
 	bool deferred = false;
 
@@ -512,8 +556,9 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 		if (lease->implicit && lease->pin && !lease->pin->count)
 			hf_lease_reap_now(lease);
 		/* A deferred change has nobody to see it. */
-		if (lease->breaker && !hf_break_is_of_change(lease)) {
-			lease->fence_at = ktime_get();
+		if (lease->breaker && !hf_break_is_of_change(lease) &&
+		    ktime_before(now, lease->deadline)) {
+			lease->fence_at = now;
 			deferred = true;
 		}
 	}

@@ -86,7 +86,8 @@ static enum hf_retired hf_implicit_retire(struct hf_lease *lease)
 	pgoff_t index = 0;
 
 	down_write(&lease->runs_sem);
-	if (hf_lease_busy_page(lease, &index, ULONG_MAX))
+	if (hf_lease_busy_page(lease, &index, ULONG_MAX) ||
+	    (lease->pin && hf_reserved_restore(&lease->pin->runs)))
 		ret = HF_HAS_BUSY_PAGES;
 	spin_lock(&lease->file->lock);
 	if (ret == HF_RETIRED)
@@ -315,10 +316,10 @@ void hf_lease_remove(struct hf_lease *lease, bool wait)
 {
 	bool done;
 
-	if (!wait) {
-		hf_lease_stop(lease, max(lease->break_ms, 1U));
+	/* Once more before the wait: it may be a new one. */
+	hf_lease_stop(lease, max(lease->break_ms, 1U));
+	if (!wait)
 		return;
-	}
 	mutex_lock(&lease->mutex);
 	done = hf_lease_finish(lease);
 	mutex_unlock(&lease->mutex);

@@ -10,6 +10,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/dax.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
@@ -74,7 +75,9 @@ void hf_device_remove(struct gendisk *disk)
 {
 	struct hf_removal removal = { .disk = disk };
 	struct hf_lease *lease;
+	struct file *target;
 	unsigned long id;
+	bool uses;
 	int round;
 
 	spin_lock(&hf_removals_lock);
@@ -84,8 +87,14 @@ void hf_device_remove(struct gendisk *disk)
 	for (round = 0; round < 2; round++) {
 		id = 0;
 		while ((lease = hf_lease_next(&id))) {
-			if (lease->backing == HF_DAX &&
-			    hf_uses_disk(lease->file->inode->i_sb, disk))
+			target = lease->backing == HF_DAX
+					 ? hf_lease_target(lease)
+					 : NULL;
+			uses = target &&
+			       hf_uses_disk(file_inode(target)->i_sb, disk);
+			if (target)
+				fput(target);
+			if (uses)
 				hf_lease_remove(lease, round);
 			hf_lease_put(lease);
 			id++;

@@ -83,6 +83,7 @@ static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 {
 	pgoff_t from = ULONG_MAX, to = 0;
 	struct hf_change *change;
+	struct hf_lease *lease;
 
 	list_for_each_entry(change, &file->changes, node) {
 		if (change->nothing || change->first > *last ||
@@ -90,6 +91,13 @@ static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 			continue;
 		from = min(from, change->first);
 		to = max(to, change->last);
+	}
+	list_for_each_entry(lease, &file->breaking, break_node) {
+		if (!hf_break_is_deferred(lease) || lease->first_due > *last ||
+		    lease->last_due < *first)
+			continue;
+		from = min(from, lease->first_due);
+		to = max(to, lease->last_due);
 	}
 	if (from > to)
 		return false;

@@ -184,10 +184,9 @@ static inline bool hf_page_is_full(struct page *page)
 /* A page cache entry is a folio, that knows who holds any of its pages. */
 #define HF_ENTRY_IS_FOLIO true
 
-/* Something other than page tables holds the page. */
-static inline bool hf_page_busy(struct page *page)
+/* References that are not page tables'. */
+static inline unsigned int hf_folio_held(struct folio *folio)
 {
-	struct folio *folio = page_folio(page);
 	unsigned int mapped, refs;
 
 	/* Mappings come and go without a lock that we could take. */
@@ -195,7 +194,26 @@ static inline bool hf_page_busy(struct page *page)
 		mapped = folio_mapcount(folio);
 		refs = folio_ref_count(folio);
 	} while (mapped != (unsigned int)folio_mapcount(folio));
-	return refs > mapped || folio_maybe_dma_pinned(folio);
+	return refs > mapped ? refs - mapped : 0;
+}
+
+/* Something other than page tables holds the page. */
+static inline bool hf_page_busy(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return hf_folio_held(folio) ||
+	       (folio_test_large(folio) && atomic_read(&folio->_pincount) > 0);
+}
+
+/* It is pinned; folio_maybe_dma_pinned() takes 1024 mappings of it for a pin. */
+static inline bool hf_page_pinned(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (folio_test_large(folio))
+		return atomic_read(&folio->_pincount) > 0;
+	return hf_folio_held(folio) >= GUP_PIN_COUNTING_BIAS;
 }
 
 static inline bool hf_page_is_fsdax(struct page *page)
@@ -254,6 +272,12 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 static inline bool hf_page_busy(struct page *page)
 {
 	return (unsigned int)page_ref_count(page) > 1;
+}
+
+/* As far as a page can tell: see pin_user_pages(). */
+static inline bool hf_page_pinned(struct page *page)
+{
+	return folio_maybe_dma_pinned(page_folio(page));
 }
 
 static inline bool hf_page_is_fsdax(struct page *page)

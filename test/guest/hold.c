@@ -4,6 +4,7 @@
  * until killed, for tests that are scripts. Says "lease FD" when all is done.
  *	-e exclusive, -m map the range, -r map and register it, -t the break time
  *	-a answer a break: deregister, and end when the change has
+ *	-u answer, and unmap the file as well
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -37,15 +38,15 @@ static struct ibv_mr *register_memory(void *addr, size_t length)
 int main(int argc, char **argv)
 {
 	struct hf_attr attr = { 0 };
-	bool map = false, reg = false, answer = false;
+	bool map = false, reg = false, answer = false, away = false;
 	struct holdfast_event event;
 	struct ibv_mr *mr = NULL;
 	int opt, fd, lease;
 	size_t length;
 	off_t offset;
-	void *addr;
+	void *addr = NULL;
 
-	while ((opt = getopt(argc, argv, "emrat:")) != -1) {
+	while ((opt = getopt(argc, argv, "emraut:")) != -1) {
 		switch (opt) {
 		case 'e':
 			attr.kind = HOLDFAST_EXCLUSIVE;
@@ -55,6 +56,10 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			reg = true;
+			break;
+		case 'u':
+			away = true;
+			answer = true;
 			break;
 		case 'a':
 			answer = true;
@@ -68,7 +73,7 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != 3)
 		errx(2,
-		     "usage: hold [-e] [-m] [-r] [-a] [-t MS] FILE OFFSET LENGTH");
+		     "usage: hold [-e] [-m] [-r] [-a|-u] [-t MS] FILE OFFSET LENGTH");
 	fd = open(argv[optind], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s", argv[optind]);
@@ -93,6 +98,8 @@ int main(int argc, char **argv)
 		if (event.type == HOLDFAST_EVENT_BREAK && mr) {
 			ibv_dereg_mr(mr);
 			mr = NULL;
+			if (away)
+				munmap(addr, length);
 		}
 		if (event.type == HOLDFAST_EVENT_CHANGED)
 			return 0;
