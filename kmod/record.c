@@ -534,6 +534,11 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 {
 	unsigned long left, piece;
 
+	/* No file's page follows other memory: a filesystem begins with its own. */
+	if (!hf_page_is_fsdax(page)) {
+		hf_pins_ended(unpinned);
+		return;
+	}
 	for (left = nr; left; left -= piece, page += piece) {
 		piece = hf_piece_length(page, left);
 		hf_piece_end(unpinned, page, piece,
@@ -545,12 +550,13 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 void hf_pins_ended(struct hf_unpinned *unpinned)
 {
 	struct hf_file *file = unpinned->file;
-	ktime_t now = ktime_get();
 	struct hf_lease *lease;
 	bool deferred = false;
+	ktime_t now;
 
 	if (!file)
 		return;
+	now = ktime_get();
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
 		if (lease->implicit && lease->pin && !lease->pin->count)
