@@ -169,6 +169,9 @@ static struct hf_pin *hf_party_find(struct hf_lease *lease,
 	struct hf_pin *pin;
 
 	hf_for_each_pin(pin, lease, first, span->index) {
+		/* What has ended is dropped, and may be of more pages. */
+		if (!READ_ONCE(pin->count))
+			continue;
 		if (hf_pin_takes(pin, span, pinner, runs,
 				 ++seen > HF_PINS_OF_PAGE))
 			return pin;

@@ -141,8 +141,7 @@ bool hf_pin_takes(struct hf_pin *to, const struct hf_span *span,
 		  const struct hf_pinner *pinner, const struct hf_runs *runs,
 		  bool anywhere)
 {
-	/* One that has ended is dropped. */
-	if (!to->made || !READ_ONCE(to->count))
+	if (!to->made)
 		return false;
 	if (hf_pin_has(to, span, pinner, anywhere))
 		return hf_runs_have(&to->runs, runs);
