@@ -145,7 +145,8 @@ static bool bird_make(const struct pages *pages, size_t *length)
 
 	memset(block, 'c', MIB);
 	*length = 0;
-	while (*length < LENGTH && (n = write(fd, block, 65536)) > 0)
+	/* All that is free, which may be more than what has been freed. */
+	while ((n = write(fd, block, 65536)) > 0)
 		*length += n;
 	*length = *length / 4096 * 4096;
 	free(block);
