@@ -65,7 +65,9 @@ static bool hf_pins_are_left(struct hf_lease *lease, const struct mm_struct *mm,
 
 	down_read(&lease->runs_sem);
 	hf_for_each_pin(pin, lease, first, last) {
-		if ((pin->pinner.mm == mm) == others || !READ_ONCE(pin->count))
+		bool other = pin->pinner.mm != mm;
+
+		if (other != others || !READ_ONCE(pin->count))
 			continue;
 		pinned = hf_runs_pinned_page(&pin->runs, first, last);
 		if (pinned)
