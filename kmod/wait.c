@@ -21,13 +21,6 @@ static bool hf_change_waits(const struct hf_change *change, struct page *page)
 					    : hf_page_busy(page);
 }
 
-/* test/oracle leaves it out: the truth test must find the blocks that are lost then. */
-#ifdef HF_UNGUARDED
-#define HF_GUARDED false
-#else
-#define HF_GUARDED true
-#endif
-
 static struct page *hf_lease_waits(struct hf_lease *lease,
 				   const struct hf_change *change)
 {

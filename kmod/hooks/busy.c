@@ -110,7 +110,7 @@ static struct page *hf_busy_page(struct hf_file *file,
 	hf_change_break(file, change);
 	page = hf_change_busy_page(file, change);
 	hf_change_bytes(change, &start, &end);
-	if (!page)
+	if (!page && HF_GUARDED)
 		page = dax_layout_busy_page_range(mapping, start, end);
 	hf_second_told(change, page);
 	if (!page) {
