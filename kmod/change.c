@@ -116,7 +116,8 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 }
 
 /* -ETXTBSY for what has a name, and so can fail. Called with file->lock held. */
-int hf_change_refuse(struct hf_file *file, const struct hf_change *change)
+static int hf_change_refuse(struct hf_file *file,
+			    const struct hf_change *change)
 {
 	return change->info.op != HOLDFAST_OP_UNKNOWN &&
 			       hf_excluded(file, change)
@@ -305,7 +306,7 @@ static struct hf_change hf_revoker;
 bool hf_break_is_of_change(const struct hf_lease *lease)
 {
 	return lease->breaker && lease->breaker != &hf_revoker &&
-	       lease->breaker != &hf_deferred;
+	       !hf_break_is_deferred(lease);
 }
 
 /*
@@ -493,7 +494,7 @@ static void hf_break_defer(struct hf_lease *lease)
 void hf_break_answered(struct hf_lease *lease)
 {
 	lockdep_assert_held(&lease->file->lock);
-	if (lease->breaker != &hf_deferred)
+	if (!hf_break_is_deferred(lease))
 		return;
 	if (!hf_break_goes_on(lease))
 		hf_break_over(lease);
@@ -512,7 +513,7 @@ static void hf_break_lease(struct hf_lease *lease, struct hf_change *change,
 
 	hf_pins_stale(lease, change->first, change->last, NULL);
 	/* A deferred change asks again, or another comes. */
-	if (lease->breaker == &hf_deferred && covered)
+	if (hf_break_is_deferred(lease) && covered)
 		hf_break_set(lease, change);
 	if (lease->breaker) {
 		if (!again && !covered)

@@ -314,51 +314,27 @@ static inline void hf_lease_out(struct hf_lease *lease)
 	RB_CLEAR_NODE(&lease->range.rb);
 }
 
-/* The leases of a range of pages. Called with file->lock held. */
-static inline struct hf_lease *hf_lease_first(struct hf_file *file,
-					      pgoff_t first, pgoff_t last)
-{
-	struct interval_tree_node *node;
+/* Leases and records of pins are in interval trees by their range, in pages. */
+#define hf_range_entry(found, pos)                                         \
+	({                                                                 \
+		struct interval_tree_node *node_ = found;                  \
+		node_ ? container_of(node_, typeof(*(pos)), range) : NULL; \
+	})
 
-	node = interval_tree_iter_first(&file->leases, first, last);
-	return node ? container_of(node, struct hf_lease, range) : NULL;
-}
+#define hf_for_each_range(pos, tree, first, last)                              \
+	for (pos = hf_range_entry(interval_tree_iter_first(tree, first, last), \
+				  pos);                                        \
+	     pos; pos = hf_range_entry(interval_tree_iter_next(&(pos)->range,  \
+							       first, last),   \
+				       pos))
 
-static inline struct hf_lease *hf_lease_following(struct hf_lease *lease,
-						  pgoff_t first, pgoff_t last)
-{
-	struct interval_tree_node *node;
+/* The leases of a range. Called with file->lock held. */
+#define hf_for_each_overlap(lease, file, first, last) \
+	hf_for_each_range(lease, &(file)->leases, first, last)
 
-	node = interval_tree_iter_next(&lease->range, first, last);
-	return node ? container_of(node, struct hf_lease, range) : NULL;
-}
-
-#define hf_for_each_overlap(lease, file, first, last)          \
-	for (lease = hf_lease_first(file, first, last); lease; \
-	     lease = hf_lease_following(lease, first, last))
-
-/* The same of records of pins. Called with runs_sem or file->lock held. */
-static inline struct hf_pin *hf_pin_first(struct hf_lease *lease, pgoff_t first,
-					  pgoff_t last)
-{
-	struct interval_tree_node *node;
-
-	node = interval_tree_iter_first(&lease->pins, first, last);
-	return node ? container_of(node, struct hf_pin, range) : NULL;
-}
-
-static inline struct hf_pin *hf_pin_following(struct hf_pin *pin, pgoff_t first,
-					      pgoff_t last)
-{
-	struct interval_tree_node *node;
-
-	node = interval_tree_iter_next(&pin->range, first, last);
-	return node ? container_of(node, struct hf_pin, range) : NULL;
-}
-
-#define hf_for_each_pin(pin, lease, first, last)          \
-	for (pin = hf_pin_first(lease, first, last); pin; \
-	     pin = hf_pin_following(pin, first, last))
+/* The records of pins of a range. Called with runs_sem or file->lock held. */
+#define hf_for_each_pin(pin, lease, first, last) \
+	hf_for_each_range(pin, &(lease)->pins, first, last)
 
 static inline u64 hf_lease_pages(const struct hf_lease *lease)
 {
@@ -508,7 +484,6 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret);
 struct hf_change *hf_change_current(struct hf_file *file);
 void hf_change_set_task(struct hf_file *file, struct hf_change *change,
 			struct task_struct *task);
-int hf_change_refuse(struct hf_file *file, const struct hf_change *change);
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change);
 void hf_change_break(struct hf_file *file, struct hf_change *change);
 int hf_change_widen(struct hf_file *file, struct hf_change *change,
@@ -569,7 +544,6 @@ unsigned long hf_run_pages(const struct hf_runs *runs, unsigned int i);
 /* reserved.c */
 void hf_reserved_clear(struct page **pages, long nr);
 struct page *hf_reserved_restore(const struct hf_runs *runs);
-bool hf_reserved_is_used(void);
 
 /* event.c */
 #define HF_EVENT_MIN_SIZE offsetofend(struct holdfast_event, comm)

@@ -77,12 +77,6 @@ static bool hf_page_reserve(struct page *page)
 	return idle;
 }
 
-/* Whether any page may have to be given it back. */
-bool hf_reserved_is_used(void)
-{
-	return READ_ONCE(hf_reserved_used);
-}
-
 /**
  * hf_reserved_restore - give idle pages the flag back
  * @runs: pages that a lease has, or had
@@ -96,7 +90,7 @@ struct page *hf_reserved_restore(const struct hf_runs *runs)
 	struct page *busy = NULL;
 	unsigned int i;
 
-	if (!hf_reserved_is_used())
+	if (!READ_ONCE(hf_reserved_used))
 		return NULL;
 	for (i = 0; i < runs->nr; i++) {
 		unsigned long pfn = hf_run(runs, i)->pfn;
