@@ -3,8 +3,8 @@
  * 07-uring DISK FILE: read the beginning of a disk into a file on a DAX filesystem,
  * as much as the file is long, by io_uring with fixed buffers. The buffers are the
  * file: the disk's DMA writes into it, and nobody copies. When the file changes
- * (truncate it, punch a hole) the program lets go at once, and reads again what
- * the file still has room for; it ends when nothing is left.
+ * (truncate it, punch a hole) the program lets go at once. After the change it
+ * reads again what the file still has room for; it ends when nothing is left.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -73,13 +73,18 @@ int main(int argc, char **argv)
 
 	fill(&ring, disk, buffers);
 	while (!hf_wait(lease, &event, -1)) {
-		if (event.type != HOLDFAST_EVENT_BREAK)
+		if (event.type == HOLDFAST_EVENT_BREAK) {
+			printf("%s by %s\n", hf_op_name(event.op), event.comm);
+			/* No request is under way: now the change goes on. */
+			if (hf_uring_break(buffers))
+				errx(1, "the buffers do not go");
+		}
+		if (event.type != HOLDFAST_EVENT_CHANGED)
 			continue;
-		printf("%s by %s\n", hf_op_name(event.op), event.comm);
-		/* No request is under way: the change goes on with this. */
 		ret = hf_uring_restore(buffers);
-		if (ret == -EAGAIN)
-			continue; /* the next one has come */
+		/* The next change has come, and has events of its own. */
+		if (ret == -EAGAIN || ret == -EDEADLK)
+			continue;
 		if (ret)
 			break;
 		fill(&ring, disk, buffers);

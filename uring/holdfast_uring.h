@@ -72,8 +72,7 @@ struct hf_uring_info {
  * EINVAL	@offset unaligned; @length zero; @count zero or no divisor of
  *		@length; or the table has no such places
  * ENXIO	the ring has no table
- * EOPNOTSUPP	the process has no lease of the range; or the kernel takes no
- *		memory of devices as fixed buffers: Linux 6.1
+ * EOPNOTSUPP	the process has no lease of the range
  * EFAULT	beyond the end of the file
  * EDEADLK	a change of the range waits for pins of this process
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
@@ -111,7 +110,9 @@ int hf_uring_break(struct hf_uring *buffers);
  * ERRORS
  * EAGAIN	the next change has come: call again
  * EDEADLK	the change waits for other pins of this process, for example of
- *		requests under way: call again when they are gone
+ *		requests under way, or for the broken buffers themselves: Linux
+ *		6.1 unpins them up to a second later. Call again when they are
+ *		gone, after HOLDFAST_EVENT_CHANGED for example.
  * EINTR	a signal handler ran
  * ENXIO	the file has no room for one buffer
  * and those of hf_uring_register_buffers()

@@ -7,7 +7,6 @@
 #include <linux/io_uring.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 
 #include "agent.h"
 
@@ -114,21 +113,8 @@ static void try_single(void)
 	close(holder.from);
 }
 
-/* Of files it takes memory of tmpfs and hugetlbfs only, says io_pin_pages(). */
-static bool refuses_files(void)
-{
-	struct utsname name;
-
-	return !uname(&name) && !strncmp(name.release, "6.1.", 4);
-}
-
 int main(void)
 {
-	if (refuses_files()) {
-		tap_skip(
-			"io_uring of Linux 6.1 registers no memory of devices");
-		return tap_done();
-	}
 	close(file_make(PATH, LENGTH));
 	try_plain();
 	close(file_make(PATH, LENGTH));

@@ -31,14 +31,6 @@ static void ring_register(int ring, unsigned int what, void *arg)
 		tap_bail("io_uring_register %u: %s", what, strerror(errno));
 }
 
-/* 6.1 takes no memory of files. */
-static bool takes_buffers(void)
-{
-	const char *kernel = getenv("HOLDFAST_LAB_KERNEL");
-
-	return !kernel || strcmp(kernel, "6.1");
-}
-
 static bool no_leases(int timeout_ms)
 {
 	uint64_t limit = now_ns() + timeout_ms * 1000000ULL;
@@ -128,13 +120,9 @@ int main(void)
 		return tap_done();
 	tap_ok(unmounts(), "the filesystem unmounts");
 	tap_ok(idle(SOON), "and the module is idle");
-	if (takes_buffers()) {
-		for (int i = 0; i < PINNED; i++)
-			close_by_ring_pinned();
-		tap_ok(no_leases(SOON), "with fixed buffers, too");
-	} else {
-		tap_skip("io_uring of 6.1 takes no memory of files");
-	}
+	for (int i = 0; i < PINNED; i++)
+		close_by_ring_pinned();
+	tap_ok(no_leases(SOON), "with fixed buffers, too");
 	unlink(PATH);
 	tap_ok(unmounts(), "the filesystem unmounts");
 	tap_ok(idle(SOON), "and the module is idle");
