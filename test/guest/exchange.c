@@ -171,10 +171,7 @@ static void test_within(struct rdma *rdma)
 	struct change change =
 		change_start("exchange-ends", pair.path, 0, 2 * MIB, pair.path);
 
-	tap_ok(!change_done(&change, STILL), "within: it waits");
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error,
-	       "within: deregistered, it ends");
+	change_waits_for(&change, mr, "within");
 	tap_ok(holds(pair.fd, 2 * MIB, FILE_LEN - 4 * MIB, SEED) &&
 		       holds(pair.fd, 0, 2 * MIB,
 			     SEED + (FILE_LEN - 2 * MIB) / MIB) &&
@@ -319,11 +316,7 @@ static void test_interrupted(struct rdma *rdma)
 	tap_is(lease_query(lease).state, HOLDFAST_ACTIVE,
 	       "interrupted: and so is the lease");
 	change = change_start("truncate", pair.path, 0, 0, NULL);
-	tap_ok(!change_done(&change, STILL),
-	       "interrupted: a truncate then waits for the consumer");
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error,
-	       "interrupted: and ends when it is gone");
+	change_waits_for(&change, mr, "interrupted, then a truncate");
 	munmap(map, LENGTH);
 	close(lease);
 	pair_end(&pair);

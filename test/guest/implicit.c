@@ -72,10 +72,7 @@ static void waits(void)
 	tap_is(event.op, HOLDFAST_OP_PUNCH, "with its operation");
 	tap_is(event.address, (uintptr_t)map, "the address of the pins");
 	tap_is(event.lease_length, LENGTH, "and their length");
-	tap_ok(!change_done(&change, STILL), "the change waits");
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error,
-	       "and is done when the region is gone");
+	change_waits_for(&change, mr, "an implicit lease");
 	tap_ok(event_next(watch, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_CHANGED,
 	       "the end of it is told");
@@ -139,9 +136,7 @@ static void partial(void)
 	struct change change;
 
 	change = change_start("punch", PATH, 4 * MIB, 2 * MIB, NULL);
-	tap_ok(!change_done(&change, STILL), "a change inside a region waits");
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error, "until it is gone");
+	change_waits_for(&change, mr, "inside a region");
 	again = ibv_reg_mr(rdma.pd, map, LENGTH, RDMA_ACCESS);
 	tap_ok(again, "the program just registers again");
 	if (again)

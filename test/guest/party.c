@@ -70,10 +70,7 @@ static void acquired(void)
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_BREAK,
 	       "a change is told by the lease");
-	tap_ok(!change_done(&change, STILL), "it waits");
-	ibv_dereg_mr(mr);
-	tap_ok(change_done(&change, SOON) && !change.error,
-	       "and is done when the region is gone");
+	change_waits_for(&change, mr, "a region of a party");
 	tap_ok(event_next(lease, &event, SOON) &&
 		       event.type == HOLDFAST_EVENT_CHANGED,
 	       "its end is told");

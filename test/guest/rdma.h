@@ -57,6 +57,16 @@ static inline struct ibv_mr *rdma_register(struct rdma *rdma, void *addr,
 	return mr;
 }
 
+/* Two tests: a change waits for a region, and succeeds once that is deregistered. */
+static inline void change_waits_for(struct change *change, struct ibv_mr *mr,
+				    const char *what)
+{
+	tap_ok(!change_done(change, STILL), "%s: the change waits", what);
+	ibv_dereg_mr(mr);
+	tap_ok(change_done(change, SOON) && !change->error,
+	       "%s: and succeeds when the region is gone", what);
+}
+
 static inline int rdma_connect_self(struct rdma *rdma)
 {
 	struct ibv_qp_init_attr init = {
