@@ -5,7 +5,8 @@
  * begins again, for ever, without a look at signals. (Leases that were there when
  * it was called have been waited for by then, see remap.c and exchange.c; others
  * were acquired while it waited for the files' i_rwsem.) So what is busy of the
- * second is what it has to wait for, as one may, when it comes back to the first.
+ * second is what it has to wait for, as one may, when it comes back to the first;
+ * or rather what hf_stray_retreat() has it wait for outside.
  */
 #include "holdfast.h"
 

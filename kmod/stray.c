@@ -3,7 +3,14 @@
  * Changes whose end no wrapper sees: of entries that Holdfast stands before only
  * in part (hooks/exchange.c), or not at all. They are taken to last until their task
  * is back in user space.
+ *
+ * One that is found only when the filesystem asks for busy pages entered its system
+ * call before the file had leases, and the leases were acquired while it waited for
+ * i_rwsem. It must not wait there: a holder that is in read(2) or write(2), behind
+ * it, could neither answer nor be killed. So it gives up its system call as for a
+ * signal, waits on the way to user space, and the kernel restarts the call.
  */
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include "holdfast.h"
@@ -20,6 +27,7 @@ struct hf_stray {
 	struct hf_change change;
 	long ret; /* of what came of it, where that is known */
 	bool until_passed;
+	bool retreats; /* waits when its system call has been given up */
 };
 
 static void hf_stray_end(struct hf_stray *stray)
@@ -35,7 +43,12 @@ static void hf_stray_end(struct hf_stray *stray)
 
 static void hf_stray_work(struct callback_head *work)
 {
-	hf_stray_end(container_of(work, struct hf_stray, work));
+	struct hf_stray *stray = container_of(work, struct hf_stray, work);
+
+	/* A signal that comes meanwhile is handled next. */
+	if (stray->retreats && !(current->flags & PF_EXITING))
+		hf_change_settle(stray->file, &stray->change);
+	hf_stray_end(stray);
 }
 
 /**
@@ -115,4 +128,25 @@ void hf_stray_passed(struct hf_change *change)
 
 	if (change->stray && stray->until_passed)
 		hf_stray_end(stray);
+}
+
+/**
+ * hf_stray_retreat - give the system call up, where the filesystem would wait
+ * @change: from hf_stray_here(); a page of its range is busy
+ *
+ * Interruptible waits of the current task end with -ERESTARTSYS from here on, until
+ * it is back in user space, like those of a task that has a signal. A worker of
+ * io_uring is never there.
+ */
+void hf_stray_retreat(struct hf_change *change)
+{
+	struct hf_stray *stray = container_of(change, struct hf_stray, change);
+
+	if (!change->stray || stray->until_passed || change->unstoppable ||
+	    change->info.op != HOLDFAST_OP_UNKNOWN ||
+	    current->flags & (PF_IO_WORKER | PF_DUMPCORE))
+		return;
+	stray->retreats = true;
+	hf_strays_failed(-ERESTARTSYS);
+	set_thread_flag(TIF_NOTIFY_SIGNAL);
 }

@@ -11,5 +11,6 @@ struct hf_change *hf_stray_begin(struct hf_file *file,
 struct hf_change *hf_stray_here(struct hf_file *file);
 void hf_strays_failed(long ret);
 void hf_stray_passed(struct hf_change *change);
+void hf_stray_retreat(struct hf_change *change);
 
 #endif

@@ -40,6 +40,7 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 	int err = 0;
 
 	while (!err && (page = hf_change_busy_page(file, change))) {
+		hf_stray_retreat(change);
 		if (!may_wait) {
 			hf_second_told(change, page);
 			return -ERESTARTSYS;
@@ -113,7 +114,9 @@ static struct page *hf_busy_page(struct hf_file *file,
 	if (!page && HF_GUARDED)
 		page = dax_layout_busy_page_range(mapping, start, end);
 	hf_second_told(change, page);
-	if (!page) {
+	if (page) {
+		hf_stray_retreat(change);
+	} else {
 		hf_change_passed(file, change);
 		hf_stray_passed(change);
 	}
