@@ -146,7 +146,7 @@ void hf_stray_retreat(struct hf_change *change)
 	    change->info.op != HOLDFAST_OP_UNKNOWN ||
 	    current->flags & (PF_IO_WORKER | PF_DUMPCORE))
 		return;
+	/* The page may be idle before the filesystem looks: @ret stays unknown. */
 	stray->retreats = true;
-	hf_strays_failed(-ERESTARTSYS);
 	set_thread_flag(TIF_NOTIFY_SIGNAL);
 }
