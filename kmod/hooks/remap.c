@@ -214,6 +214,10 @@ loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 	return ret;
 }
 
+/*
+ * FIDEDUPERANGE is not restarted: it hands the error of each file out as it is, so
+ * the error has to be one that programs know.
+ */
 loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 					 struct file *out, loff_t pos_out,
 					 loff_t len, unsigned int flags)
@@ -231,7 +235,7 @@ loff_t hf_wrap_vfs_dedupe_file_range_one(struct file *in, loff_t pos_in,
 		hf_remap_end(&remap, ret);
 	}
 	hf_hooks_leave();
-	return ret;
+	return ret == -ERESTARTSYS ? -EINTR : ret;
 }
 
 /*

@@ -128,6 +128,51 @@ static void test_truncated_meanwhile(struct rdma *rdma)
 	unlink(OTHER);
 }
 
+static void caught(int signal)
+{
+	(void)signal;
+}
+
+/* What a dedupe of two files of the same bytes says of one of them. */
+static int dedupe_status(int from, int to)
+{
+	struct {
+		struct file_dedupe_range head;
+		struct file_dedupe_range_info info;
+	} range = { .head = { .src_length = LENGTH, .dest_count = 1 },
+		    .info = { .dest_fd = to } };
+	struct sigaction catch = { .sa_handler = caught };
+
+	sigaction(SIGUSR1, &catch, NULL);
+	return ioctl(from, FIDEDUPERANGE, &range) ? -errno : range.info.status;
+}
+
+/* The errors of a dedupe go to the program as they are, and are not restarted. */
+static void test_dedupe(struct rdma *rdma)
+{
+	int from = file_make(OTHER, LENGTH), fd = file_make(PATH, LENGTH);
+	int lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
+	char *map = map_shared(fd, 0, LENGTH);
+	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
+	pid_t pid = child_fork();
+	int status;
+
+	if (!pid)
+		_exit(-dedupe_status(from, fd));
+	tap_ok(told(lease, HOLDFAST_EVENT_BREAK), "dedupe: breaks the lease");
+	kill(pid, SIGUSR1);
+	status = child_wait(pid, SOON);
+	tap_is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, EINTR,
+	       "dedupe: a signal interrupts it");
+	ibv_dereg_mr(mr);
+	munmap(map, LENGTH);
+	close(lease);
+	close(fd);
+	close(from);
+	unlink(PATH);
+	unlink(OTHER);
+}
+
 /* A file of many extents: every second block of the length is a hole. */
 static int file_make_pieces(const char *path, unsigned long pieces)
 {
@@ -198,6 +243,7 @@ int main(void)
 	if (fs_is_xfs()) {
 		test_truncated_meanwhile(&rdma);
 		test_half_done(&rdma);
+		test_dedupe(&rdma);
 	} else {
 		tap_skip("extents are shared on XFS only");
 	}
