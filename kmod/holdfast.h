@@ -18,6 +18,7 @@
  *   runs.c	the pages of a record, and whether something holds them
  *   shared.c	blocks that are shared with another file
  *   unshare.c	and their copies
+ *   stay.c	whether blocks stay where they are, for pins that only read
  *   reserved.c	PG_reserved of pages that VFIO pins
  *   consumer.c	for what a driver pins
  *   event.c	what the holder is told
@@ -169,6 +170,7 @@ struct hf_span {
 	unsigned long addr;
 	pgoff_t index;
 	unsigned long nr;
+	bool readonly; /* it can only be read: see stay.c */
 };
 
 /* Who pins, and for what. */
@@ -372,6 +374,8 @@ struct file *hf_lease_target(struct hf_lease *lease);
 struct hf_lease *hf_lease_next(unsigned long *id);
 bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 		      const struct file *report);
+bool hf_owns_or_may_lease(struct file *target);
+bool hf_may_hold_up(struct file *target);
 
 /* party.c */
 int hf_party_add(struct hf_lease *lease);
@@ -518,7 +522,11 @@ void hf_uncharge(const struct super_block *sb, u64 pages);
 
 /* unshare.c */
 int hf_fault_reason(struct file *file, pgoff_t index);
+int hf_read_reason(struct file *file, pgoff_t index);
 int hf_unshare(struct file *target, pgoff_t first, pgoff_t last);
+
+/* stay.c */
+int hf_blocks_stay(struct file *target, pgoff_t first, pgoff_t last);
 
 /* shared.c */
 int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last);

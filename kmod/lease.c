@@ -139,12 +139,23 @@ bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 	       file_ns_capable(report, &init_user_ns, CAP_SYS_ADMIN);
 }
 
-static bool hf_may_exclude(struct file *target)
+/* Whether the file is the caller's own, as fcntl(2) asks of who takes a lease. */
+bool hf_owns_or_may_lease(struct file *target)
 {
 	return vfsuid_eq_kuid(i_uid_into_vfsuid(hf_file_idmap(target),
 						file_inode(target)),
 			      current_fsuid()) ||
 	       capable(CAP_LEASE);
+}
+
+/*
+ * Whether the caller can have changes of the file wait. A process that can write the
+ * file can change it, too. One that can only read it has no say in its changes,
+ * unless the file is its own.
+ */
+bool hf_may_hold_up(struct file *target)
+{
+	return target->f_mode & FMODE_WRITE || hf_owns_or_may_lease(target);
 }
 
 static int hf_acquire_check_target(struct file *target,
@@ -154,17 +165,16 @@ static int hf_acquire_check_target(struct file *target,
 
 	if (!S_ISREG(inode->i_mode))
 		return -ENODEV;
-	if ((target->f_mode & (FMODE_READ | FMODE_WRITE)) !=
-	    (FMODE_READ | FMODE_WRITE))
+	if (!(target->f_mode & FMODE_READ) || !hf_may_hold_up(target))
 		return -EACCES;
 	if (hf_backing_of(target) == HF_NO_BACKING)
 		return -EOPNOTSUPP;
 	/* As mmap(2) does, without which there is nothing to pin. */
-	if (IS_APPEND(inode) && IS_DAX(inode))
+	if (IS_APPEND(inode) && IS_DAX(inode) && target->f_mode & FMODE_WRITE)
 		return -EACCES;
 	if (args->offset + args->length > inode->i_sb->s_maxbytes)
 		return -EOVERFLOW;
-	if (args->kind == HOLDFAST_EXCLUSIVE && !hf_may_exclude(target))
+	if (args->kind == HOLDFAST_EXCLUSIVE && !hf_owns_or_may_lease(target))
 		return -EPERM;
 	return 0;
 }

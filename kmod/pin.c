@@ -26,12 +26,13 @@ bool hf_span_limit(struct hf_span *span)
 /*
  * Blocks that a change of other blocks would move, or that are shared, become the
  * file's own: see unshare.c. After that every page of the span has to be faulted
- * in again.
+ * in again. Where the mapping can only be read such blocks are refused: see stay.c.
  */
 static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
-			  struct file *target)
+			  const struct hf_span *span)
 {
 	pgoff_t first = pin->range.start, last = pin->range.last;
+	struct file *target = span->file;
 	int ret;
 
 	if (!target->f_op->remap_file_range)
@@ -39,12 +40,15 @@ static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 	ret = hf_drop_shared(file, pin, target);
 	if (ret < 0)
 		return ret;
-	ret = hf_unshare(target, first, last);
+	ret = span->readonly ? hf_blocks_stay(target, first, last)
+			     : hf_unshare(target, first, last);
 	if (!ret && HF_ENTRY_IS_FOLIO)
 		ret = hf_drop_shared(file, pin, target);
 	if (ret)
 		return ret < 0 ? ret : -EAGAIN;
-	unmap_mapping_pages(target->f_mapping, first, last - first + 1, false);
+	if (!span->readonly)
+		unmap_mapping_pages(target->f_mapping, first, last - first + 1,
+				    false);
 	return 0;
 }
 
@@ -82,7 +86,7 @@ long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
 		  struct page **pages, struct hf_runs *runs)
 {
 	struct address_space *mapping = span->file->f_mapping;
-	int err = hf_pin_prepare(file, pin, span->file);
+	int err = hf_pin_prepare(file, pin, span);
 	long ret;
 
 	if (err)

@@ -85,26 +85,40 @@ static long hf_window_fault(struct hf_window *window)
 }
 
 /**
- * hf_fault_reason - why a page cannot be had: the filesystem says it better than
- *	the fault
- * @file: open for reading and writing; the caller holds no lock
+ * hf_read_reason - why a page cannot be had for reading: the filesystem says it
+ *	better than the fault
+ * @file: open for reading; the caller holds no lock
  * @index: of the page
  *
  * Return: -ENXIO beyond the end of the file, what the filesystem says, or 0: it has
  * nothing against it.
  */
-int hf_fault_reason(struct file *file, pgoff_t index)
+int hf_read_reason(struct file *file, pgoff_t index)
 {
 	loff_t pos = (loff_t)index << PAGE_SHIFT;
-	ssize_t got;
 	char byte;
 
 	if (pos >= i_size_read(file_inode(file)))
 		return -ENXIO;
-	got = vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, pos, PAGE_SIZE);
-	if (!got)
-		got = kernel_read(file, &byte, 1, &pos);
-	return min_t(ssize_t, got, 0);
+	return min_t(ssize_t, kernel_read(file, &byte, 1, &pos), 0);
+}
+
+/**
+ * hf_fault_reason - the same, for reading and writing
+ * @file: open for reading and writing; the caller holds no lock
+ * @index: of the page
+ *
+ * Return: as hf_read_reason().
+ */
+int hf_fault_reason(struct file *file, pgoff_t index)
+{
+	loff_t pos = (loff_t)index << PAGE_SHIFT;
+	int err;
+
+	if (pos >= i_size_read(file_inode(file)))
+		return -ENXIO;
+	err = vfs_fallocate(file, FALLOC_FL_KEEP_SIZE, pos, PAGE_SIZE);
+	return err ?: hf_read_reason(file, index);
 }
 
 /*

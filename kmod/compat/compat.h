@@ -61,11 +61,26 @@ static inline long hf_gup_get(unsigned long start, unsigned long nr,
 {
 	return get_user_pages(start, nr, flags, pages, NULL);
 }
+
+/* The same, of any process. */
+static inline long hf_gup_get_of(struct mm_struct *mm, unsigned long start,
+				 unsigned long nr, unsigned int flags,
+				 struct page **pages)
+{
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+}
 #else
 static inline long hf_gup_get(unsigned long start, unsigned long nr,
 			      unsigned int flags, struct page **pages)
 {
 	return get_user_pages(start, nr, flags, pages);
+}
+
+static inline long hf_gup_get_of(struct mm_struct *mm, unsigned long start,
+				 unsigned long nr, unsigned int flags,
+				 struct page **pages)
+{
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL);
 }
 #endif
 
@@ -151,6 +166,23 @@ static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
 {
 	return READ_ONCE(ring->buf_table.nr) ||
 	       READ_ONCE(ring->file_table.data.nr);
+}
+#endif
+
+/* How pNFS asks a filesystem for blocks. */
+#if __has_include("linux/exportfs_block.h")
+#include <linux/exportfs_block.h>
+static inline const struct exportfs_block_ops *
+hf_block_ops(const struct super_block *sb)
+{
+	return sb->s_export_op ? sb->s_export_op->block_ops : NULL;
+}
+#else
+#include <linux/exportfs.h>
+static inline const struct export_operations *
+hf_block_ops(const struct super_block *sb)
+{
+	return sb->s_export_op;
 }
 #endif
 
@@ -265,6 +297,11 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 {
 }
 
+static inline bool hf_page_looks_shared(struct page *page)
+{
+	return false;
+}
+
 #else
 /* Pages of an entry, also of a large one, are on their own. */
 #define HF_ENTRY_IS_FOLIO false
@@ -335,6 +372,13 @@ static inline void hf_page_own(struct page *page, struct address_space *mapping,
 		page->index = index;
 		WRITE_ONCE(page->mapping, mapping);
 	}
+}
+
+/* Whether a page of a file still looks so. */
+static inline bool hf_page_looks_shared(struct page *page)
+{
+	return hf_page_is_fsdax(page) &&
+	       (unsigned long)READ_ONCE(page->mapping) & PAGE_MAPPING_FLAGS;
 }
 
 #endif

@@ -12,8 +12,16 @@ struct hf_extent {
 	u64 start, end;
 };
 
+/* The blocks of a file, in bytes. */
+struct hf_blocks {
+	bool shared;	     /* some that were asked for */
+	u64 mapped, counted; /* by FIEMAP, and by stat(2) */
+};
+
 int hf_fiemap_shared(struct inode *inode, u64 start, u64 end,
 		     struct hf_extent *extent);
+int hf_fiemap_blocks(struct file *file, u64 start, u64 end,
+		     struct hf_blocks *blocks);
 
 bool hf_wants_own_fiemap(struct pt_regs *regs);
 int hf_wrap_fiemap_fill_next_extent(struct fiemap_extent_info *info,

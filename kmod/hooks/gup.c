@@ -9,6 +9,11 @@
  * FOLL_LONGTERM, through the file's own mapping, and the pin is recorded. From
  * then on the kernel's own protection holds, which waits for pinned DAX pages.
  *
+ * A mapping that can be written is pinned for writing, whatever the call asks for,
+ * so that its blocks are the file's own. One that can only be read is pinned for
+ * reading: the file stays as it is, and blocks that could move are refused, see
+ * stay.c.
+ *
  * A call is split into spans: pages of one mapping of a file that lends its
  * pages, and all others, which are pinned as asked. The mmap lock is held from
  * the look at a mapping until its pages are pinned. It is not held while blocks
@@ -38,12 +43,34 @@ struct hf_gup {
 	int *may_unlock;	      /* of pin_user_pages_remote() */
 };
 
-/* Called with the mmap lock held. */
+static bool hf_vma_is_readonly(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_WRITE);
+}
+
+/*
+ * A shared mapping, of a descriptor that is only open for reading, too: VM_SHARED is
+ * for those that can be written. Called with the mmap lock held.
+ */
 static bool hf_vma_is_leasable(const struct vm_area_struct *vma)
 {
 	return vma_is_dax(vma) && S_ISREG(file_inode(vma->vm_file)->i_mode) &&
-	       (vma->vm_flags & (VM_SHARED | VM_WRITE)) ==
-		       (VM_SHARED | VM_WRITE);
+	       vma->vm_flags & VM_MAYSHARE &&
+	       vma->vm_flags & (VM_READ | VM_WRITE);
+}
+
+/* Whether a call wants to write. FOLL_FORCE with it, up to 6.1: for reading. */
+static bool hf_flags_write(unsigned int flags)
+{
+	return (flags & (FOLL_WRITE | FOLL_FORCE)) == FOLL_WRITE;
+}
+
+/* How a span is pinned, or looked at. */
+static unsigned int hf_span_flags(const struct hf_span *span,
+				  unsigned int flags)
+{
+	flags &= ~(FOLL_LONGTERM | FOLL_WRITE | FOLL_FORCE);
+	return span->readonly ? flags : flags | FOLL_WRITE;
 }
 
 /*
@@ -61,6 +88,7 @@ static void hf_span_find(struct mm_struct *mm, unsigned long start,
 		span->nr = min(nr, (vma->vm_end - start) >> PAGE_SHIFT);
 		span->file = get_file(vma->vm_file);
 		span->index = linear_page_index(vma, start);
+		span->readonly = hf_vma_is_readonly(vma);
 		return;
 	}
 	while (at < end && (vma = find_vma(mm, at)) && vma->vm_start < end) {
@@ -79,6 +107,7 @@ static bool hf_span_is_there(struct mm_struct *mm, const struct hf_span *span)
 	struct vm_area_struct *vma = vma_lookup(mm, span->addr);
 
 	return vma && hf_vma_is_leasable(vma) && vma->vm_file == span->file &&
+	       hf_vma_is_readonly(vma) == span->readonly &&
 	       linear_page_index(vma, span->addr) == span->index &&
 	       span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end;
 }
@@ -88,7 +117,6 @@ static long hf_pin_short(struct mm_struct *mm, unsigned long start,
 			 unsigned long nr, unsigned int flags,
 			 struct page **pages)
 {
-	flags &= ~FOLL_LONGTERM;
 	if (mm == current->mm)
 		return hf_pin_user_pages(start, nr, flags, pages, NULL);
 	return hf_pin_user_pages_remote(mm, start, nr, flags, pages, NULL,
@@ -96,16 +124,50 @@ static long hf_pin_short(struct mm_struct *mm, unsigned long start,
 }
 
 /*
- * Whether pages are what a lease covers: blocks of the file, each with few
- * enough references.
+ * Pages of a span that can only be read, whose blocks are the file's own: how many
+ * can be pinned. A pin of one that still looks shared would never end, see
+ * hf_page_own(); a reference makes it look as it is. Called with the mmap lock held.
  */
-static int hf_pages_check(struct page **pages, long nr)
+static long hf_span_own(struct mm_struct *mm, const struct hf_span *span,
+			unsigned int flags, struct page **pages)
+{
+	struct address_space *mapping = span->file->f_mapping;
+	bool own = true;
+	long i, nr;
+
+	nr = hf_gup_get_of(mm, span->addr, span->nr, flags, pages);
+	for (i = 0; i < nr; i++) {
+		hf_page_own(pages[i], mapping, span->index + i);
+		own &= !hf_page_looks_shared(pages[i]);
+		put_page(pages[i]);
+	}
+	return own ? nr : -EMLINK;
+}
+
+/* Called with the mmap lock held; it is not dropped. */
+static long hf_span_pin_short(struct mm_struct *mm, const struct hf_span *span,
+			      unsigned int flags, struct page **pages)
+{
+	long nr = span->nr;
+
+	flags = hf_span_flags(span, flags);
+	if (span->readonly)
+		nr = hf_span_own(mm, span, flags, pages);
+	return nr > 0 ? hf_pin_short(mm, span->addr, nr, flags, pages) : nr;
+}
+
+/*
+ * Whether pages are what a lease covers: blocks of the file, each with few
+ * enough references. A hole is read from a page that is no file's.
+ */
+static int hf_pages_check(const struct hf_span *span, struct page **pages,
+			  long nr)
 {
 	long i;
 
 	for (i = 0; i < nr; i++) {
 		if (!hf_page_is_fsdax(pages[i]))
-			return -EOPNOTSUPP;
+			return span->readonly ? -ENODATA : -EOPNOTSUPP;
 		if (hf_page_is_full(pages[i]))
 			return -ENOMEM;
 	}
@@ -115,7 +177,8 @@ static int hf_pages_check(struct page **pages, long nr)
 /* Why the first page of a span cannot be had: beyond the end it is no news. */
 static int hf_span_reason(const struct hf_span *span)
 {
-	int reason = hf_fault_reason(span->file, span->index);
+	int reason = span->readonly ? hf_read_reason(span->file, span->index)
+				    : hf_fault_reason(span->file, span->index);
 
 	return reason == -ENXIO ? -EFAULT : reason;
 }
@@ -127,11 +190,13 @@ static int hf_span_reason(const struct hf_span *span)
  * @flags: of the call
  * @pages: room for span->nr pages
  *
- * The caller does not hold the mmap lock. FOLL_WRITE is added, so that holes
- * are allocated and shared blocks are copied: what is pinned is the file's own.
+ * The caller does not hold the mmap lock. FOLL_WRITE is added where the mapping
+ * can be written, so that holes are allocated and shared blocks are copied: what is
+ * pinned is the file's own.
  *
  * Return: how many pages are pinned, from the first one on; -ESTALE when the
- * mapping is not there any longer; or -errno.
+ * mapping is not there any longer; -ENODATA where one that can only be read has a
+ * hole; or -errno.
  */
 long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
 		 unsigned int flags, struct page **pages)
@@ -142,14 +207,13 @@ long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	if (hf_span_is_there(mm, span))
-		ret = hf_pin_short(mm, span->addr, span->nr, flags | FOLL_WRITE,
-				   pages);
+		ret = hf_span_pin_short(mm, span, flags, pages);
 	mmap_read_unlock(mm);
 	if (ret == -EFAULT)
 		ret = hf_span_reason(span);
 	if (ret <= 0)
 		return ret ?: -EFAULT;
-	err = hf_pages_check(pages, ret);
+	err = hf_pages_check(span, pages, ret);
 	if (err) {
 		unpin_user_pages(pages, ret);
 		return err;
@@ -217,15 +281,20 @@ static long hf_gup_span(struct hf_gup *gup, struct hf_span *span,
 	long ret;
 
 	lease = hf_party_lease(span, gup->mm);
-	if (lease) {
+	if (!lease && !hf_permitted(span, &pinner, &break_ms))
+		return hf_gup_stock(gup, span, pages);
+	/* As of any mapping that can only be read. */
+	if (span->readonly && hf_flags_write(gup->flags))
+		ret = -EFAULT;
+	else if (lease)
 		ret = hf_party_pin(lease, span, &pinner, gup->flags, pages);
-		hf_lease_put(lease);
-	} else if (hf_permitted(span, &pinner, &break_ms)) {
+	else if (hf_may_hold_up(span->file))
 		ret = hf_implicit_pin(span, &pinner, break_ms, gup->flags,
 				      pages);
-	} else {
-		return hf_gup_stock(gup, span, pages);
-	}
+	else
+		ret = -EACCES;
+	if (lease)
+		hf_lease_put(lease);
 	/* It may have gone between the look at the lease and the pins. */
 	if (ret > 0 && hf_device_is_gone(file_inode(span->file)->i_sb)) {
 		hf_unpin_user_pages(pages, ret, gup->caller);

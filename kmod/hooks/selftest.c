@@ -25,6 +25,7 @@
 #include "hooks/caller.h"
 #include "hooks/fiemap.h"
 #include "hooks/hook.h"
+#include "hooks/reflink.h"
 #include "hooks/selftest.h"
 #include "hooks/unpin.h"
 
@@ -239,6 +240,7 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 	{ "vfs_fileattr_set", hf_test_fileattr },
 	{ "filemap_invalidate_lock_two", hf_test_lock_two },
 	{ "fiemap_fill_next_extent", hf_test_fiemap },
+	{ "filemap_write_and_wait_range", hf_has_shared_test },
 	{ "pin_user_pages", hf_test_pin },
 	{ "pin_user_pages_fast", hf_test_pin_fast },
 	{ "pin_user_pages_remote", hf_test_pin_remote },

@@ -15,6 +15,7 @@
 #include "hooks/fiemap.h"
 #include "hooks/gup.h"
 #include "hooks/hook.h"
+#include "hooks/reflink.h"
 #include "hooks/remap.h"
 #include "hooks/unpin.h"
 
@@ -210,6 +211,12 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * user memory (fiemap.c). In tree: an in-kernel form of ->fiemap().
 	 */
 	HF_HOOK_REPLACED(fiemap_fill_next_extent, hf_wants_own_fiemap),
+	/*
+	 * Our own question to XFS whether a file has ever shared blocks: it
+	 * ends before the file is flushed (reflink.c). In tree: a method of
+	 * the filesystem that says so.
+	 */
+	HF_HOOK_REPLACED(filemap_write_and_wait_range, hf_wants_own_flush),
 	/*
 	 * A device with DAX is removed: its leases are revoked, and their
 	 * pins waited for, before the page structures go. In tree: a wait

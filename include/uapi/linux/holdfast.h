@@ -97,7 +97,8 @@ enum holdfast_op {
  * struct holdfast_acquire - HOLDFAST_IOC_ACQUIRE
  * @size: sizeof(struct holdfast_acquire)
  * @flags: must be zero
- * @fd: the file, open for reading and writing
+ * @fd: the file, open for reading; and for writing, unless the caller owns the
+ *	file or has CAP_LEASE
  * @kind: enum holdfast_kind
  * @offset: start of the range in bytes, a multiple of the page size
  * @length: bytes, a multiple of the page size, not zero. The range may reach
@@ -109,8 +110,8 @@ enum holdfast_op {
  * @id: out: the lease's number, never used again until the module is unloaded
  *
  * Binds the open /dev/holdfast to a range of a file. From then on the calling
- * process is a party to the lease: its long-term pins of shared, writable
- * mappings of the range are allowed, and recorded. See HOLDFAST_IOC_JOIN for
+ * process is a party to the lease: its long-term pins of shared mappings of the
+ * range are allowed, and recorded. See HOLDFAST_IOC_JOIN for
  * others. Nothing of the file changes, and no memory is locked: what pins does
  * that. Waits, interruptibly, for changes of the range that are under way.
  *
@@ -124,6 +125,18 @@ enum holdfast_op {
  * with EDEADLK where a change of its range waits for pins of the same process. It
  * waits, killably, for other changes of its range.
  *
+ * A pin of a mapping that can only be read is one for reading, and changes nothing
+ * of the file. It fails with
+ * EFAULT	to write was asked for
+ * ENODATA	the pages have a hole, or space that was never written
+ * EMLINK	XFS: a block of the pages, or as near to them as above, is shared
+ *		with another file; the next write would move it, and others
+ * EINPROGRESS	XFS: the file has shared blocks, or had some, and XFS may have
+ *		prepared copies of its blocks, which a write would move. It
+ *		surely has not where the file has no other blocks than FIEMAP
+ *		shows (none for attributes or of a tree of extents), or since
+ *		all of it was unshared (FALLOC_FL_UNSHARE_RANGE).
+ *
  * Return 0, or with nothing changed:
  * EINVAL	@offset or @length unaligned, @length zero, unknown @kind,
  *		@flags or @__reserved not zero, @size too small
@@ -131,8 +144,10 @@ enum holdfast_op {
  * EOVERFLOW	@offset + @length is beyond the largest file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
- * EACCES	@fd is not open for both reading and writing, or the file has DAX
- *		and is append-only (FS_APPEND_FL): mmap(2) refuses those, too
+ * EACCES	@fd is not open for reading; it is not open for writing, and the
+ *		caller neither owns the file nor has CAP_LEASE; or it is open for
+ *		writing, and the file has DAX and is append-only (FS_APPEND_FL):
+ *		mmap(2) refuses that, too
  * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
  * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
  *		file, nor one with an extent size hint that does not divide
@@ -276,10 +291,12 @@ enum holdfast_consumer {
  *
  * Opens a permission for implicit leases, on any open of /dev/holdfast. As long
  * as a process has the new descriptor open, or a descriptor that fork(2) made
- * of it, each of its long-term pins of a shared, writable mapping of a file on
- * XFS or ext4 with DAX makes an implicit lease: breakable, and as long-lived as
- * its pins. The descriptor stays open across execve(2). It counts only for
- * processes of the user who opened it, or for all if that user had CAP_KILL.
+ * of it, each of its long-term pins of a shared mapping of a file on XFS or ext4
+ * with DAX makes an implicit lease: breakable, and as long-lived as its pins. Where
+ * the mapping is of a descriptor that is only open for reading, the process owns
+ * the file or has CAP_LEASE; otherwise the pin fails with EACCES. The descriptor
+ * stays open across execve(2). It counts only for processes of the user who opened
+ * it, or for all if that user had CAP_KILL.
  *
  * Return the descriptor, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
