@@ -16,6 +16,7 @@
 
 #include "explain.h"
 #include "explain-implicit.h"
+#include "explain-pages.h"
 
 /* A path is cut at its front, which says less than its end. */
 #define PATH_SHOWN 200
@@ -179,49 +180,48 @@ static void say_invalid(struct text *text, const struct hf_facts *facts)
 			  "install the same version of both");
 }
 
-static void say_not_owner(struct text *text, const struct hf_facts *facts)
+static void say_uids(struct text *text, const struct hf_facts *facts)
 {
-	say(text, "an exclusive lease is for the file's owner");
 	if (facts->has_stat)
 		say(text, " (uid %ju, and this is uid %ju)",
 		    (uintmax_t)facts->owner, (uintmax_t)facts->fsuid);
+}
+
+static void say_not_owner(struct text *text, const struct hf_facts *facts)
+{
+	say(text, "an exclusive lease is for the file's owner");
+	say_uids(text, facts);
 	say(text, " or CAP_LEASE: take a breakable one");
 }
 
 /* Why a change cannot be waited for, or pages not be pinned. */
 static void say_pages(struct text *text, const struct hf_facts *facts)
 {
-	switch (facts->err) {
-	case ENOSPC:
-		say(text, "the range has holes, or blocks shared with another "
-			  "file, and the filesystem is full: make room");
+	const char *known = hf_explain_pages(facts->err);
+
+	if (known)
+		say(text, "%s", known);
+	else
+		say_errno(text, facts->err);
+}
+
+static void say_no_access(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->access) {
+	case O_RDWR:
+		say(text, "append-only, so that it cannot be mapped for "
+			  "writing: lift that (chattr -a), or open it with "
+			  "O_RDONLY");
 		break;
-	case EDQUOT:
-		say(text, "more than the administrator lets be leased on the "
-			  "filesystem (module parameter fs_limit_mib), or the "
-			  "range has holes and the disk quota is used up");
-		break;
-	case EIO:
-		say(text, "the filesystem or its device failed: see the kernel "
-			  "log (dmesg)");
-		break;
-	case EUCLEAN:
-		say(text, "another file that shares blocks with this one is "
-			  "mapped in pages of another size, and the kernel "
-			  "has lost count (dmesg): lease a copy (cp "
-			  "--reflink=never)");
-		break;
-	case EDEADLK:
-		say(text, "a change of the range waits for memory that this "
-			  "process has registered: deregister it "
-			  "(ibv_dereg_mr) first");
-		break;
-	case EINTR:
-		say(text, "a signal came while a change of the range was "
-			  "waited for");
+	case O_RDONLY:
+		say(text, "open for reading only, which is for the file's "
+			  "owner");
+		say_uids(text, facts);
+		say(text, " or CAP_LEASE: open it with O_RDWR");
 		break;
 	default:
-		say_errno(text, facts->err);
+		say(text, "not open for reading%s: open it with O_RDWR",
+		    facts->access == O_WRONLY ? " (write only)" : "");
 		break;
 	}
 }
@@ -247,17 +247,7 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 				    : "not a regular file");
 		break;
 	case EACCES:
-		if (facts->access == O_RDWR) {
-			say(text, "append-only, so that it cannot be mapped: "
-				  "lift that (chattr -a)");
-			break;
-		}
-		say(text,
-		    "not open for both reading and writing%s: open it "
-		    "with O_RDWR",
-		    facts->access == O_RDONLY	? " (read only)"
-		    : facts->access == O_WRONLY ? " (write only)"
-						: "");
+		say_no_access(text, facts);
 		break;
 	case EPERM:
 		say_not_owner(text, facts);

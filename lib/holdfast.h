@@ -77,9 +77,9 @@ struct hf_attr {
  *	beyond the end of the file.
  * @attr: the kind of lease, or NULL
  *
- * Afterwards this process can register shared, writable mappings of the range for
- * DMA, as often as it likes, as long as it has the lease; other processes can
- * after hf_join(). It changes nothing of the file and locks no memory. Waits for
+ * Afterwards this process can register shared mappings of the range for DMA, as often
+ * as it likes, as long as it has the lease; other processes can after hf_join(). A
+ * mapping that can only be read is registered for reading. Acquiring changes nothing of the file and locks no memory. Waits for
  * changes of the range that are under way.
  *
  * A registration reaches as far as the file does when it is made. It allocates the
@@ -91,6 +91,12 @@ struct hf_attr {
  * change waits for pins of this process), or EFAULT beyond the end of the file.
  * What a device writes is durable after an fsync(2) of the file.
  *
+ * A registration of a mapping that can only be read leaves the file as it is. It fails
+ * with ENODATA where the range has a hole, with EMLINK where blocks of the range or
+ * beside it are shared, with EINPROGRESS where XFS may have prepared copies of blocks
+ * of the file, and with EFAULT where the device is to write.
+ * hf_registration_error() explains these values.
+ *
  * RETURN VALUE
  * The lease, a new descriptor with close-on-exec set, or on failure:
  *
@@ -100,7 +106,8 @@ struct hf_attr {
  * EOVERFLOW	@offset + @length is beyond the largest file
  * EBADF	@fd is not an open file
  * ENODEV	@fd is not a regular file
- * EACCES	@fd is not open for both reading and writing
+ * EACCES	@fd is not open for reading; or it is not open for writing, and
+ *		the caller neither owns the file nor has CAP_LEASE
  * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
  * EOPNOTSUPP	the file is not on a filesystem and device that lend their
  *		pages
@@ -206,8 +213,8 @@ int hf_query(int lease, struct holdfast_query *query);
  * @break_ms: break time of these leases, as in struct hf_attr
  *
  * While a process has the descriptor, also one that fork(2) or execve(2) passed
- * on, a registration of a shared, writable mapping of a file on XFS or ext4 with
- * DAX makes a breakable lease, which ends with the registration. close(2) ends
+ * on, a registration of a shared mapping of a file on XFS or ext4 with DAX makes a
+ * breakable lease, which ends with the registration. close(2) ends
  * the permission, and no lease. Returns a descriptor without close-on-exec.
  */
 int hf_allow(unsigned int break_ms);
@@ -458,6 +465,15 @@ const char *hf_consumer_name(unsigned int consumer);
 const char *hf_error(void);
 
 /**
+ * hf_registration_error - explain why a leased range could not be registered
+ * @err: the errno value that ibv_reg_mr() and its like have left
+ *
+ * RETURN VALUE
+ * The reason, and where possible what to do about it: as hf_error(). Lasts for ever.
+ */
+const char *hf_registration_error(int err);
+
+/**
  * enum hf_vfio_policy - what a device sees while its mapping is broken
  * @HF_VFIO_UNMAP: nothing. DMA to these addresses faults.
  * @HF_VFIO_REDIRECT: a shadow, memory with the content of the file at that time.
@@ -529,7 +545,7 @@ struct hf_vfio;
  * EFAULT	beyond the end of the file
  * EOPNOTSUPP	this process has no lease of the range
  * EDEADLK	a change of the range waits for pins of this process
- * ENOSPC EDQUOT EIO EUCLEAN	as for hf_acquire()'s pins
+ * ENOSPC EDQUOT EIO EUCLEAN ENODATA EMLINK EINPROGRESS	as for hf_acquire()'s pins
  * and those of hf_query(), mmap(2) and memfd_create(2)
  */
 int hf_vfio_map(int container, uint64_t iova, int lease, int file, off_t offset,

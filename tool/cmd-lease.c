@@ -64,6 +64,9 @@ static int acquire(struct holding *holding)
 	int fd = open(holding->file, O_RDWR | O_CLOEXEC);
 	int status = 0;
 
+	/* For reading, the file's owner can lease it, too. */
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
+		fd = open(holding->file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return failed("%s: %s", holding->file,
 			      errno == EISDIR ? "a directory: only a regular "

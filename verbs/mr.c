@@ -113,7 +113,7 @@ static int why_not_registered(const struct hf_mr *mr, int err)
 	    lease.state != HOLDFAST_BREAKING)
 		return hf_vfail(EPIPE, "the lease was released or revoked: "
 				       "deregister the region");
-	return hf_vfail(err, "ibv_reg_mr: %s", strerror(err));
+	return hf_vfail(err, "ibv_reg_mr: %s", hf_registration_error(err));
 }
 
 struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length, int *ret)

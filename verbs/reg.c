@@ -57,6 +57,16 @@ static int register_plain(struct hf_mr *mr, enum hf_backing backing,
 	return 0;
 }
 
+/* How a descriptor can be mapped. */
+static int prot_of(int file)
+{
+	int flags = fcntl(file, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY
+		       ? PROT_READ
+		       : PROT_READ | PROT_WRITE;
+}
+
 /* Maps the range of the file where the program has not done so. */
 static int map_file(struct hf_mr *mr)
 {
@@ -75,7 +85,7 @@ static int map_file(struct hf_mr *mr)
 				(uint64_t)mr->file_offset + mr->asked);
 	if (mr->addr)
 		return 0;
-	mr->addr = mmap(NULL, mr->asked, PROT_READ | PROT_WRITE, MAP_SHARED,
+	mr->addr = mmap(NULL, mr->asked, prot_of(mr->file), MAP_SHARED,
 			mr->file, mr->file_offset);
 	if (mr->addr == MAP_FAILED) {
 		mr->addr = NULL;
@@ -229,12 +239,14 @@ unlock:
 
 /* --- by address */
 
-/* The file that is mapped, opened by its name. */
+/* The file that is mapped, opened by its name; for reading, if that will do. */
 static int open_mapped(const struct hf_area *area)
 {
 	struct stat st;
 	int fd = open(area->path, O_RDWR | O_CLOEXEC);
 
+	if (fd < 0 && !area->writable)
+		fd = open(area->path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
 	    st.st_ino == area->mapped.inode && st.st_dev == area->mapped.device)
 		return fd;
@@ -274,11 +286,13 @@ static int register_area(struct hf_mr *mr, const struct hf_area *area,
 {
 	int ret;
 
-	if (!area->whole || !area->writable)
+	bool writes = mr->access & IBV_ACCESS_LOCAL_WRITE;
+
+	if (!area->whole || (writes && !area->writable))
 		return hf_vfail(EFAULT,
-				"%p, %zu bytes: not all of it is mapped, and "
-				"writable",
-				mr->addr, mr->asked);
+				"%p, %zu bytes: not all of it is mapped%s",
+				mr->addr, mr->asked,
+				writes ? ", and writable" : "");
 	if (area->file)
 		return register_mapped(mr, area, ibv);
 	if (mr->attr.flags & HF_MR_LEASE || mr->attr.kind)

@@ -123,21 +123,18 @@ static inline int rdma_connect_self(struct rdma *rdma)
 				     IBV_QP_MAX_QP_RD_ATOMIC);
 }
 
-/*
- * RDMA-write @len bytes from @from to @offset in @mr, and wait for the end of
- * it. Returns enum ibv_wc_status, or -1.
- */
-static inline int rdma_write(struct rdma *rdma, struct ibv_mr *mr,
-			     size_t offset, const void *from, size_t len)
+static inline int rdma_transfer(struct rdma *rdma, struct ibv_mr *mr,
+				size_t offset, void *memory, size_t len,
+				enum ibv_wr_opcode opcode)
 {
-	struct ibv_mr *local = rdma_register(rdma, (void *)from, len);
-	struct ibv_sge sge = { .addr = (uintptr_t)from,
+	struct ibv_mr *local = rdma_register(rdma, memory, len);
+	struct ibv_sge sge = { .addr = (uintptr_t)memory,
 			       .length = len,
 			       .lkey = local->lkey };
 	struct ibv_send_wr *bad, wr = {
 		.sg_list = &sge,
 		.num_sge = 1,
-		.opcode = IBV_WR_RDMA_WRITE,
+		.opcode = opcode,
 		.send_flags = IBV_SEND_SIGNALED,
 		.wr.rdma = { .remote_addr = (uintptr_t)mr->addr + offset,
 			     .rkey = mr->rkey },
@@ -157,6 +154,24 @@ static inline int rdma_write(struct rdma *rdma, struct ibv_mr *mr,
 	}
 	ibv_dereg_mr(local);
 	return n == 1 ? (int)wc.status : -1;
+}
+
+/*
+ * RDMA-write @len bytes from @from to @offset in @mr, and wait for the end of
+ * it. Returns enum ibv_wc_status, or -1.
+ */
+static inline int rdma_write(struct rdma *rdma, struct ibv_mr *mr,
+			     size_t offset, const void *from, size_t len)
+{
+	return rdma_transfer(rdma, mr, offset, (void *)from, len,
+			     IBV_WR_RDMA_WRITE);
+}
+
+/* The same, from @mr to @to. */
+static inline int rdma_read(struct rdma *rdma, struct ibv_mr *mr, size_t offset,
+			    void *to, size_t len)
+{
+	return rdma_transfer(rdma, mr, offset, to, len, IBV_WR_RDMA_READ);
 }
 
 #endif

@@ -93,14 +93,17 @@ static void test_file(void)
 
 	facts = fine(EACCES);
 	facts.access = O_RDONLY;
-	says(&facts, "not open for both reading and writing (read only): open "
-		     "it with O_RDWR");
+	facts.owner = 1000;
+	facts.fsuid = 1001;
+	says(&facts, "open for reading only, which is for the file's owner "
+		     "(uid 1000, and this is uid 1001) or CAP_LEASE: open it "
+		     "with O_RDWR");
 	facts.access = O_WRONLY;
-	says(&facts, "(write only): open it with O_RDWR");
+	says(&facts, "not open for reading (write only): open it with O_RDWR");
 	facts.access = -1;
-	says(&facts, "writing: open it with O_RDWR");
+	says(&facts, "not open for reading: open it with O_RDWR");
 	facts.access = O_RDWR;
-	says(&facts, "append-only, so that it cannot be mapped");
+	says(&facts, "append-only, so that it cannot be mapped for writing");
 }
 
 static void test_rights(void)
@@ -200,6 +203,9 @@ static const struct {
 	{ HF_CALL_VFIO, ENOSPC, "filesystem is full: make room" },
 	{ HF_CALL_VFIO, EDQUOT, "fs_limit_mib" },
 	{ HF_CALL_VFIO, EUCLEAN, "--reflink=never" },
+	{ HF_CALL_VFIO, ENODATA, "the range has a hole" },
+	{ HF_CALL_VFIO, EMLINK, "shared with another file" },
+	{ HF_CALL_VFIO, EINPROGRESS, "prepared copies" },
 	{ HF_CALL_VFIO, EIO, "see the kernel log" },
 	{ HF_CALL_VFIO, EDEADLK, "deregister it (ibv_dereg_mr) first" },
 	{ HF_CALL_VFIO, EAGAIN, "answer the break" },
