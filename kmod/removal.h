@@ -6,7 +6,8 @@
 struct gendisk;
 struct super_block;
 
-void hf_device_remove(struct gendisk *disk);
+void hf_removal_begin(struct gendisk *disk);
+void hf_removal_end(void);
 bool hf_device_is_gone(const struct super_block *sb);
 
 #endif

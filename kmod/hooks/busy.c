@@ -10,7 +10,6 @@
 #include "stray.h"
 #include "hooks/busy.h"
 #include "hooks/hook.h"
-#include "removal.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
 
@@ -138,11 +137,3 @@ struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping)
 }
 
 #endif
-
-/* A driver removes the device, and with it the pages of its files. */
-void hf_wrap_dax_remove_host(struct gendisk *disk)
-{
-	hf_device_remove(disk);
-	dax_remove_host(disk);
-	hf_hooks_leave();
-}

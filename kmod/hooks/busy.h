@@ -12,6 +12,5 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 #else
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping);
 #endif
-void hf_wrap_dax_remove_host(struct gendisk *disk);
 
 #endif

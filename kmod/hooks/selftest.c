@@ -225,6 +225,20 @@ static int __init hf_test_remove_host(struct file *file)
 	return 0;
 }
 
+/* There is no such device; this ends the removal that the test before began. */
+static int __init hf_test_kill(struct file *file)
+{
+	kill_dax(NULL);
+	return 0;
+}
+
+#ifdef HF_XFS_FAILURE_MISCOUNTS
+static int __init hf_test_kill_procs(struct file *file)
+{
+	return mf_dax_kill_procs(file->f_mapping, 0, 0, 0);
+}
+#endif
+
 struct hf_hook_test {
 	const char *name; /* of the hook, as there */
 	int (*call)(struct file *file);
@@ -245,6 +259,10 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 	{ "pin_user_pages_fast", hf_test_pin_fast },
 	{ "pin_user_pages_remote", hf_test_pin_remote },
 	{ "dax_remove_host", hf_test_remove_host },
+	{ "kill_dax", hf_test_kill },
+#ifdef HF_XFS_FAILURE_MISCOUNTS
+	{ "mf_dax_kill_procs", hf_test_kill_procs },
+#endif
 	{ "unpin_user_page", hf_test_unpin_page },
 	{ "unpin_user_pages", hf_test_unpin_pages },
 	{ "unpin_user_pages_dirty_lock", hf_test_unpin_dirty },

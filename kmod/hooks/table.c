@@ -11,6 +11,7 @@
 #include "holdfast.h"
 #include "hooks/busy.h"
 #include "hooks/change.h"
+#include "hooks/device.h"
 #include "hooks/exchange.h"
 #include "hooks/fiemap.h"
 #include "hooks/gup.h"
@@ -223,6 +224,21 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * for pins in dev_pagemap_ops.
 	 */
 	HF_HOOK(dax_remove_host, hf_wants_all),
+	/*
+	 * The same, a step later: page tables and page cache entries of pages
+	 * that go are dropped. In tree: a holder operation of ext4, and one
+	 * of XFS that does so, too, without a reverse map.
+	 */
+	HF_HOOK(kill_dax, hf_wants_all),
+#ifdef HF_XFS_FAILURE_MISCOUNTS
+	/*
+	 * XFS notifies processes that map a removed device, and asks for
+	 * 2^32 pages of a file, one by one, unless its blocks are in the last
+	 * allocation group. In tree: no overflow of ri_high.rm_startblock + 1
+	 * in xfs_dax_notify_dev_failure().
+	 */
+	HF_HOOK(mf_dax_kill_procs, hf_wants_all),
+#endif
 #ifdef HF_EXCHANGE_RANGE
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse

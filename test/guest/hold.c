@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hold [-e] [-m] [-r] [-a] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
+ * hold [-e] [-m] [-r|-b] [-a|-u] [-z] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
  * until killed, for tests that are scripts. Says "lease FD" when all is done.
  *	-e exclusive, -m map the range, -r map and register it, -t the break time
+ *	-b map the range and register it as a fixed buffer of an io_uring
  *	-a answer a break: deregister, and end when the change has
  *	-u answer, and unmap the file as well
+ *	-z close the descriptor of the lease, which is a zombie then
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <infiniband/verbs.h>
+#include <liburing.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -35,18 +39,31 @@ static struct ibv_mr *register_memory(void *addr, size_t length)
 	return mr;
 }
 
+static void register_buffer(struct io_uring *ring, void *addr, size_t length)
+{
+	struct iovec buffer = { .iov_base = addr, .iov_len = length };
+	int ret = io_uring_queue_init(1, ring, 0);
+
+	if (!ret)
+		ret = io_uring_register_buffers(ring, &buffer, 1);
+	if (ret)
+		errx(1, "io_uring: %s", strerror(-ret));
+}
+
 int main(int argc, char **argv)
 {
 	struct hf_attr attr = { 0 };
 	bool map = false, reg = false, answer = false, away = false;
+	bool zombie = false, buffer = false;
 	struct holdfast_event event;
 	struct ibv_mr *mr = NULL;
+	struct io_uring ring;
 	int opt, fd, lease;
 	size_t length;
 	off_t offset;
 	void *addr = NULL;
 
-	while ((opt = getopt(argc, argv, "emraut:")) != -1) {
+	while ((opt = getopt(argc, argv, "emrabuzt:")) != -1) {
 		switch (opt) {
 		case 'e':
 			attr.kind = HOLDFAST_EXCLUSIVE;
@@ -61,6 +78,12 @@ int main(int argc, char **argv)
 			away = true;
 			answer = true;
 			break;
+		case 'b':
+			buffer = true;
+			break;
+		case 'z':
+			zombie = true;
+			break;
 		case 'a':
 			answer = true;
 			break;
@@ -73,7 +96,7 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != 3)
 		errx(2,
-		     "usage: hold [-e] [-m] [-r] [-a|-u] [-t MS] FILE OFFSET LENGTH");
+		     "usage: hold [-e] [-m] [-r|-b] [-a|-u] [-z] [-t MS] FILE OFFSET LENGTH");
 	fd = open(argv[optind], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s", argv[optind]);
@@ -82,7 +105,7 @@ int main(int argc, char **argv)
 	lease = hf_acquire(fd, offset, length, &attr);
 	if (lease < 0)
 		errx(1, "%s", hf_error());
-	if (map || reg) {
+	if (map || reg || buffer) {
 		addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    fd, offset);
 		if (addr == MAP_FAILED)
@@ -91,6 +114,10 @@ int main(int argc, char **argv)
 	close(fd);
 	if (reg)
 		mr = register_memory(addr, length);
+	if (buffer)
+		register_buffer(&ring, addr, length);
+	if (zombie)
+		close(lease);
 	printf("lease %d\n", lease);
 	fflush(stdout);
 
