@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "revocation.h"
 #include "select.h"
 #include "size.h"
@@ -118,11 +119,11 @@ static int drain(struct draining *draining)
 
 static int find_mount(struct draining *draining)
 {
-	struct stat st;
+	struct statx stx;
 
-	if (stat(draining->mountpoint, &st))
+	if (place_of(draining->mountpoint, 0, STATX_TYPE, &stx))
 		return failed("%s: %s", draining->mountpoint, strerror(errno));
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(stx.stx_mode))
 		return failed("%s: not a mount point", draining->mountpoint);
 	return select_paths(&draining->selection, &draining->mountpoint, 1);
 }

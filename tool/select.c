@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "place.h"
 #include "select.h"
 #include "tool.h"
 
@@ -13,7 +14,7 @@ static int make_filter(struct filter *filter, const char *path)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &stx))
+	if (place_of(path, 0, STATX_BASIC_STATS, &stx))
 		return failed("%s: %s", path, strerror(errno));
 	filter->major = stx.stx_dev_major;
 	filter->minor = stx.stx_dev_minor;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "tool.h"
 #include "users.h"
 
@@ -41,8 +42,8 @@ static bool on_mount(const struct mount *mount, const char *path,
 	struct statx stx;
 
 	/* Not a word to a server that may not answer. */
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-		  STATX_TYPE | STATX_MNT_ID, &stx) ||
+	if (place_of(path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		     STATX_TYPE | STATX_MNT_ID, &stx) ||
 	    stx.stx_dev_major != mount->fs.stx_dev_major ||
 	    stx.stx_dev_minor != mount->fs.stx_dev_minor)
 		return false;
@@ -217,8 +218,7 @@ int print_users(FILE *to, const char *mountpoint)
 {
 	struct mount mount = { .at = mountpoint, .to = to };
 
-	if (statx(AT_FDCWD, mountpoint, 0, STATX_TYPE | STATX_MNT_ID,
-		  &mount.fs)) {
+	if (place_of(mountpoint, 0, STATX_TYPE | STATX_MNT_ID, &mount.fs)) {
 		failed("%s: %s", mountpoint, strerror(errno));
 		return -1;
 	}
