@@ -19,9 +19,6 @@
 /* How soon to look again after a kill: there may be new owners. */
 #define HF_FENCE_AGAIN_MS 1000
 
-/* Mappers to remember when they are gone: their heirs may not be. */
-#define HF_GONE_OWNERS 8
-
 static bool fence_widely;
 module_param(fence_widely, bool, 0644);
 MODULE_PARM_DESC(
@@ -36,16 +33,34 @@ static void hf_owner_free(struct hf_owner *owner)
 	kfree(owner);
 }
 
-/* Moves to @gone whom nobody needs any more. Called with file->lock held. */
+/*
+ * Moves to @gone the owners that are no more and have left no pins. Called with
+ * file->lock held.
+ */
 static void hf_owners_forget(struct hf_lease *lease, struct list_head *gone)
 {
 	struct hf_owner *owner, *next;
-	unsigned int nr = 0;
 
-	list_for_each_entry_safe_reverse(owner, next, &lease->owners, node) {
-		if (!atomic_read(&owner->mm->mm_users) && ++nr > HF_GONE_OWNERS)
+	list_for_each_entry_safe(owner, next, &lease->owners, node) {
+		if (!atomic_read(&owner->mm->mm_users) &&
+		    !hf_mm_has_pins(lease, owner->mm, 0, ULONG_MAX))
 			list_move(&owner->node, gone);
 	}
+}
+
+/* Whether there is such an owner. */
+static bool hf_owner_is_known(struct hf_lease *lease,
+			      const struct mm_struct *mm,
+			      enum hf_owner_role role)
+{
+	struct hf_owner *owner;
+	bool known = false;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(owner, &lease->owners, node)
+		known |= owner->mm == mm && owner->role <= role;
+	spin_unlock(&lease->file->lock);
+	return known;
 }
 
 /**
@@ -65,6 +80,9 @@ int hf_owner_add(struct hf_lease *lease, struct mm_struct *mm, struct pid *tgid,
 	bool known = false;
 	LIST_HEAD(gone);
 
+	/* Each part of a registration comes by here. */
+	if (hf_owner_is_known(lease, mm, role))
+		return 0;
 	new = kmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
@@ -114,7 +132,8 @@ static struct mm_struct *hf_fence_next(struct hf_lease *lease, bool *sharer)
 		/* It has let go, or gives its own change up. */
 		if (owner->mm == hf_break_mm(lease) ||
 		    (owner->role == HF_PINS &&
-		     !hf_mm_has_pins(lease, owner->mm)))
+		     !hf_mm_has_pins(lease, owner->mm, lease->first_due,
+				     lease->last_due)))
 			continue;
 		*sharer = owner->role == HF_SHARES;
 		mm = owner->mm;
@@ -226,23 +245,62 @@ static void hf_fence_mm(struct hf_lease *lease, const struct mm_struct *mm,
 	hf_pinners_put(&pinners);
 }
 
+/* Room for as many credentials as there are owners, and one more. */
+static bool hf_heirs_reserve(struct hf_heirs *heirs)
+{
+	struct hf_owner *owner;
+
+	heirs->max = 1;
+	spin_lock(&heirs->lease->file->lock);
+	list_for_each_entry(owner, &heirs->lease->owners, node)
+		heirs->max++;
+	spin_unlock(&heirs->lease->file->lock);
+	heirs->cred = kvcalloc(heirs->max, sizeof(*heirs->cred), GFP_KERNEL);
+	return heirs->cred;
+}
+
+static void hf_heirs_add(struct hf_heirs *heirs, const struct cred *cred)
+{
+	if (heirs->nr < heirs->max)
+		heirs->cred[heirs->nr++] = get_cred(cred);
+}
+
+/*
+ * Those whose files may hold pins that are left: of owners that have let go they do
+ * not.
+ */
+static void hf_heirs_fill(struct hf_heirs *heirs)
+{
+	struct hf_lease *lease = heirs->lease;
+	bool taker_let_go = false;
+	struct hf_owner *owner;
+
+	spin_lock(&lease->file->lock);
+	list_for_each_entry(owner, &lease->owners, node) {
+		if (owner->role == HF_SHARES)
+			continue;
+		if (hf_mm_has_pins(lease, owner->mm, lease->first_due,
+				   lease->last_due))
+			hf_heirs_add(heirs, owner->cred);
+		else
+			taker_let_go |= owner->cred == lease->cred;
+	}
+	if (!taker_let_go)
+		hf_heirs_add(heirs, lease->cred);
+	spin_unlock(&lease->file->lock);
+}
+
 /* Kills who holds pins although the owners are gone. */
 static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
 	struct hf_heirs heirs = { .lease = lease, .wide = wide };
 	struct task_struct *process;
-	struct hf_owner *owner;
 	int nr = 0;
 
-	heirs.cred[heirs.nr++] = get_cred(lease->cred);
-	spin_lock(&lease->file->lock);
-	list_for_each_entry(owner, &lease->owners, node) {
-		if (owner->role != HF_SHARES &&
-		    heirs.nr < ARRAY_SIZE(heirs.cred))
-			heirs.cred[heirs.nr++] = get_cred(owner->cred);
-	}
-	spin_unlock(&lease->file->lock);
-
+	/* Without memory, there is a next time. */
+	if (!hf_heirs_reserve(&heirs))
+		return;
+	hf_heirs_fill(&heirs);
 	while ((process = hf_process_next(&nr))) {
 		if (hf_process_inherits(&heirs, process))
 			hf_fence_process(lease, process);
@@ -250,6 +308,7 @@ static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 	}
 	while (heirs.nr)
 		put_cred(heirs.cred[--heirs.nr]);
+	kvfree(heirs.cred);
 }
 
 static void hf_fence(struct hf_lease *lease)

@@ -67,7 +67,7 @@ static bool hf_pins_are_left(struct hf_lease *lease, const struct mm_struct *mm,
 	hf_for_each_pin(pin, lease, first, last) {
 		bool other = pin->pinner.mm != mm;
 
-		if (other != others || !READ_ONCE(pin->count))
+		if (other != others || !hf_pin_is_left_now(lease, pin))
 			continue;
 		pinned = hf_runs_pinned_page(&pin->runs, first, last);
 		if (pinned)

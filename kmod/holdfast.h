@@ -14,6 +14,7 @@
  *   permit.c	who may have those
  *   pin.c	how pages of a lease are pinned
  *   record.c	records of pins
+ *   left.c	whose pins are left
  *   held.c	which pages of a lease are held
  *   runs.c	the pages of a record, and whether something holds them
  *   shared.c	blocks that are shared with another file
@@ -198,6 +199,8 @@ struct hf_pin {
 	unsigned long address;
 	u64 charged;  /* pages: see limit.c; runs_sem */
 	u64 count;    /* pins of pages that are left; file->lock */
+	u64 maybe;    /* taken off, and maybe another's; file->lock */
+	bool doubt;   /* the same, or taken off another; file->lock */
 	pgoff_t next; /* where the last ones ended; file->lock */
 	struct task_struct *opener; /* may go on with it; file->lock */
 };
@@ -418,12 +421,17 @@ void hf_pins_free(struct hf_lease *lease);
 bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		   const struct hf_pin *but);
-bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm);
 void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 		 unsigned long nr, unsigned long pins);
 void hf_pins_ended(struct hf_unpinned *unpinned);
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns);
+
+/* left.c */
+bool hf_pin_is_left(struct hf_lease *lease, const struct hf_pin *pin);
+bool hf_pin_is_left_now(struct hf_lease *lease, const struct hf_pin *pin);
+bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm,
+		    pgoff_t first, pgoff_t last);
 
 /* held.c */
 struct page *hf_lease_busy_page(struct hf_lease *lease, pgoff_t *index,
@@ -596,9 +604,9 @@ struct hf_pinners {
 
 /* Who may hold consumers of a lease without having made the pins. */
 struct hf_heirs {
-	const struct hf_lease *lease;
-	const struct cred *cred[32]; /* of who took the lease, or pinned */
-	unsigned int nr;
+	struct hf_lease *lease;
+	const struct cred **cred; /* of who took the lease, or pinned */
+	unsigned int nr, max;
 	bool wide; /* all of the user's processes that can hold one */
 };
 

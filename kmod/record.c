@@ -367,19 +367,6 @@ void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		pin->stale |= !pin->made && pin != but;
 }
 
-/* Whether a process has pins that are due. Called with file->lock held. */
-bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm)
-{
-	struct hf_pin *pin;
-
-	lockdep_assert_held(&lease->file->lock);
-	hf_for_each_pin(pin, lease, lease->first_due, lease->last_due) {
-		if (pin->pinner.mm == mm && pin->count)
-			return true;
-	}
-	return false;
-}
-
 /* Takes pins off a record of the range: how many. Called with file->lock held. */
 static u64 hf_pin_end(struct hf_lease *lease, struct hf_pin *pin,
 		      const struct hf_unpinned *unpinned, u64 pins)
@@ -426,6 +413,41 @@ static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
 }
 
 /*
+ * Pins have ended, and were taken off records of process @tgid, or, with NULL, off
+ * none. Where others have such pins as well they may have been theirs: see left.c.
+ * Called with file->lock held.
+ */
+static void hf_pins_doubt(struct hf_file *file,
+			  const struct hf_unpinned *unpinned,
+			  const struct pid *tgid, u64 pins)
+{
+	struct hf_lease *lease;
+	struct hf_pin *pin;
+	bool others = false;
+
+	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
+		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
+			if (pin->tgid == tgid || !pin->count || !pin->made ||
+			    pin->pinner.consumer != unpinned->consumer)
+				continue;
+			pin->doubt = true;
+			others = true;
+		}
+	}
+	if (!others || !tgid)
+		return;
+	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
+		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
+			if (pin->tgid != tgid || !pin->made ||
+			    pin->pinner.consumer != unpinned->consumer)
+				continue;
+			pin->doubt = true;
+			pin->maybe += pins;
+		}
+	}
+}
+
+/*
  * The process that has such pins of the range, if it is the only one. One that is
  * gone comes first: its files were passed on. Called with file->lock held.
  */
@@ -464,7 +486,7 @@ static void hf_piece_end(struct hf_unpinned *unpinned, struct page *page,
 {
 	struct address_space *mapping;
 	struct hf_file *file;
-	struct pid *other;
+	struct pid *other, *own = task_tgid(current);
 	u64 left;
 
 	hf_pins_ended(unpinned);
@@ -490,14 +512,18 @@ static void hf_piece_end(struct hf_unpinned *unpinned, struct page *page,
 	unpinned->file = file;
 	unpinned->last = unpinned->first + nr - 1;
 	spin_lock(&file->lock);
-	left = hf_pins_end_of(file, unpinned, pins, task_tgid(current), true);
-	left = hf_pins_end_of(file, unpinned, left, task_tgid(current), false);
+	left = hf_pins_end_of(file, unpinned, pins, own, true);
+	left = hf_pins_end_of(file, unpinned, left, own, false);
 	/* Drivers without a name are not told apart, so not for those. */
-	other = left && unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN
-			? hf_pins_only_owner(file, unpinned)
-			: NULL;
-	if (other)
-		hf_pins_end_of(file, unpinned, left, other, false);
+	if (unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN) {
+		if (left < pins)
+			hf_pins_doubt(file, unpinned, own, pins - left);
+		other = left ? hf_pins_only_owner(file, unpinned) : NULL;
+		if (other)
+			hf_pins_end_of(file, unpinned, left, other, false);
+		else if (left)
+			hf_pins_doubt(file, unpinned, NULL, left);
+	}
 	spin_unlock(&file->lock);
 }
 
@@ -604,7 +630,7 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 
 	down_read(&lease->runs_sem);
 	hf_for_each_pin(pin, lease, 0, ULONG_MAX) {
-		if (pin->made && READ_ONCE(pin->count) &&
+		if (pin->made && hf_pin_is_left_now(lease, pin) &&
 		    hf_runs_busy_page(&pin->runs, 0, ULONG_MAX, NULL))
 			hf_pin_show(m, lease, pin, ns);
 	}
