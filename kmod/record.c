@@ -234,6 +234,20 @@ static void hf_pins_drop(struct hf_lease *lease)
 	lease->prune_at = 2 * lease->nr_pins + 1;
 }
 
+/* The same; an implicit lease without pins ends, by its reaper. */
+static void hf_pins_drop_idle(struct hf_lease *lease)
+{
+	if (lease->implicit) {
+		spin_lock(&lease->file->lock);
+		hf_lease_reap_now(lease);
+		spin_unlock(&lease->file->lock);
+		return;
+	}
+	down_write(&lease->runs_sem);
+	hf_pins_drop(lease);
+	up_write(&lease->runs_sem);
+}
+
 /* The same, of all leases of a filesystem. */
 static void hf_pins_drop_all(const struct super_block *sb)
 {
@@ -243,16 +257,15 @@ static void hf_pins_drop_all(const struct super_block *sb)
 
 	for (id = 0; (lease = hf_lease_next(&id)); id++) {
 		target = hf_lease_target(lease);
-		if (target && file_inode(target)->i_sb == sb) {
-			down_write(&lease->runs_sem);
-			hf_pins_drop(lease);
-			up_write(&lease->runs_sem);
-		}
+		if (target && file_inode(target)->i_sb == sb)
+			hf_pins_drop_idle(lease);
 		if (target)
 			fput(target);
 		hf_lease_put(lease);
 		cond_resched();
 	}
+	/* Reapers never wait for a pin. */
+	flush_workqueue(hf_wq);
 }
 
 /*

@@ -4,6 +4,7 @@
  * lease alone counts for nothing.
  */
 #define _GNU_SOURCE
+#include "implicit.h"
 #include "parameter.h"
 #include "rdma.h"
 
@@ -47,6 +48,18 @@ static int pin_errno_as_user(int fd, uint64_t offset, uint64_t length)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* An implicit lease that has ended, or is about to, counts no more. */
+static void test_again(void)
+{
+	int permit = implicit_allow(0), refused = 0;
+
+	parameter_set(LIMIT, 4);
+	for (int i = 0; i < 50; i++)
+		refused += pin_errno(i % 2 * 4 * MIB, 4 * MIB) != 0;
+	tap_is(refused, 0, "as much as there is, again and again: granted");
+	close(permit);
+}
+
 int main(void)
 {
 	unsigned int before = parameter_get(LIMIT);
@@ -83,8 +96,10 @@ int main(void)
 	tap_is(pin_errno(0, LENGTH), 0, "without a limit: all of it");
 	if (first)
 		ibv_dereg_mr(first);
-	munmap(map, LENGTH);
 	close(lease);
+	test_again();
+	parameter_set(LIMIT, before);
+	munmap(map, LENGTH);
 	close(fd);
 	unlink(PATH);
 	rdma_close(&rdma);
