@@ -162,12 +162,20 @@ void hf_pinners_collect(struct hf_pinners *pinners, struct task_struct *process)
 	hf_process_files(process, hf_pinner_add, pinners);
 }
 
+/* In its table, in a mapping, or on the way to it. */
+static bool hf_process_has(struct task_struct *process, hf_file_look_t look,
+			   const void *arg)
+{
+	return hf_process_files(process, look, arg) ||
+	       hf_process_receives(process, look, arg);
+}
+
 /* Whether a process has one of the files, and may be fenced. */
 bool hf_pinners_shared(const struct hf_pinners *pinners,
 		       struct task_struct *process)
 {
 	return hf_may_fence(pinners->lease, process) &&
-	       hf_process_files(process, hf_pinner_match, pinners);
+	       hf_process_has(process, hf_pinner_match, pinners);
 }
 
 void hf_pinners_put(struct hf_pinners *pinners)
@@ -194,21 +202,17 @@ static int hf_heir_of_owner(const void *arg, struct file *file, unsigned int fd)
 
 /*
  * Whatever can hold a consumer, or hide what does: a ring can have files of its
- * own, and a socket files on their way. Who serves a filesystem can keep who is
- * killed in a request to it.
+ * own, and the receiver of a message cannot be asked (flight.c). A server of a
+ * filesystem can keep a process that is killed in a request to it.
  */
 static int hf_heir_of_user(const void *arg, struct file *file, unsigned int fd)
 {
-	struct socket *sock;
-
 	if (hf_file_is_verbs(file) || hf_file_is_vfio(file) ||
 	    hf_file_is_xdp(file) || hf_file_is_fuse(file))
 		return 1;
 	if (hf_file_is_ring(file))
 		return hf_ring_has_resources(file->private_data);
-	sock = sock_from_file(file);
-	return sock && sock->sk && sock->sk->sk_family == AF_UNIX &&
-	       !skb_queue_empty_lockless(&sock->sk->sk_receive_queue);
+	return hf_file_is_receiving(file);
 }
 
 /* Whether a process may hold consumers, and may be fenced. */
@@ -216,9 +220,9 @@ bool hf_process_inherits(const struct hf_heirs *heirs,
 			 struct task_struct *process)
 {
 	return hf_may_fence(heirs->lease, process) &&
-	       hf_process_files(
-		       process,
-		       heirs->wide ? hf_heir_of_user : hf_heir_of_owner, heirs);
+	       hf_process_has(process,
+			      heirs->wide ? hf_heir_of_user : hf_heir_of_owner,
+			      heirs);
 }
 
 /*

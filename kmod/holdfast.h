@@ -26,6 +26,7 @@
  *   watch.c	and who watches many leases
  *   fence.c	what happens at the deadline
  *   heir.c	who holds consumers without having made the pins
+ *   flight.c	files that a process can receive
  *   process.c	processes, and what they have open
  *   hooks/	the functions of the kernel that are replaced while there are leases:
  *		see hooks/table.c for each, hooks/hook.c for how
@@ -621,6 +622,12 @@ bool hf_user_is_plain(const struct hf_lease *lease);
 void hf_heirs_collect_cycles(void);
 bool hf_process_inherits(const struct hf_heirs *heirs,
 			 struct task_struct *process);
+
+/* flight.c */
+bool hf_process_receives(struct task_struct *process, hf_file_look_t look,
+			 const void *arg);
+bool hf_file_is_receiving(struct file *file);
+int hf_flight_test(void);
 
 /* second.c */
 void hf_second_told(struct hf_change *change, struct page *page);

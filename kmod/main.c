@@ -47,7 +47,7 @@ static int __init hf_init(void)
 	err = hf_files_init();
 	if (err)
 		goto exit_leases;
-	err = hf_hooks_init();
+	err = hf_flight_test() ?: hf_hooks_init();
 	if (err)
 		goto exit_files;
 	err = hf_report_init();

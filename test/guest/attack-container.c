@@ -7,7 +7,6 @@
 #include <sys/mount.h>
 
 #include "attack.h"
-#include "parameter.h"
 #include "rdma.h"
 #include "remount.h"
 
@@ -121,7 +120,7 @@ static pid_t bystander_start(uid_t uid)
 	return pid;
 }
 
-/* Holds pins that nobody can be seen to have: see attacker-hides.c. */
+/* Holds pins in a file that nobody has received: see attacker-hides.c. */
 static void hold_in_flight(int ready)
 {
 	int out[2];
@@ -189,11 +188,8 @@ static void test_same_number(void)
 	pid_t same = bystander_start(OWNER), other = bystander_start(ATTACKER);
 	pid_t container = container_start();
 
-	/* No process can be seen to have the pins: the fence may guess. */
-	parameter_set("fence_widely", 1);
 	tap_is(change_make("truncate", PATH, 0, 0, NULL, SOON), 0,
 	       "pins in flight in a container: a truncate goes on");
-	parameter_set("fence_widely", 0);
 	/* Whoever was killed is gone. */
 	usleep(200000);
 	tap_ok(is_alive(other), "another user's process lives");

@@ -245,8 +245,7 @@ int main(void)
 	attack("who is killed has a successor", is_replaced);
 	attack("waits for userfaultfd", waits_for_userfaultfd);
 	attack("is the first process of a namespace", is_init);
-	attack_hidden("is on a connection that nobody accepts",
-		      is_not_accepted);
+	attack("is on a connection that nobody accepts", is_not_accepted);
 	test_fuse();
 	parameter_set(CAP, before);
 	return tap_done();

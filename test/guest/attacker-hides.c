@@ -178,8 +178,8 @@ int main(void)
 
 	attack("a child has it, he exits", exits_first);
 	attack("he executes another program", executes);
-	attack_hidden("in flight", in_flight);
-	attack_hidden("in flight, he exits", in_flight_and_exits);
+	attack("in flight", in_flight);
+	attack("in flight, he exits", in_flight_and_exits);
 	attack("in flight in a circle", passes_in_a_circle);
 	attack("a child maps the device", maps_the_device);
 	attack("traced to the end", is_traced_to_the_end);
