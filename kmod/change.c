@@ -107,7 +107,7 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 	if (change->nothing)
 		return false;
 	hf_for_each_overlap(lease, file, change->first, change->last) {
-		if (lease->kind == HOLDFAST_EXCLUSIVE &&
+		if (lease->kind != HOLDFAST_BREAKABLE &&
 		    (lease->state == HOLDFAST_ACTIVE ||
 		     lease->state == HOLDFAST_BREAKING))
 			return true;
@@ -115,10 +115,15 @@ static bool hf_excluded(struct hf_file *file, const struct hf_change *change)
 	return false;
 }
 
-/* -ETXTBSY for what has a name, and so can fail. Called with file->lock held. */
+/*
+ * -ETXTBSY for what has a name, and so can fail; -ESTALE: it has to be narrowed, see
+ * absorb.c. Called with file->lock held.
+ */
 static int hf_change_refuse(struct hf_file *file,
 			    const struct hf_change *change)
 {
+	if (hf_change_is_absorbed(file, change))
+		return -ESTALE;
 	return change->info.op != HOLDFAST_OP_UNKNOWN &&
 			       hf_excluded(file, change)
 		       ? -ETXTBSY
@@ -133,9 +138,10 @@ static int hf_change_refuse(struct hf_file *file,
  * From here on no lease of the range is taken. None is broken yet: the
  * filesystem may still refuse the change.
  *
- * Return: 0, or -ETXTBSY when an exclusive lease is in the way (then there is
- * nothing to end). An operation without a name is let in: its callers can not
- * all take an error, so it breaks exclusive leases like others.
+ * Return: 0, or, with nothing to end, -ETXTBSY when a lease that excludes it is in the
+ * way, or -ESTALE when it has to be narrowed once more, see absorb.c. An operation
+ * without a name is let in: its callers can not all take an error, so it breaks such
+ * leases like others.
  */
 int hf_change_begin(struct hf_file *file, struct hf_change *change)
 {

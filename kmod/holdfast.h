@@ -7,6 +7,7 @@
  *   release.c	the end of a lease, and zombies
  *   file.c	a leased file: all leases and all changes of one inode
  *   change.c	a layout change of such a file, and the breaks it causes
+ *   absorb.c	and the changes that a lease absorbs
  *   wait.c	waiting for the consumers of those
  *   limit.c	how much may be leased
  *   party.c	the processes whose pins an explicit lease covers
@@ -276,6 +277,7 @@ struct hf_lease {
 	ktime_t revoke_due; /* the nearest deadline of a revoke; or 0 */
 	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
+	u64 absorbed;		     /* changes: see absorb.c */
 	struct list_head break_node; /* file->breaking */
 	struct list_head owners;
 	struct hf_events events;
@@ -516,6 +518,14 @@ void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
 void hf_change_info_put(struct hf_change_info *info);
+
+/* absorb.c */
+bool hf_change_is_absorbed(struct hf_file *file,
+			   const struct hf_change *change);
+u64 hf_absorb_size(struct hf_file *file, u64 size);
+bool hf_absorb_next(struct hf_file *file, u64 *from, u64 *to);
+void hf_absorbed(struct hf_file *file, enum holdfast_op op, u64 offset,
+		 u64 length, u64 end);
 
 /* wait.c */
 bool hf_change_is_clear(struct hf_file *file, struct hf_change *change);

@@ -174,7 +174,9 @@ static int hf_acquire_check_target(struct file *target,
 		return -EACCES;
 	if (args->offset + args->length > inode->i_sb->s_maxbytes)
 		return -EOVERFLOW;
-	if (args->kind == HOLDFAST_EXCLUSIVE && !hf_owns_or_may_lease(target))
+	if (args->kind == HOLDFAST_REWRITING && hf_backing_of(target) != HF_DAX)
+		return -EOPNOTSUPP;
+	if (args->kind != HOLDFAST_BREAKABLE && !hf_owns_or_may_lease(target))
 		return -EPERM;
 	return 0;
 }
@@ -186,8 +188,11 @@ static int hf_acquire_check_args(const struct holdfast_acquire *args)
 	if (args->flags || args->__reserved || !args->length ||
 	    !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->length))
 		return -EINVAL;
-	if (args->kind != HOLDFAST_BREAKABLE &&
-	    args->kind != HOLDFAST_EXCLUSIVE)
+	if (args->kind < HOLDFAST_BREAKABLE || args->kind > HOLDFAST_REWRITING)
+		return -EINVAL;
+	/* What a change has left beside the lease must not meet it. */
+	if (args->kind == HOLDFAST_REWRITING &&
+	    !IS_ALIGNED(args->offset | args->length, HOLDFAST_CHANGE_ALIGN))
 		return -EINVAL;
 	if (check_add_overflow(args->offset, args->length, &end))
 		return -EOVERFLOW;

@@ -45,13 +45,21 @@ const char *hf_op_name(enum holdfast_op op)
 
 static const char *hf_kind_name(enum holdfast_kind kind)
 {
-	return kind == HOLDFAST_EXCLUSIVE ? "exclusive" : "breakable";
+	switch (kind) {
+	case HOLDFAST_EXCLUSIVE:
+		return "exclusive";
+	case HOLDFAST_REWRITING:
+		return "rewriting";
+	default:
+		return "breakable";
+	}
 }
 
 /* What changes while one looks, in one piece. */
 struct hf_snapshot {
 	enum holdfast_state state;
 	ktime_t deadline;
+	u64 absorbed;
 	struct hf_change_info change; /* with a reference, if tgid is set */
 };
 
@@ -60,6 +68,7 @@ static void hf_snapshot_take(struct hf_snapshot *snap, struct hf_lease *lease)
 	memset(snap, 0, sizeof(*snap));
 	spin_lock(&lease->file->lock);
 	snap->state = lease->state;
+	snap->absorbed = lease->absorbed;
 	if (lease->breaker) {
 		snap->deadline = lease->deadline;
 		hf_change_info_get(&snap->change, &lease->change);
@@ -141,7 +150,8 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 		   -hf_ms_from_now(lease->acquired), lease->break_ms);
 	hf_show_change(m, &snap, ns);
 	hf_show_pinners(m, lease, ns);
-	seq_puts(m, lease->implicit ? " implicit " : " explicit ");
+	seq_printf(m, " %s %llu ", lease->implicit ? "implicit" : "explicit",
+		   snap.absorbed);
 	seq_file_path(m, target, " \t\n\\");
 	seq_putc(m, '\n');
 	hf_snapshot_put(&snap);
@@ -185,7 +195,7 @@ static int hf_report_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(
 			m,
-			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length pinners origin path\n");
+			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length pinners origin absorbed path\n");
 		return 0;
 	}
 	target = hf_lease_target(v);

@@ -52,7 +52,10 @@ DECLARE_EVENT_CLASS(hf_lease,
 	TP_printk("lease=%llu dev=%u:%u ino=%llu offset=%llu length=%llu kind=%s holder=%d",
 		  __entry->id, MAJOR(__entry->dev), MINOR(__entry->dev),
 		  __entry->ino, __entry->offset, __entry->length,
-		  __entry->kind == HOLDFAST_EXCLUSIVE ? "exclusive" : "breakable",
+		  __print_symbolic(__entry->kind,
+				   { HOLDFAST_BREAKABLE, "breakable" },
+				   { HOLDFAST_EXCLUSIVE, "exclusive" },
+				   { HOLDFAST_REWRITING, "rewriting" }),
 		  __entry->holder)
 );
 
@@ -115,7 +118,8 @@ TRACE_EVENT(holdfast_notice,
 				   { HOLDFAST_EVENT_BREAK, "break" },
 				   { HOLDFAST_EVENT_CHANGED, "changed" },
 				   { HOLDFAST_EVENT_FENCED, "fenced" },
-				   { HOLDFAST_EVENT_DECOHERENCE, "decoherence" }))
+				   { HOLDFAST_EVENT_DECOHERENCE, "decoherence" },
+				   { HOLDFAST_EVENT_ABSORBED, "absorbed" }))
 );
 
 /* clang-format on */

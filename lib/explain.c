@@ -159,7 +159,7 @@ static void say_invalid(struct text *text, const struct hf_facts *facts)
 	if (facts->attr.flags & ~HF_NONBLOCK)
 		say(text, "unknown flags 0x%x",
 		    facts->attr.flags & ~HF_NONBLOCK);
-	else if (facts->attr.kind > HOLDFAST_EXCLUSIVE)
+	else if (facts->attr.kind > HOLDFAST_REWRITING)
 		say(text, "unknown kind of lease %u", facts->attr.kind);
 	else if (facts->offset < 0)
 		say(text, "offset %jd is negative", (intmax_t)facts->offset);
@@ -170,6 +170,12 @@ static void say_invalid(struct text *text, const struct hf_facts *facts)
 		    (intmax_t)facts->offset, facts->page_size);
 	else if (!facts->length)
 		say(text, "length is zero");
+	else if (facts->attr.kind == HOLDFAST_REWRITING &&
+		 (facts->offset | facts->length) % HOLDFAST_CHANGE_ALIGN)
+		say(text,
+		    "offset %jd and length %zu: those of a rewriting lease are "
+		    "multiples of 2 MiB",
+		    (intmax_t)facts->offset, facts->length);
 	else if (facts->length % facts->page_size)
 		say(text,
 		    "length %zu is not a multiple of the page size (%" PRIu64
@@ -189,7 +195,9 @@ static void say_uids(struct text *text, const struct hf_facts *facts)
 
 static void say_not_owner(struct text *text, const struct hf_facts *facts)
 {
-	say(text, "an exclusive lease is for the file's owner");
+	say(text, "%s lease is for the file's owner",
+	    facts->attr.kind == HOLDFAST_REWRITING ? "a rewriting"
+						   : "an exclusive");
 	say_uids(text, facts);
 	say(text, " or CAP_LEASE: take a breakable one");
 }

@@ -53,7 +53,8 @@ extern "C" {
 
 /**
  * struct hf_attr - what kind of lease hf_acquire() makes
- * @kind: HOLDFAST_BREAKABLE or HOLDFAST_EXCLUSIVE; 0 is HOLDFAST_BREAKABLE
+ * @kind: HOLDFAST_BREAKABLE, HOLDFAST_EXCLUSIVE or HOLDFAST_REWRITING; 0 is
+ *	HOLDFAST_BREAKABLE
  * @break_ms: milliseconds from the break event until the holder is fenced. 0
  *	is the system's default, /proc/sys/fs/lease-break-time; more than the
  *	administrator's cap is the cap. hf_query() tells what it came to.
@@ -108,7 +109,8 @@ struct hf_attr {
  * ENODEV	@fd is not a regular file
  * EACCES	@fd is not open for reading; or it is not open for writing, and
  *		the caller neither owns the file nor has CAP_LEASE
- * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
+ * EPERM	exclusive or rewriting, and the caller neither owns the file nor has
+ *	CAP_LEASE
  * EOPNOTSUPP	the file is not on a filesystem and device that lend their
  *		pages
  * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
@@ -330,6 +332,7 @@ struct hf_report;
  * @pinner_count: how many @pinners there are
  * @path: the file, NULL when not known
  * @origin: enum holdfast_origin
+ * @absorbed: how many changes a rewriting lease has absorbed
  */
 struct hf_report_entry {
 	uint64_t id;
@@ -359,6 +362,7 @@ struct hf_report_entry {
 	size_t pinner_count;
 	const char *path;
 	unsigned int origin;
+	uint64_t absorbed;
 };
 
 /**

@@ -14,6 +14,7 @@
 static const char *const kinds[] = {
 	[HOLDFAST_BREAKABLE] = "breakable",
 	[HOLDFAST_EXCLUSIVE] = "exclusive",
+	[HOLDFAST_REWRITING] = "rewriting",
 };
 
 static const char *const states[] = {
@@ -55,6 +56,7 @@ static const char *const events[] = {
 	[HOLDFAST_EVENT_CHANGED] = "changed",
 	[HOLDFAST_EVENT_FENCED] = "fenced",
 	[HOLDFAST_EVENT_DECOHERENCE] = "decoherence",
+	[HOLDFAST_EVENT_ABSORBED] = "absorbed",
 };
 
 static const char *name_of(const char *const *names, size_t count,

@@ -31,13 +31,15 @@ static const char *const column_names[HF_COLUMN_COUNT] = {
 	[HF_COLUMN_CHANGE_LENGTH] = "change_length",
 	[HF_COLUMN_PINNERS] = "pinners",
 	[HF_COLUMN_ORIGIN] = "origin",
+	[HF_COLUMN_ABSORBED] = "absorbed",
 	[HF_COLUMN_PATH] = "path",
 };
 
 static const struct hf_columns columns = {
 	.names = column_names,
 	.count = HF_COLUMN_COUNT,
-	.optional = UINT32_C(1) << HF_COLUMN_ORIGIN,
+	.optional = UINT32_C(1) << HF_COLUMN_ORIGIN |
+		    UINT32_C(1) << HF_COLUMN_ABSORBED,
 };
 
 int hf_parse_header(struct hf_parser *parser, char *line, size_t length)
@@ -203,6 +205,10 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 				    &new.comm);
 	if (!ret && fields[HF_COLUMN_ORIGIN])
 		new.origin = hf_origin_value(fields[HF_COLUMN_ORIGIN]);
+	if (!ret && fields[HF_COLUMN_ABSORBED])
+		ret = hf_field_number(&parser->fields, fields,
+				      HF_COLUMN_ABSORBED, UINT64_MAX,
+				      &new.absorbed);
 	if (!ret)
 		ret = take_deadline(parser, fields, &new);
 	if (!ret)

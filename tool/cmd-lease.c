@@ -59,6 +59,17 @@ static int find_length(struct holding *holding, int fd)
 	return 0;
 }
 
+/* What a change leaves beside a rewriting lease is in these units. */
+static void round_range(struct holding *holding)
+{
+	uint64_t unit = HOLDFAST_CHANGE_ALIGN;
+	uint64_t begin = holding->offset / unit * unit;
+
+	holding->length += holding->offset - begin;
+	holding->length = (holding->length + unit - 1) / unit * unit;
+	holding->offset = begin;
+}
+
 static int acquire(struct holding *holding)
 {
 	int fd = open(holding->file, O_RDWR | O_CLOEXEC);
@@ -74,6 +85,8 @@ static int acquire(struct holding *holding)
 					      : strerror(errno));
 	if (!holding->has_length)
 		status = find_length(holding, fd);
+	if (!status && holding->attr.kind == HOLDFAST_REWRITING)
+		round_range(holding);
 	if (!status) {
 		holding->lease = hf_acquire(fd, holding->offset,
 					    holding->length, &holding->attr);
@@ -220,6 +233,8 @@ static void usage(void)
 	     "its events.\n\n"
 	     "  -x, --exclusive     changes fail, in place of breaking the "
 	     "lease\n"
+	     "  -r, --rewriting     changes leave the range as it is; it is "
+	     "rounded out to 2M\n"
 	     "  -t, --break-time S  seconds from a break to the fence\n"
 	     "  -o, --offset N      start of the range in bytes, or 4K, 2M, "
 	     "1G (0)\n"
@@ -240,15 +255,19 @@ static int parse(struct holding *holding, int argc, char **argv)
 		{ "length", required_argument, NULL, 'l' },
 		{ "offset", required_argument, NULL, 'o' },
 		{ "pass-fd", no_argument, NULL, 'p' },
+		{ "rewriting", no_argument, NULL, 'r' },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":hl:o:pt:x", options,
+	while ((option = getopt_long(argc, argv, ":hl:o:prt:x", options,
 				     NULL)) >= 0) {
 		switch (option) {
 		case 'x':
 			holding->attr.kind = HOLDFAST_EXCLUSIVE;
+			break;
+		case 'r':
+			holding->attr.kind = HOLDFAST_REWRITING;
 			break;
 		case 't':
 			if (!seconds_parse(optarg, &holding->attr.break_ms))

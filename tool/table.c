@@ -116,6 +116,11 @@ static const char *cell_change(struct cell *cell,
 	int64_t ms = e->deadline_ms;
 	int length;
 
+	if (!e->has_change && e->absorbed) {
+		snprintf(cell->room, sizeof(cell->room), "%" PRIu64 " absorbed",
+			 e->absorbed);
+		return cell->room;
+	}
 	if (!e->has_change)
 		return NULL;
 	age_text(left, ms < 0 ? -(uint64_t)ms : (uint64_t)ms);
@@ -226,6 +231,12 @@ static const char *cell_device(struct cell *cell,
 	return cell->room;
 }
 
+static const char *cell_absorbed(struct cell *cell,
+				 const struct hf_report_entry *e)
+{
+	return number(cell, e->absorbed);
+}
+
 static const char *cell_inode(struct cell *cell,
 			      const struct hf_report_entry *e)
 {
@@ -272,6 +283,7 @@ static const struct column {
 	{ "CHANGE_COMMAND", cell_change_command, JSON, SCOLS_JSON_STRING },
 	{ "CHANGE_OFFSET", cell_change_offset, JSON, SCOLS_JSON_NUMBER },
 	{ "CHANGE_LENGTH", cell_change_length, JSON, SCOLS_JSON_NUMBER },
+	{ "ABSORBED", cell_absorbed, JSON, SCOLS_JSON_NUMBER },
 	{ "PINNERS", cell_pinners, JSON, SCOLS_JSON_ARRAY_NUMBER },
 	{ "DEVICE", cell_device, JSON, SCOLS_JSON_STRING },
 	{ "INODE", cell_inode, JSON, SCOLS_JSON_NUMBER },

@@ -147,8 +147,8 @@ int hf_context_fd(struct hf_context *context);
 
 /**
  * struct hf_mr_attr - what kind of region
- * @kind: of the lease: HOLDFAST_BREAKABLE or HOLDFAST_EXCLUSIVE; 0 is
- *	HOLDFAST_BREAKABLE
+ * @kind: of the lease: HOLDFAST_BREAKABLE, HOLDFAST_EXCLUSIVE or
+ *	HOLDFAST_REWRITING; 0 is HOLDFAST_BREAKABLE
  * @break_ms: of the lease, as in struct hf_attr
  * @flags: HF_MR_*. With HF_MR_FORK a child must not read(2) the lease's
  *	descriptor: its events are the parent's.

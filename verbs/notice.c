@@ -99,6 +99,8 @@ static void note(struct hf_mr *mr, const struct holdfast_event *event,
 	case HOLDFAST_EVENT_FENCED:
 		hf_post(mr, HF_ASYNC_FENCED, 0);
 		break;
+	case HOLDFAST_EVENT_ABSORBED:
+		break; /* the region has all that it had */
 	default:
 		break; /* of a later module, and no break */
 	}

@@ -25,10 +25,13 @@ static int check(const struct hf_mr_attr *attr, size_t length, int access)
 	if (attr->flags & odp && attr->flags & HF_MR_LEASE)
 		return hf_vfail(EINVAL, "HF_MR_LEASE, and HF_MR_ODP or "
 					"HF_MR_ODP_ONLY: choose one");
-	if (attr->flags & odp && attr->kind == HOLDFAST_EXCLUSIVE)
+	if (attr->flags & odp && attr->kind > HOLDFAST_BREAKABLE)
 		return hf_vfail(EINVAL,
-				"an exclusive lease, and on-demand paging, "
-				"which has none: choose one");
+				"%s lease, and on-demand paging, which has "
+				"none: choose one",
+				attr->kind == HOLDFAST_EXCLUSIVE
+					? "an exclusive"
+					: "a rewriting");
 	if (access & (IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB))
 		return hf_vfail(EINVAL,
 				"access %#x: for on-demand paging set "
@@ -144,7 +147,7 @@ free_lease:
 static bool odp_instead(const struct hf_mr *mr, int ret)
 {
 	return !(mr->attr.flags & HF_MR_LEASE) &&
-	       mr->attr.kind != HOLDFAST_EXCLUSIVE &&
+	       mr->attr.kind <= HOLDFAST_BREAKABLE &&
 	       (ret == -EOPNOTSUPP || ret == -ENOMEM || ret == -EDQUOT) &&
 	       hf_odp_can(mr->pd->context, mr->access, false);
 }

@@ -46,8 +46,11 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 	struct hf_change change;
 	int ret = 0;
 
-	hf_change_truncate(&change, inode, attr->ia_size);
-	restart = hf_restart_begin(file, &change);
+	do {
+		attr->ia_size = hf_absorb_size(file, attr->ia_size);
+		hf_change_truncate(&change, inode, attr->ia_size);
+		restart = hf_restart_begin(file, &change);
+	} while (restart == ERR_PTR(-ESTALE));
 	if (IS_ERR(restart))
 		return PTR_ERR(restart);
 	if (hf_restart_change(restart)->deadlocked) {
@@ -75,7 +78,14 @@ int hf_wrap_notify_change(HF_IDMAP *idmap, struct dentry *dentry,
 	int ret;
 
 	if (file) {
+		loff_t size = attr->ia_size, end = i_size_read(file->inode);
+
 		ret = hf_truncate(file, idmap, dentry, attr, delegated, caller);
+		if (!ret && attr->ia_size != size)
+			hf_absorbed(file, HOLDFAST_OP_TRUNCATE, size, ~0ULL,
+				    end);
+		/* The caller's argument is as it was. */
+		attr->ia_size = size;
 		hf_file_put(file);
 	} else {
 		ret = notify_change(idmap, dentry, attr, delegated);
@@ -124,7 +134,7 @@ static void hf_change_fallocate(struct hf_change *change, int mode,
 	}
 }
 
-/* Returns 0, -ETXTBSY, or -ERESTARTSYS; to be ended only in the first case. */
+/* Returns 0, or -errno: see hf_change_begin(); to be ended only in the first case. */
 static int hf_fallocate_begin(struct hf_file *file, struct hf_change *change,
 			      int mode, loff_t offset, loff_t length)
 {
@@ -140,25 +150,140 @@ static int hf_fallocate_begin(struct hf_file *file, struct hf_change *change,
 	return err;
 }
 
+/* A call of the filesystem, or of the VFS, which asks it. */
+struct hf_fallocation {
+	struct hf_file *file;
+	struct file *filp;
+	int mode;
+	bool by_vfs;
+};
+
+/* -ESTALE: there is a lease that absorbs it. */
+static long hf_fallocate_part(const struct hf_fallocation *to, int mode,
+			      u64 from, u64 end)
+{
+	struct file *filp = to->filp;
+	struct hf_change change;
+	long ret;
+
+	ret = hf_fallocate_begin(to->file, &change, mode, from, end - from);
+	if (ret)
+		return ret;
+	if (to->by_vfs)
+		ret = vfs_fallocate(filp, mode, from, end - from);
+	else
+		ret = filp->f_op->fallocate(filp, mode, from, end - from);
+	hf_change_end(to->file, &change, ret);
+	return ret;
+}
+
+/*
+ * Zeroing makes a file longer, if it is asked to, and that allocates what was not
+ * there.
+ */
+static bool hf_fallocate_is_longer(const struct hf_fallocation *to, u64 end)
+{
+	return !(to->mode & FALLOC_FL_KEEP_SIZE) &&
+	       end > i_size_read(file_inode(to->filp));
+}
+
+static void hf_fallocate_absorbed(const struct hf_fallocation *to, u64 offset,
+				  u64 end)
+{
+	enum holdfast_op op = HOLDFAST_OP_ZERO;
+
+	if (to->mode & FALLOC_FL_PUNCH_HOLE)
+		op = HOLDFAST_OP_PUNCH;
+	hf_absorbed(to->file, op, offset, end - offset, end);
+}
+
+/*
+ * A punch or a zeroing, part by part: what is leased and rewritten stays. Where that is
+ * all, the filesystem is asked to allocate a byte of it, as a write by the device
+ * would: then all that would refuse the change does, and the file's times are those
+ * of a write.
+ */
+static long hf_fallocate_narrowed(const struct hf_fallocation *to, u64 offset,
+				  u64 end)
+{
+	bool absorbed = false, entered = false;
+	u64 at = offset, from, until;
+	long ret = 0;
+
+	while (!ret && at < end) {
+		from = at;
+		until = end;
+		if (!hf_absorb_next(to->file, &from, &until))
+			from = end;
+		if (at < from) {
+			ret = hf_fallocate_part(to, to->mode, at, from);
+			/* A lease has come in between: look again. */
+			if (ret == -ESTALE) {
+				ret = 0;
+				continue;
+			}
+			entered = true;
+			at = from;
+			continue;
+		}
+		absorbed = true;
+		at = until;
+		if (hf_fallocate_is_longer(to, until)) {
+			ret = hf_fallocate_part(to, 0, from, until);
+			entered = true;
+		}
+	}
+	if (!ret && !entered)
+		ret = hf_fallocate_part(to, FALLOC_FL_KEEP_SIZE, offset,
+					offset + 1);
+	if (!ret && absorbed)
+		hf_fallocate_absorbed(to, offset, end);
+	return ret;
+}
+
+static long hf_fallocate(const struct hf_fallocation *to, u64 offset,
+			 u64 length)
+{
+	u64 end = offset + length;
+
+	switch (to->mode) {
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+		break;
+	case FALLOC_FL_PUNCH_HOLE:
+		/* As the VFS has it. */
+		return -EOPNOTSUPP;
+	default:
+		return hf_fallocate_part(to, to->mode, offset, end);
+	}
+	/* As the VFS has it, whatever is absorbed. */
+	if (end > file_inode(to->filp)->i_sb->s_maxbytes)
+		return -EFBIG;
+	if (IS_APPEND(file_inode(to->filp)))
+		return -EPERM;
+	return hf_fallocate_narrowed(to, offset, end);
+}
+
 int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
 			  loff_t length)
 {
-	struct hf_file *file = NULL;
-	struct hf_change change;
-	int ret = 0;
+	struct hf_fallocation to = {
+		.filp = filp,
+		.mode = mode,
+		.by_vfs = true,
+	};
+	int ret;
 
 	/* What the VFS refuses by itself breaks no lease. */
 	if (offset >= 0 && length > 0 && filp->f_mode & FMODE_WRITE)
-		file = hf_file_find(file_inode(filp));
-	if (file)
-		ret = hf_fallocate_begin(file, &change, mode, offset, length);
-	if (!ret) {
+		to.file = hf_file_find(file_inode(filp));
+	if (to.file) {
+		ret = hf_fallocate(&to, offset, length);
+		hf_file_put(to.file);
+	} else {
 		ret = vfs_fallocate(filp, mode, offset, length);
-		if (file)
-			hf_change_end(file, &change, ret);
 	}
-	if (file)
-		hf_file_put(file);
 	hf_hooks_leave();
 	return ret;
 }
@@ -173,20 +298,19 @@ int hf_wrap_vfs_fallocate(struct file *filp, int mode, loff_t offset,
 long hf_wrap_fallocate(struct file *filp, int mode, loff_t offset,
 		       loff_t length)
 {
-	struct hf_file *file = hf_file_find(file_inode(filp));
-	bool begin = file && !hf_change_current(file);
-	struct hf_change change;
-	long ret = 0;
+	struct hf_fallocation to = {
+		.filp = filp,
+		.mode = mode,
+		.file = hf_file_find(file_inode(filp)),
+	};
+	long ret;
 
-	if (begin)
-		ret = hf_fallocate_begin(file, &change, mode, offset, length);
-	if (!ret) {
+	if (to.file && !hf_change_current(to.file))
+		ret = hf_fallocate(&to, offset, length);
+	else
 		ret = filp->f_op->fallocate(filp, mode, offset, length);
-		if (begin)
-			hf_change_end(file, &change, ret);
-	}
-	if (file)
-		hf_file_put(file);
+	if (to.file)
+		hf_file_put(to.file);
 	hf_hooks_leave();
 	return ret;
 }

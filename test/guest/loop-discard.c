@@ -77,6 +77,31 @@ static void test_exclusive(const char *path)
 	unlink(path);
 }
 
+/* The rest is discarded, and what is leased stays. */
+static void test_rewriting(const char *path)
+{
+	int fd = file_make(path, LENGTH), loop = loop_open(fd);
+	int lease =
+		lease_make(fd, 0, LENGTH / 2, HOLDFAST_REWRITING, LONG_BREAK);
+	struct holdfast_event event;
+	struct stat st;
+
+	tap_is(discard(loop, 0, MIB), 0, "%s, rewriting: it succeeds", path);
+	tap_ok(event_next(lease, &event, SOON) &&
+		       event.type == HOLDFAST_EVENT_ABSORBED,
+	       "%s, rewriting: the holder is told", path);
+	tap_ok(blocks_are_there(fd), "%s, rewriting: all blocks are there",
+	       path);
+	tap_is(discard(loop, 0, LENGTH), 0, "%s, rewriting: of all of it",
+	       path);
+	tap_ok(!fstat(fd, &st) && st.st_blocks * 512ULL == LENGTH / 2,
+	       "%s, rewriting: the blocks of the lease are left", path);
+	close(lease);
+	close(loop);
+	close(fd);
+	unlink(path);
+}
+
 static bool told_of_punch(int lease, uint32_t type)
 {
 	struct holdfast_event event;
@@ -147,6 +172,7 @@ int main(void)
 	if (mount("tmpfs", TMPFS, "tmpfs", 0, NULL))
 		tap_bail("tmpfs: %s", strerror(errno));
 	test_exclusive(PMEM "loop-discard");
+	test_rewriting(PMEM "loop-discard");
 	test_deferred(PMEM "loop-discard");
 	test_exclusive(TMPFS "file");
 	test_decoheres(TMPFS "file");

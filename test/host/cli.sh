@@ -86,6 +86,10 @@ gives "ls: which leases a pin has made" 0 '*ORIGIN*7 *breakable *implicit *activ
 	"$holdfast" ls --report "$scratch/origins"
 gives "ls: a report of before has no origins" 0 '*7 *breakable *- *active*' \
 	"$holdfast" ls --report "$report"
+sed '1s/pinners path/pinners absorbed path/; 2s/ breakable / rewriting /; 2s/ 812,813 / 812,813 5 /; 3s/ - - -$/ - - 0 -/' \
+	"$report" >"$scratch/absorbed"
+gives "ls: how many changes a lease has absorbed" 0 '*7 *rewriting *active*5 absorbed*' \
+	"$holdfast" ls --report "$scratch/absorbed"
 gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
 gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
 

@@ -20,7 +20,7 @@ static void round_trip(const char *what, unsigned int first, unsigned int last,
 
 int main(void)
 {
-	round_trip("kind", HOLDFAST_BREAKABLE, HOLDFAST_EXCLUSIVE, hf_kind_name,
+	round_trip("kind", HOLDFAST_BREAKABLE, HOLDFAST_REWRITING, hf_kind_name,
 		   hf_kind_value);
 	round_trip("state", HOLDFAST_UNBOUND, HOLDFAST_RELEASED, hf_state_name,
 		   hf_state_value);
@@ -44,7 +44,9 @@ int main(void)
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_FENCED), "fenced", "fenced");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_DECOHERENCE), "decoherence",
 		   "decoherence");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_ABSORBED), "absorbed",
+		   "absorbed");
 	tap_is_str(hf_event_name(0), "unknown", "event 0 has no name");
-	tap_is_str(hf_event_name(5), "unknown", "nor has event 5");
+	tap_is_str(hf_event_name(6), "unknown", "nor has event 6");
 	return tap_done();
 }

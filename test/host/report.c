@@ -9,13 +9,13 @@
 #define HEADER                                                              \
 	"id kind state backing pid uid comm major minor ino offset length " \
 	"pinned age_ms break_ms deadline_ms op change_pid change_comm "     \
-	"change_offset change_length pinners origin path\n"
+	"change_offset change_length pinners origin absorbed path\n"
 
 static const char *const good[] = {
-	"7",	"breakable", "active", "dax", "812",	  "1000",
-	"dd",	"259",	     "0",      "131", "4096",	  "8192",
-	"4096", "185000",    "45000",  "-",   "-",	  "-",
-	"-",	"-",	     "-",      "812", "implicit", "/mnt/data",
+	"7",	 "breakable", "active", "dax",	     "812",  "1000", "dd",
+	"259",	 "0",	      "131",	"4096",	     "8192", "4096", "185000",
+	"45000", "-",	      "-",	"-",	     "-",    "-",    "-",
+	"812",	 "implicit",  "3",	"/mnt/data",
 };
 
 /* The library's own way of reading, from a text. */
@@ -99,6 +99,7 @@ static void test_plain(void)
 	tap_is(entry.pinner_count, 1, "one pinner");
 	tap_is(entry.pinners[0], 812, "... which is the holder");
 	tap_is(entry.origin, HOLDFAST_IMPLICIT, "origin");
+	tap_is(entry.absorbed, 3, "absorbed");
 	tap_is_str(entry.path, "/mnt/data", "path");
 }
 
@@ -115,8 +116,10 @@ static void test_origin(void)
 	       0, "a report without origins is read");
 	tap_is(entry.origin, HOLDFAST_ORIGIN_UNKNOWN, "... which are unknown");
 	tap_is_str(entry.path, "/f", "... with the rest");
+	tap_is(entry.absorbed, 0, "... and nothing absorbed");
 	accept(HF_COLUMN_ORIGIN, "explicit");
 	tap_is(entry.origin, HOLDFAST_EXPLICIT, "... and is what it says");
+	refuse(HF_COLUMN_ABSORBED, "many");
 	accept(HF_COLUMN_ORIGIN, "inherited");
 	tap_is(entry.origin, HOLDFAST_ORIGIN_UNKNOWN, "... but is not known");
 }

@@ -33,10 +33,16 @@
  * @HOLDFAST_BREAKABLE: the change waits until the consumers are gone, for at
  *	most the break time
  * @HOLDFAST_EXCLUSIVE: the change fails with ETXTBSY
+ * @HOLDFAST_REWRITING: the change succeeds as if the device had at once written all
+ *	of the range again. A punch and a zeroing leave the range as it is, and a
+ *	truncation stops at the end of the range, or of the file if that comes
+ *	first. What shifts, shares or replaces blocks fails with ETXTBSY. Edges of
+ *	the range are multiples of HOLDFAST_CHANGE_ALIGN; only on files with DAX.
  */
 enum holdfast_kind {
 	HOLDFAST_BREAKABLE	= 1,
 	HOLDFAST_EXCLUSIVE	= 2,
+	HOLDFAST_REWRITING	= 3,
 };
 
 /**
@@ -138,8 +144,9 @@ enum holdfast_op {
  *		all of it was unshared (FALLOC_FL_UNSHARE_RANGE).
  *
  * Return 0, or with nothing changed:
- * EINVAL	@offset or @length unaligned, @length zero, unknown @kind,
- *		@flags or @__reserved not zero, @size too small
+ * EINVAL	@offset or @length unaligned (also, rewriting, to
+ *		HOLDFAST_CHANGE_ALIGN), @length zero, unknown @kind, @flags or
+ *		@__reserved not zero, @size too small
  * E2BIG	@size is larger than the kernel knows and the tail is not zero
  * EOVERFLOW	@offset + @length is beyond the largest file
  * EBADF	@fd is not an open file
@@ -148,10 +155,12 @@ enum holdfast_op {
  *		caller neither owns the file nor has CAP_LEASE; or it is open for
  *		writing, and the file has DAX and is append-only (FS_APPEND_FL):
  *		mmap(2) refuses that, too
- * EPERM	exclusive, and the caller neither owns the file nor has CAP_LEASE
+ * EPERM	exclusive or rewriting, and the caller neither owns the file nor has
+ *		CAP_LEASE
  * EOPNOTSUPP	the file is not one that lends its pages: on XFS (not a realtime
  *		file, nor one with an extent size hint that does not divide
- *		HOLDFAST_CHANGE_ALIGN) or ext4 with DAX, tmpfs (memfd_create() too), hugetlbfs
+ *		HOLDFAST_CHANGE_ALIGN) or ext4 with DAX, tmpfs (memfd_create() too),
+ *		hugetlbfs. A rewriting lease is only for the first two.
  * EBUSY	this open file is a lease already, or a live patch occupies one of
  *		the functions that Holdfast hooks, or ftrace is off (sysctl
  *		kernel.ftrace_enabled)
@@ -416,12 +425,15 @@ struct holdfast_policy {
  * @HOLDFAST_EVENT_DECOHERENCE: a change of a file in memory (tmpfs, hugetlbfs)
  *	has not waited: what consumers hold of the range is not the file's any
  *	more. Register the mapping again.
+ * @HOLDFAST_EVENT_ABSORBED: a change has met a rewriting lease, and has left its
+ *	range as it is. Nothing is to be done.
  */
 enum holdfast_event_type {
 	HOLDFAST_EVENT_BREAK	= 1,
 	HOLDFAST_EVENT_CHANGED	= 2,
 	HOLDFAST_EVENT_FENCED	= 3,
 	HOLDFAST_EVENT_DECOHERENCE = 4,
+	HOLDFAST_EVENT_ABSORBED	= 5,
 };
 
 #define HOLDFAST_COMM_LEN	16
@@ -484,9 +496,9 @@ struct holdfast_event {
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
  *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
- *   change_length pinners origin path
+ *   change_length pinners origin absorbed path
  *
- * kind		breakable, exclusive
+ * kind		breakable, exclusive, rewriting
  * state	active, breaking, releasing, zombie
  * backing	dax, tmpfs, hugetlbfs
  * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
@@ -500,9 +512,11 @@ struct holdfast_event {
  *		of the file)
  * pinners	pids of the processes that have pinned pages, comma separated
  * origin	explicit (HOLDFAST_IOC_ACQUIRE), implicit (made by a pin)
+ * absorbed	how many changes a rewriting lease has absorbed
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
- * begun or ended, or a holder been fenced, since it was opened or last polled.
+ * begun or ended, a holder been fenced, or a change been absorbed, since it was opened or
+ * last polled.
  */
 
 /*
