@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the holder is told: one short queue a lease, shared by everybody who
- * has the lease open. When it is full the oldest event goes and is counted. Most
+ * has the lease open. When it is full the oldest event goes and is counted; but
+ * memory can fail page by page, and no holder has to answer that in time, so it
+ * makes no other event go. Most
  * leases have none or one event, so there is room for more only when it is needed;
  * where memory is short, the newest is kept.
  */
@@ -61,8 +63,10 @@ static void hf_event_queue(struct hf_lease *lease, const struct hf_event *event)
 	if (events->nr == events->room && events->room < HF_EVENTS)
 		hf_events_grow(events);
 	if (events->nr == events->room) {
-		hf_event_drop(events);
 		events->lost++;
+		if (event->type == HOLDFAST_EVENT_MEDIA_ERROR)
+			return;
+		hf_event_drop(events);
 	}
 	slot = &events->ring[(events->first + events->nr++) % events->room];
 	*slot = *event;

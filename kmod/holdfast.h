@@ -35,6 +35,7 @@
  *   second.c	changes of two files at a time
  *   restart.c	changes that wait outside of their system call
  *   removal.c	devices that go
+ *   media.c	memory that fails
  *   report.c	what the administrator sees
  *
  * doc/locking.md has the locks and their order.
@@ -278,6 +279,7 @@ struct hf_lease {
 	struct hf_change *breaker; /* in file->changes, or NULL */
 	struct hf_change_info change;
 	u64 absorbed;		     /* changes: see absorb.c */
+	unsigned int media_errors;   /* since it was acquired */
 	struct list_head break_node; /* file->breaking */
 	struct list_head owners;
 	struct hf_events events;

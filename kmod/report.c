@@ -150,8 +150,8 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 		   -hf_ms_from_now(lease->acquired), lease->break_ms);
 	hf_show_change(m, &snap, ns);
 	hf_show_pinners(m, lease, ns);
-	seq_printf(m, " %s %llu ", lease->implicit ? "implicit" : "explicit",
-		   snap.absorbed);
+	seq_printf(m, " %s %llu %u ", lease->implicit ? "implicit" : "explicit",
+		   snap.absorbed, READ_ONCE(lease->media_errors));
 	seq_file_path(m, target, " \t\n\\");
 	seq_putc(m, '\n');
 	hf_snapshot_put(&snap);
@@ -195,7 +195,7 @@ static int hf_report_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(
 			m,
-			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length pinners origin absorbed path\n");
+			"id kind state backing pid uid comm major minor ino offset length pinned age_ms break_ms deadline_ms op change_pid change_comm change_offset change_length pinners origin absorbed media_errors path\n");
 		return 0;
 	}
 	target = hf_lease_target(v);

@@ -99,6 +99,26 @@ DEFINE_EVENT(hf_change, holdfast_changed,
 DEFINE_EVENT(hf_change, holdfast_fence,
 	TP_PROTO(const struct hf_lease *lease), TP_ARGS(lease));
 
+/* Memory of the range has failed. */
+TRACE_EVENT(holdfast_media_error,
+	TP_PROTO(const struct hf_lease *lease, u64 offset, u64 length),
+	TP_ARGS(lease, offset, length),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(pid_t, holder)
+	),
+	TP_fast_assign(
+		__entry->id = lease->id;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->holder = pid_nr(lease->tgid);
+	),
+	TP_printk("lease=%llu offset=%llu length=%llu holder=%d", __entry->id,
+		  __entry->offset, __entry->length, __entry->holder)
+);
+
 /* The holder has read an event. */
 TRACE_EVENT(holdfast_notice,
 	TP_PROTO(u64 id, u64 seq, u32 type),
@@ -119,7 +139,8 @@ TRACE_EVENT(holdfast_notice,
 				   { HOLDFAST_EVENT_CHANGED, "changed" },
 				   { HOLDFAST_EVENT_FENCED, "fenced" },
 				   { HOLDFAST_EVENT_DECOHERENCE, "decoherence" },
-				   { HOLDFAST_EVENT_ABSORBED, "absorbed" }))
+				   { HOLDFAST_EVENT_ABSORBED, "absorbed" },
+				   { HOLDFAST_EVENT_MEDIA_ERROR, "media-error" }))
 );
 
 /* clang-format on */

@@ -60,8 +60,11 @@ static void hf_watch_push(struct hf_watch *watch, const struct hf_lease *lease,
 	struct hf_watch_event *slot;
 
 	if (watch->nr == HF_WATCH_EVENTS) {
-		hf_watch_drop(watch);
 		watch->lost++;
+		/* See event.c. */
+		if (event->type == HOLDFAST_EVENT_MEDIA_ERROR)
+			return;
+		hf_watch_drop(watch);
 	}
 	slot = &watch->ring[(watch->first + watch->nr++) % HF_WATCH_EVENTS];
 	slot->event = *event;

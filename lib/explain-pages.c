@@ -20,6 +20,10 @@ const char *hf_explain_pages(int err)
 	case EIO:
 		return "the filesystem or its device failed: see the kernel "
 		       "log (dmesg)";
+	case EHWPOISON:
+		return "a page of the range has failed (dmesg, ndctl list "
+		       "--media-errors): punch or copy it out of the file, "
+		       "or leave it out";
 	case EUCLEAN:
 		return "another file that shares blocks with this one is "
 		       "mapped in pages of another size, and the kernel "

@@ -88,8 +88,9 @@ struct hf_attr {
  * a sparse file can take long and fill the filesystem, and it waits for changes that
  * are under way. Where its driver passes the errno value on, it fails with ENOSPC,
  * EIO, EDQUOT (also for the administrator's limit), EUCLEAN (another file that had
- * the same blocks is mapped in pages of another size, 6.15 and later), EDEADLK (a
- * change waits for pins of this process), or EFAULT beyond the end of the file.
+ * the same blocks is mapped in pages of another size, 6.15 and later), EHWPOISON (a
+ * page has failed), EDEADLK (a change waits for pins of this process), or EFAULT
+ * beyond the end of the file.
  * What a device writes is durable after an fsync(2) of the file.
  *
  * A registration of a mapping that can only be read leaves the file as it is. It fails
@@ -333,6 +334,7 @@ struct hf_report;
  * @path: the file, NULL when not known
  * @origin: enum holdfast_origin
  * @absorbed: how many changes a rewriting lease has absorbed
+ * @media_errors: how often memory of the range has failed
  */
 struct hf_report_entry {
 	uint64_t id;
@@ -363,6 +365,7 @@ struct hf_report_entry {
 	const char *path;
 	unsigned int origin;
 	uint64_t absorbed;
+	uint64_t media_errors;
 };
 
 /**
@@ -549,7 +552,7 @@ struct hf_vfio;
  * EFAULT	beyond the end of the file
  * EOPNOTSUPP	this process has no lease of the range
  * EDEADLK	a change of the range waits for pins of this process
- * ENOSPC EDQUOT EIO EUCLEAN ENODATA EMLINK EINPROGRESS	as for hf_acquire()'s pins
+ * ENOSPC EDQUOT EIO EUCLEAN EHWPOISON ENODATA EMLINK EINPROGRESS	as for hf_acquire()'s pins
  * and those of hf_query(), mmap(2) and memfd_create(2)
  */
 int hf_vfio_map(int container, uint64_t iova, int lease, int file, off_t offset,

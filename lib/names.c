@@ -57,6 +57,7 @@ static const char *const events[] = {
 	[HOLDFAST_EVENT_FENCED] = "fenced",
 	[HOLDFAST_EVENT_DECOHERENCE] = "decoherence",
 	[HOLDFAST_EVENT_ABSORBED] = "absorbed",
+	[HOLDFAST_EVENT_MEDIA_ERROR] = "media-error",
 };
 
 static const char *name_of(const char *const *names, size_t count,

@@ -32,6 +32,7 @@ static const char *const column_names[HF_COLUMN_COUNT] = {
 	[HF_COLUMN_PINNERS] = "pinners",
 	[HF_COLUMN_ORIGIN] = "origin",
 	[HF_COLUMN_ABSORBED] = "absorbed",
+	[HF_COLUMN_MEDIA_ERRORS] = "media_errors",
 	[HF_COLUMN_PATH] = "path",
 };
 
@@ -39,7 +40,8 @@ static const struct hf_columns columns = {
 	.names = column_names,
 	.count = HF_COLUMN_COUNT,
 	.optional = UINT32_C(1) << HF_COLUMN_ORIGIN |
-		    UINT32_C(1) << HF_COLUMN_ABSORBED,
+		    UINT32_C(1) << HF_COLUMN_ABSORBED |
+		    UINT32_C(1) << HF_COLUMN_MEDIA_ERRORS,
 };
 
 int hf_parse_header(struct hf_parser *parser, char *line, size_t length)
@@ -209,6 +211,10 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 		ret = hf_field_number(&parser->fields, fields,
 				      HF_COLUMN_ABSORBED, UINT64_MAX,
 				      &new.absorbed);
+	if (!ret && fields[HF_COLUMN_MEDIA_ERRORS])
+		ret = hf_field_number(&parser->fields, fields,
+				      HF_COLUMN_MEDIA_ERRORS, UINT64_MAX,
+				      &new.media_errors);
 	if (!ret)
 		ret = take_deadline(parser, fields, &new);
 	if (!ret)

@@ -92,6 +92,12 @@ static void note(const struct holdfast_event *event)
 	case HOLDFAST_EVENT_CHANGED:
 		set_take_time(event, 0);
 		break;
+	case HOLDFAST_EVENT_MEDIA_ERROR:
+		shim_say("%llu bytes of registered memory at %#llx have failed",
+			 (unsigned long long)event->length,
+			 (unsigned long long)(event->address + event->offset -
+					      event->lease_offset));
+		break;
 	}
 }
 

@@ -32,6 +32,8 @@ struct watching {
  * @table: the leases
  * @changes: a stream: a line for each change that waits
  * @change_text: what was written to it
+ * @errors: a stream: a line for each lease whose memory has failed
+ * @error_text: what was written to it
  * @leases: how many there are
  * @waiting: how many of them a change has met
  * @pinned: bytes of all
@@ -41,10 +43,23 @@ struct frame {
 	FILE *changes;
 	char *change_text;
 	size_t change_size;
+	FILE *errors;
+	char *error_text;
+	size_t error_size;
 	size_t leases;
 	size_t waiting;
 	uint64_t pinned;
 };
+
+/* "lease 3 of app (812) on /mnt/data" */
+static void add_lease(FILE *to, const struct hf_report_entry *entry)
+{
+	fprintf(to, "lease %" PRIu64 " of ", entry->id);
+	print_text(to, entry->comm ? entry->comm : "?");
+	fprintf(to, " (%d) on ", entry->pid);
+	print_text(to, entry->path ? entry->path : "?");
+	fputc('\n', to);
+}
 
 static void add_change(struct frame *frame, const struct hf_report_entry *entry)
 {
@@ -60,12 +75,8 @@ static void add_change(struct frame *frame, const struct hf_report_entry *entry)
 			   false));
 	print_text(frame->changes,
 		   entry->change_comm ? entry->change_comm : "?");
-	fprintf(frame->changes, " (%d) meets lease %" PRIu64 " of ",
-		entry->change_pid, entry->id);
-	print_text(frame->changes, entry->comm ? entry->comm : "?");
-	fprintf(frame->changes, " (%d) on ", entry->pid);
-	print_text(frame->changes, entry->path ? entry->path : "?");
-	fputc('\n', frame->changes);
+	fprintf(frame->changes, " (%d) meets ", entry->change_pid);
+	add_lease(frame->changes, entry);
 }
 
 static int add(const struct hf_report_entry *entry, void *arg)
@@ -76,6 +87,10 @@ static int add(const struct hf_report_entry *entry, void *arg)
 	frame->pinned += entry->pinned;
 	if (entry->has_change)
 		add_change(frame, entry);
+	if (entry->media_errors) {
+		fprintf(frame->errors, "%" PRIu64 " in ", entry->media_errors);
+		add_lease(frame->errors, entry);
+	}
 	return table_add(entry, &frame->table);
 }
 
@@ -93,6 +108,8 @@ static void print_frame(FILE *to, struct frame *frame, char *table)
 		size_text(size, frame->pinned, false), frame->waiting);
 	if (frame->waiting)
 		fprintf(to, "\nTime to the fence:\n%s", frame->change_text);
+	if (*frame->error_text)
+		fprintf(to, "\nMedia errors:\n%s", frame->error_text);
 	if (*table)
 		fprintf(to, "\n%s", table);
 }
@@ -107,13 +124,14 @@ static int fill(struct frame *frame, const struct watching *watching,
 
 	frame->changes =
 		open_memstream(&frame->change_text, &frame->change_size);
-	if (!frame->changes || table_make(&frame->table))
+	frame->errors = open_memstream(&frame->error_text, &frame->error_size);
+	if (!frame->changes || !frame->errors || table_make(&frame->table))
 		return failed("no memory");
 	status = each_lease(watching->report, &watching->selection, add, frame);
 	if (status)
 		return status;
 	to = open_memstream(text, &size);
-	if (!to || fflush(frame->changes) ||
+	if (!to || fflush(frame->changes) || fflush(frame->errors) ||
 	    scols_print_table_to_string(frame->table.lines, &table)) {
 		status = failed("no memory");
 	} else {
@@ -140,6 +158,9 @@ static int show(const struct watching *watching)
 	if (frame.changes)
 		fclose(frame.changes);
 	free(frame.change_text);
+	if (frame.errors)
+		fclose(frame.errors);
+	free(frame.error_text);
 	table_end(&frame.table);
 	if (status && watching->screen) {
 		/* What was said went with the screen. */

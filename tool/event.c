@@ -43,10 +43,16 @@ void print_event(FILE *to, const struct holdfast_event *event)
 	char comm[HOLDFAST_COMM_LEN + 1];
 	char range[RANGE_ROOM];
 
+	range_text(range, event->offset, event->length, true);
+	if (event->type == HOLDFAST_EVENT_MEDIA_ERROR) {
+		fprintf(to, "%s: bytes %s\n", hf_event_name(event->type),
+			range);
+		fflush(to);
+		return;
+	}
 	printable(comm, event->comm);
 	fprintf(to, "%s: %s of bytes %s by %s (%" PRIu32 ")",
-		hf_event_name(event->type), hf_op_name(event->op),
-		range_text(range, event->offset, event->length, true), comm,
+		hf_event_name(event->type), hf_op_name(event->op), range, comm,
 		event->pid);
 	if (event->type == HOLDFAST_EVENT_BREAK) {
 		int64_t left = event->deadline_ns - monotonic_ns();

@@ -224,6 +224,12 @@ static const char *cell_pinners(struct cell *cell,
 	return cell->owned;
 }
 
+static const char *cell_media_errors(struct cell *cell,
+				     const struct hf_report_entry *e)
+{
+	return number(cell, e->media_errors);
+}
+
 static const char *cell_device(struct cell *cell,
 			       const struct hf_report_entry *e)
 {
@@ -284,6 +290,7 @@ static const struct column {
 	{ "CHANGE_OFFSET", cell_change_offset, JSON, SCOLS_JSON_NUMBER },
 	{ "CHANGE_LENGTH", cell_change_length, JSON, SCOLS_JSON_NUMBER },
 	{ "ABSORBED", cell_absorbed, JSON, SCOLS_JSON_NUMBER },
+	{ "MEDIA_ERRORS", cell_media_errors, JSON, SCOLS_JSON_NUMBER },
 	{ "PINNERS", cell_pinners, JSON, SCOLS_JSON_ARRAY_NUMBER },
 	{ "DEVICE", cell_device, JSON, SCOLS_JSON_STRING },
 	{ "INODE", cell_inode, JSON, SCOLS_JSON_NUMBER },

@@ -77,7 +77,7 @@ struct hf_uring_info {
  * EDEADLK	a change of the range waits for pins of this process
  * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
  * EEXIST	the ring is that of another thread (IORING_SETUP_SINGLE_ISSUER)
- * ENOSPC EDQUOT EIO EUCLEAN	as for hf_acquire()'s pins
+ * ENOSPC EDQUOT EIO EUCLEAN EHWPOISON	as for hf_acquire()'s pins
  * and those of fcntl(2) and mmap(2)
  */
 int hf_uring_register_buffers(struct io_uring *ring, unsigned int first, int fd,

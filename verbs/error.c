@@ -61,6 +61,7 @@ HF_EXPORT const char *hf_async_name(unsigned int type)
 		[HF_ASYNC_FAILED] = "failed",
 		[HF_ASYNC_FENCED] = "fenced",
 		[HF_ASYNC_RELEASED] = "released",
+		[HF_ASYNC_MEDIA_ERROR] = "media-error",
 	};
 
 	return NAME_OF(names, type);

@@ -11,7 +11,9 @@
  * Of each region and type one event at most waits: a later one takes its place
  * and says that it has.
  */
-void hf_post(struct hf_mr *mr, enum hf_async_type type, int error)
+static void post(struct hf_mr *mr, enum hf_async_type type, int error,
+		 enum hf_memory_op memory_op,
+		 const struct holdfast_event *change)
 {
 	struct hf_context *context = mr->context;
 	struct hf_note *note = &mr->notes[type];
@@ -29,12 +31,22 @@ void hf_post(struct hf_mr *mr, enum hf_async_type type, int error)
 		.user_data = mr->attr.user_data,
 		.generation = mr->generation,
 		.lost = lost,
-		.memory_op = mr->memory_op,
+		.memory_op = memory_op,
 	};
-	if (!mr->memory_op)
-		note->event.change = mr->last_break;
+	if (!memory_op)
+		note->event.change = *change;
 	TAILQ_INSERT_TAIL(&context->queue, note, node);
 	eventfd_write(context->queue_fd, 1);
+}
+
+void hf_post(struct hf_mr *mr, enum hf_async_type type, int error)
+{
+	post(mr, type, error, mr->memory_op, &mr->last_break);
+}
+
+void hf_post_media_error(struct hf_mr *mr, const struct holdfast_event *event)
+{
+	post(mr, HF_ASYNC_MEDIA_ERROR, 0, HF_MEMORY_NONE, event);
 }
 
 static void drained(struct hf_context *context)

@@ -412,6 +412,9 @@ int hf_find_mr(struct hf_context *context, uint32_t key, struct hf_key *found);
  *	(HF_AUTOMATIC): see error
  * @HF_ASYNC_FENCED: the deadline has passed, somebody else has deregistered it
  * @HF_ASYNC_RELEASED: its lease has ended
+ * @HF_ASYNC_MEDIA_ERROR: memory of the region has failed: change has the range of
+ *	the file. Nothing is to be done for the region, which stays as it is; what
+ *	was there is lost, and it can not be registered again with that page.
  */
 enum hf_async_type {
 	HF_ASYNC_DEVICE = 1,
@@ -421,6 +424,7 @@ enum hf_async_type {
 	HF_ASYNC_FAILED = 5,
 	HF_ASYNC_FENCED = 6,
 	HF_ASYNC_RELEASED = 7,
+	HF_ASYNC_MEDIA_ERROR = 8,
 };
 
 /**
@@ -434,7 +438,8 @@ enum hf_async_type {
  *	itself, because nobody took them in time
  * @memory_op: enum hf_memory_op
  * @change: operation, range, task and deadline (CLOCK_MONOTONIC, ns) of the
- *	change; zeros when there is none
+ *	change; zeros when there is none. HF_ASYNC_MEDIA_ERROR: the range that
+ *	has failed, the newest of them
  * @device: HF_ASYNC_DEVICE: the device's event
  */
 struct hf_async_event {

@@ -124,7 +124,7 @@ struct hf_mr {
 	bool guard_now;
 	uint64_t retry_ns;
 
-	struct hf_note notes[HF_ASYNC_RELEASED + 1];
+	struct hf_note notes[HF_ASYNC_MEDIA_ERROR + 1];
 };
 
 /* A key of now or of the past; see keys.c. */
@@ -225,6 +225,7 @@ void hf_keys_forget_mr(struct hf_keys *keys, const struct hf_mr *mr);
 
 /* --- event.c; with the context locked */
 void hf_post(struct hf_mr *mr, enum hf_async_type type, int error);
+void hf_post_media_error(struct hf_mr *mr, const struct holdfast_event *event);
 void hf_unpost(struct hf_mr *mr);
 
 /* --- notice.c; with the context locked: take what leases have to say */

@@ -101,6 +101,10 @@ static void note(struct hf_mr *mr, const struct holdfast_event *event,
 		break;
 	case HOLDFAST_EVENT_ABSORBED:
 		break; /* the region has all that it had */
+	case HOLDFAST_EVENT_MEDIA_ERROR:
+		/* The region is as good as before, but for what it has lost. */
+		hf_post_media_error(mr, event);
+		break;
 	default:
 		break; /* of a later module, and no break */
 	}

@@ -128,6 +128,19 @@ hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 }
 #endif
 
+/* Of a page of a device, with a reference, or NULL. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+static inline struct dev_pagemap *hf_pagemap_get(unsigned long pfn)
+{
+	return get_dev_pagemap(pfn, NULL);
+}
+#else
+static inline struct dev_pagemap *hf_pagemap_get(unsigned long pfn)
+{
+	return get_dev_pagemap(pfn);
+}
+#endif
+
 /* The flags of a VMA have become a type of their own. */
 #ifdef EMPTY_VMA_FLAGS
 #define HF_NO_VMA_FLAGS EMPTY_VMA_FLAGS

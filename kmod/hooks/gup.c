@@ -28,6 +28,7 @@
 #include "hooks/gup.h"
 #include "hooks/hook.h"
 #include "hooks/unpin.h"
+#include "media.h"
 #include "removal.h"
 
 /* A call, and where its consumer comes from. */
@@ -158,7 +159,8 @@ static long hf_span_pin_short(struct mm_struct *mm, const struct hf_span *span,
 
 /*
  * Whether pages are what a lease covers: blocks of the file, each with few
- * enough references. A hole is read from a page that is no file's.
+ * enough references, and none that has failed: a device would read it, and the
+ * machine may stop for that. A hole is read from a page that is no file's.
  */
 static int hf_pages_check(const struct hf_span *span, struct page **pages,
 			  long nr)
@@ -170,6 +172,8 @@ static int hf_pages_check(const struct hf_span *span, struct page **pages,
 			return span->readonly ? -ENODATA : -EOPNOTSUPP;
 		if (hf_page_is_full(pages[i]))
 			return -ENOMEM;
+		if (hf_page_is_poisoned(pages[i]))
+			return -EHWPOISON;
 	}
 	return 0;
 }

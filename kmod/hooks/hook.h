@@ -18,7 +18,7 @@ struct hf_hook {
 	void *wrapper; /* of the same signature */
 	/* Whether a call concerns a lease. Runs with preemption off. */
 	bool (*wants)(struct pt_regs *regs);
-	bool replaces;	/* the wrapper does not call the function */
+	bool replaces;	/* the wrapper does not call it, or not in the test */
 	bool by_caller; /* the wrapper asks where it was called from */
 
 	/* Counted by the self-test, and by nothing else. */

@@ -25,6 +25,7 @@
 #include "hooks/caller.h"
 #include "hooks/fiemap.h"
 #include "hooks/hook.h"
+#include "hooks/poison.h"
 #include "hooks/reflink.h"
 #include "hooks/selftest.h"
 #include "hooks/unpin.h"
@@ -239,6 +240,12 @@ static int __init hf_test_kill_procs(struct file *file)
 }
 #endif
 
+/* The wrapper answers it. */
+static int __init hf_test_memory_failure(struct file *file)
+{
+	return memory_failure(HF_POISON_TEST_PFN, 0) == -ENXIO ? 0 : -EIO;
+}
+
 struct hf_hook_test {
 	const char *name; /* of the hook, as there */
 	int (*call)(struct file *file);
@@ -263,6 +270,7 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 #ifdef HF_XFS_FAILURE_MISCOUNTS
 	{ "mf_dax_kill_procs", hf_test_kill_procs },
 #endif
+	{ "memory_failure", hf_test_memory_failure },
 	{ "unpin_user_page", hf_test_unpin_page },
 	{ "unpin_user_pages", hf_test_unpin_pages },
 	{ "unpin_user_pages_dirty_lock", hf_test_unpin_dirty },

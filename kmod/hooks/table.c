@@ -16,6 +16,7 @@
 #include "hooks/fiemap.h"
 #include "hooks/gup.h"
 #include "hooks/hook.h"
+#include "hooks/poison.h"
 #include "hooks/reflink.h"
 #include "hooks/remap.h"
 #include "hooks/unpin.h"
@@ -141,7 +142,7 @@ static notrace bool hf_wants_all(struct pt_regs *regs)
 		.wants = wanted, .by_caller = true,                \
 	}
 
-/* The wrapper does not call the function itself. */
+/* The wrapper does not call the function itself, or not in the self-test. */
 #define HF_HOOK_REPLACED(f, wanted)                                \
 	{                                                          \
 		.name = #f, .function = f, .wrapper = hf_wrap_##f, \
@@ -239,6 +240,11 @@ static struct hf_hook hf_kernel_functions[] = {
 	 */
 	HF_HOOK(mf_dax_kill_procs, hf_wants_all),
 #endif
+	/*
+	 * Memory fails: notify the holders of leases of it, which may not
+	 * have mapped it. In tree: a notifier of memory_failure().
+	 */
+	HF_HOOK_REPLACED(memory_failure, hf_wants_all),
 #ifdef HF_EXCHANGE_RANGE
 	/*
 	 * XFS_IOC_EXCHANGE_RANGE of a leased file: learn the range, refuse

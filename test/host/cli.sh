@@ -104,6 +104,15 @@ Time to the fence:
 +3.0s: truncate of bytes 4K-end by dd (99) meets lease 8 of ? (0) on ?
 
 ID *7 *my app*$file*8 *" "$holdfast" watch --once --report "$report"
+sed '1s/pinners path/pinners media_errors path/; 2s/ 812,813 / 812,813 3 /; 3s/ - - -$/ - - 0 -/' \
+	"$report" >"$scratch/errors"
+gives "watch: memory that has failed" 0 "*
+Media errors:
+3 in lease 7 of my app (812) on $file
+
+ID *" "$holdfast" watch --once --report "$scratch/errors"
+gives "JSON: memory that has failed" 0 '*"media_errors": 3,*"media_errors": 0,*' \
+	"$holdfast" ls -J --report "$scratch/errors"
 gives "watch FILE" 0 "*1 lease, 4K *7 *$file" "$holdfast" watch --once --report "$report" "$file"
 gives "watch: nothing" 0 '*  0 leases, 0B pinned, 0 met by a change' \
 	"$holdfast" watch --once --report "$scratch/empty"

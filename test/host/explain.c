@@ -206,6 +206,7 @@ static const struct {
 	{ HF_CALL_VFIO, ENODATA, "the range has a hole" },
 	{ HF_CALL_VFIO, EMLINK, "shared with another file" },
 	{ HF_CALL_VFIO, EINPROGRESS, "prepared copies" },
+	{ HF_CALL_VFIO, EHWPOISON, "a page of the range has failed" },
 	{ HF_CALL_VFIO, EIO, "see the kernel log" },
 	{ HF_CALL_VFIO, EDEADLK, "deregister it (ibv_dereg_mr) first" },
 	{ HF_CALL_VFIO, EAGAIN, "answer the break" },

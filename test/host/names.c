@@ -46,7 +46,9 @@ int main(void)
 		   "decoherence");
 	tap_is_str(hf_event_name(HOLDFAST_EVENT_ABSORBED), "absorbed",
 		   "absorbed");
+	tap_is_str(hf_event_name(HOLDFAST_EVENT_MEDIA_ERROR), "media-error",
+		   "media-error");
 	tap_is_str(hf_event_name(0), "unknown", "event 0 has no name");
-	tap_is_str(hf_event_name(6), "unknown", "nor has event 6");
+	tap_is_str(hf_event_name(7), "unknown", "nor has event 7");
 	return tap_done();
 }

@@ -9,13 +9,14 @@
 #define HEADER                                                              \
 	"id kind state backing pid uid comm major minor ino offset length " \
 	"pinned age_ms break_ms deadline_ms op change_pid change_comm "     \
-	"change_offset change_length pinners origin absorbed path\n"
+	"change_offset change_length pinners origin absorbed media_errors "  \
+	"path\n"
 
 static const char *const good[] = {
 	"7",	 "breakable", "active", "dax",	     "812",  "1000", "dd",
 	"259",	 "0",	      "131",	"4096",	     "8192", "4096", "185000",
 	"45000", "-",	      "-",	"-",	     "-",    "-",    "-",
-	"812",	 "implicit",  "3",	"/mnt/data",
+	"812",	 "implicit",  "3",	"2",	     "/mnt/data",
 };
 
 /* The library's own way of reading, from a text. */
@@ -100,6 +101,7 @@ static void test_plain(void)
 	tap_is(entry.pinners[0], 812, "... which is the holder");
 	tap_is(entry.origin, HOLDFAST_IMPLICIT, "origin");
 	tap_is(entry.absorbed, 3, "absorbed");
+	tap_is(entry.media_errors, 2, "media_errors");
 	tap_is_str(entry.path, "/mnt/data", "path");
 }
 
@@ -115,6 +117,7 @@ static void test_origin(void)
 			       "0 1 1 - - - - - - - /f\n"),
 	       0, "a report without origins is read");
 	tap_is(entry.origin, HOLDFAST_ORIGIN_UNKNOWN, "... which are unknown");
+	tap_is(entry.media_errors, 0, "... nor are there media errors");
 	tap_is_str(entry.path, "/f", "... with the rest");
 	tap_is(entry.absorbed, 0, "... and nothing absorbed");
 	accept(HF_COLUMN_ORIGIN, "explicit");
@@ -128,7 +131,7 @@ static void test_change(void)
 {
 	const char *line = "8 exclusive breaking dax - 0 - 259 0 131 0 4096 "
 			   "4096 1 45000 -3000 punch 99 fallocate 4096 8192 "
-			   "1,22,333 - -\n";
+			   "1,22,333 - 0 -\n";
 
 	tap_is(parse_line(HEADER, line), 0, "a line with a change is read");
 	tap_is(entry.pid, 0, "a pid that is not visible is 0");
@@ -145,7 +148,7 @@ static void test_change(void)
 	tap_is(entry.pinners[2], 333, "... the last of which is 333");
 
 	line = "8 breakable breaking dax 1 0 a 259 0 131 0 4096 4096 1 45000 "
-	       "9 truncate - - 4096 - - - /f\n";
+	       "9 truncate - - 4096 - - - 0 /f\n";
 	tap_is(parse_line(HEADER, line), 0, "a change to the end is read");
 	tap_ok(entry.change_length == UINT64_MAX, "... as the longest");
 	tap_is(entry.change_pid, 0, "... by a task that is not visible");

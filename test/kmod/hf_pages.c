@@ -61,10 +61,22 @@ static ssize_t pages_write(struct file *filp, const char __user *buf,
 	return size;
 }
 
+/* unpoison_memory() is not for pages of a device: their driver does it. */
+static long pages_ioctl(struct file *filp, unsigned int cmd, unsigned long pfn)
+{
+	if (cmd != PAGES_UNPOISON)
+		return -ENOTTY;
+	if (!pfn_valid(pfn))
+		return -EINVAL;
+	ClearPageHWPoison(pfn_to_page(pfn));
+	return 0;
+}
+
 static const struct file_operations pages_fops = {
 	.owner = THIS_MODULE,
 	.read = pages_read,
 	.write = pages_write,
+	.unlocked_ioctl = pages_ioctl,
 	.llseek = default_llseek,
 };
 

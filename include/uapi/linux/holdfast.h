@@ -127,7 +127,8 @@ enum holdfast_op {
  * and one more. A pin fails with ENOSPC, EDQUOT (also for the module parameter
  * fs_limit_mib) or EIO where that cannot be done, with EUCLEAN where, on 6.15 and
  * later, another file that had the same blocks has page cache entries of them in
- * another size (see the kernel log), with EFAULT beyond the end of the file, and
+ * another size (see the kernel log), with EHWPOISON where a page has failed (see
+ * HOLDFAST_EVENT_MEDIA_ERROR), with EFAULT beyond the end of the file, and
  * with EDEADLK where a change of its range waits for pins of the same process. It
  * waits, killably, for other changes of its range.
  *
@@ -427,6 +428,12 @@ struct holdfast_policy {
  *	more. Register the mapping again.
  * @HOLDFAST_EVENT_ABSORBED: a change has met a rewriting lease, and has left its
  *	range as it is. Nothing is to be done.
+ * @HOLDFAST_EVENT_MEDIA_ERROR: the memory of the range has failed
+ *	(memory_failure() in the kernel): what the file had there is lost, and a
+ *	device that reads it gets an error or wrong bytes. Nothing has been taken
+ *	away: consumers, lease and blocks stay. @op, @pid, @deadline_ns are 0,
+ *	@comm is empty. It never takes the place of another event in a full
+ *	queue: then it is lost itself.
  */
 enum holdfast_event_type {
 	HOLDFAST_EVENT_BREAK	= 1,
@@ -434,6 +441,7 @@ enum holdfast_event_type {
 	HOLDFAST_EVENT_FENCED	= 3,
 	HOLDFAST_EVENT_DECOHERENCE = 4,
 	HOLDFAST_EVENT_ABSORBED	= 5,
+	HOLDFAST_EVENT_MEDIA_ERROR = 6,
 };
 
 #define HOLDFAST_COMM_LEN	16
@@ -447,8 +455,8 @@ enum holdfast_event_type {
  * @op: enum holdfast_op of the change
  * @pid: thread group id of the task that makes the change, as its reader sees
  *	it (0 when it is not in the reader's pid namespace)
- * @offset: start of the change in bytes
- * @length: length of the change in bytes; ~0 is up to any end of the file
+ * @offset: start of the change, or of what has failed, in bytes
+ * @length: its length in bytes; ~0 is up to any end of the file
  * @deadline_ns: CLOCK_MONOTONIC time in ns at which the holder is fenced
  * @time_ns: CLOCK_MONOTONIC time in ns of the event
  * @comm: name of the task that makes the change; may be empty
@@ -496,7 +504,7 @@ struct holdfast_event {
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
  *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
- *   change_length pinners origin absorbed path
+ *   change_length pinners origin absorbed media_errors path
  *
  * kind		breakable, exclusive, rewriting
  * state	active, breaking, releasing, zombie
@@ -513,6 +521,7 @@ struct holdfast_event {
  * pinners	pids of the processes that have pinned pages, comma separated
  * origin	explicit (HOLDFAST_IOC_ACQUIRE), implicit (made by a pin)
  * absorbed	how many changes a rewriting lease has absorbed
+ * media_errors	how often memory of the range has failed, since it was acquired
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
  * begun or ended, a holder been fenced, or a change been absorbed, since it was opened or
