@@ -236,16 +236,23 @@ void hf_lease_leave(struct hf_lease *lease)
 /*
  * Changes that entered the filesystem before the file had leases know nothing
  * of them, and from 6.15 on do not ask again while they wait. They hold i_rwsem.
+ * So does an NFS server that gives out a pNFS layout. It drops the page cache again
+ * when the client has written: so the layouts are recalled, and no other is given out
+ * from here on, see hooks/layout.c.
  */
 int hf_file_quiesce(struct hf_file *file)
 {
+	int err;
+
 	if (file->dram || READ_ONCE(file->quiesced))
 		return 0;
 	if (down_read_killable(&file->inode->i_rwsem))
 		return -EINTR;
 	up_read(&file->inode->i_rwsem);
-	WRITE_ONCE(file->quiesced, true);
-	return 0;
+	err = break_layout(file->inode, true);
+	if (!err)
+		WRITE_ONCE(file->quiesced, true);
+	return err;
 }
 
 /* A number for a lease that nobody finds by it yet: 0 or -ENOMEM. */

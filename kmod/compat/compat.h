@@ -13,6 +13,7 @@
 #define HF_COMPAT_H
 
 #include <linux/dax.h>
+#include <linux/exportfs.h>
 #include <linux/fs.h>
 #include <linux/io_uring_types.h>
 #include <linux/ftrace.h>
@@ -125,6 +126,33 @@ hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 			 int *locked)
 {
 	return pin_user_pages_remote(mm, start, nr, flags, pages, locked);
+}
+#endif
+
+/* break_layout(): up to 6.2 in linux/fs.h */
+#if __has_include("linux/filelock.h")
+#include <linux/filelock.h>
+#endif
+
+/* Gives out pNFS layouts of a file's blocks, or NULL. */
+#ifndef CONFIG_EXPORTFS_BLOCK_OPS
+static notrace inline void *hf_map_blocks(const struct super_block *sb)
+{
+	return NULL;
+}
+#elif __has_include("linux/exportfs_block.h")
+#include <linux/exportfs_block.h>
+
+static notrace inline void *hf_map_blocks(const struct super_block *sb)
+{
+	const struct exportfs_block_ops *ops = sb->s_export_op->block_ops;
+
+	return ops ? ops->map_blocks : NULL;
+}
+#else
+static notrace inline void *hf_map_blocks(const struct super_block *sb)
+{
+	return sb->s_export_op->map_blocks;
 }
 #endif
 

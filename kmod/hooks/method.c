@@ -13,6 +13,7 @@
  *			others). All others go by vfs_fallocate().
  * ->unlocked_ioctl()	of XFS, XFS_IOC_SWAPEXT only: the exchange cannot be refused
  * ->compat_ioctl()	at the function of the kernel that it calls (exchange.c).
+ * ->map_blocks()	of XFS, by nfsd: pNFS layouts (layout.c)
  *
  * Not these: ->setattr() is called by notify_change() only, ->fileattr_set() by
  * vfs_fileattr_set() only, ->remap_file_range() by vfs_clone_file_range(),
@@ -27,11 +28,12 @@
 #include "hooks/change.h"
 #include "hooks/exchange.h"
 #include "hooks/hook.h"
+#include "hooks/layout.h"
 #include "hooks/method.h"
 
 struct hf_method_set {
 	struct hf_hook_set set;
-	struct hf_hook hooks[3];
+	struct hf_hook hooks[4];
 	struct module *owner; /* of the filesystem; NULL: built in */
 };
 
@@ -80,6 +82,14 @@ static notrace bool hf_wants_compat_swapext(struct pt_regs *regs)
 }
 #endif
 
+static notrace bool hf_wants_map_blocks(struct pt_regs *regs)
+{
+	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(inode) &&
+	       hf_is_of(regs, hf_map_blocks(inode->i_sb));
+}
+
 static void hf_method_set_free(struct hf_hook_set *set)
 {
 	struct hf_method_set *methods =
@@ -103,14 +113,15 @@ static void hf_method_add(struct hf_method_set *methods,
 }
 
 static void hf_method_set_fill(struct hf_method_set *methods,
-			       const struct file_operations *ops, bool xfs)
+			       const struct file_operations *ops,
+			       const struct super_block *sb)
 {
 	methods->set.hooks = methods->hooks;
 	methods->set.free = hf_method_set_free;
 	hf_method_add(methods, &(struct hf_hook){ "->fallocate", ops->fallocate,
 						  hf_wrap_fallocate,
 						  hf_wants_fallocate });
-	if (!xfs)
+	if (sb->s_magic != XFS_SUPER_MAGIC)
 		return;
 	hf_method_add(methods, &(struct hf_hook){
 				       "->unlocked_ioctl", ops->unlocked_ioctl,
@@ -121,6 +132,12 @@ static void hf_method_set_fill(struct hf_method_set *methods,
 					 hf_wrap_compat_swapext,
 					 hf_wants_compat_swapext });
 #endif
+	if (!hf_map_blocks(sb))
+		return;
+	hf_method_add(methods,
+		      &(struct hf_hook){ "->map_blocks", hf_map_blocks(sb),
+					 hf_wrap_map_blocks,
+					 hf_wants_map_blocks });
 }
 
 /**
@@ -144,8 +161,7 @@ struct hf_hook_set *hf_method_set_new(struct file *target)
 	methods->owner = sb->s_type->owner;
 	/* The file is open, so its filesystem is there. */
 	__module_get(methods->owner);
-	hf_method_set_fill(methods, target->f_op,
-			   sb->s_magic == XFS_SUPER_MAGIC);
+	hf_method_set_fill(methods, target->f_op, sb);
 	err = hf_hook_set_init(&methods->set);
 	if (err) {
 		hf_method_set_free(&methods->set);

@@ -206,6 +206,18 @@ static int __init hf_test_break_layout(struct file *file)
 	filemap_invalidate_unlock(inode->i_mapping);
 	return err;
 }
+
+/* What the file has allocated may stay. */
+static int __init hf_test_invalidate(struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+	int err;
+
+	filemap_invalidate_lock(mapping);
+	err = invalidate_inode_pages2(mapping);
+	filemap_invalidate_unlock(mapping);
+	return err == -EBUSY ? 0 : err;
+}
 #else
 static int __init hf_test_busy_page(struct file *file)
 {
@@ -283,6 +295,7 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 #endif
 #ifdef HF_DAX_BREAK_LAYOUT
 	{ "dax_break_layout", hf_test_break_layout },
+	{ "invalidate_inode_pages2", hf_test_invalidate },
 #else
 	{ "dax_layout_busy_page", hf_test_busy_page },
 #endif

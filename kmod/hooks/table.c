@@ -16,6 +16,7 @@
 #include "hooks/fiemap.h"
 #include "hooks/gup.h"
 #include "hooks/hook.h"
+#include "hooks/layout.h"
 #include "hooks/poison.h"
 #include "hooks/reflink.h"
 #include "hooks/remap.h"
@@ -111,6 +112,14 @@ static notrace bool hf_wants_inode(struct pt_regs *regs)
 	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
 
 	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
+}
+
+static notrace bool hf_wants_leased_mapping(struct pt_regs *regs)
+{
+	struct address_space *mapping =
+		(void *)regs_get_kernel_argument(regs, 0);
+
+	return hf_inode_leased(mapping->host);
 }
 
 #else
@@ -260,6 +269,14 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * In tree: leases called from, and a range passed to, this function.
 	 */
 	HF_HOOK(dax_break_layout, hf_wants_inode),
+	/*
+	 * The page cache of a leased file is dropped to repair its block
+	 * map: EBUSY where pages are pinned, which would be forgotten.
+	 * invalidate_inode_pages2_range() is not hooked: fs/dax.c calls it
+	 * for holes and shared blocks, which nothing has pinned (shared.c).
+	 * In tree: the same question in xchk_setup_inode_bmap().
+	 */
+	HF_HOOK(invalidate_inode_pages2, hf_wants_leased_mapping),
 #else
 	/*
 	 * A filesystem asks for busy pages of a leased file: break the
