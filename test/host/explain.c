@@ -52,8 +52,10 @@ static void test_request(void)
 	facts.length = 5000;
 	says(&facts, "length 5000 is not a multiple of the page size (4096)");
 	facts.length = 4096;
-	facts.attr.kind = 3;
-	says(&facts, "unknown kind of lease 3");
+	facts.attr.kind = HOLDFAST_REWRITING;
+	says(&facts, "multiples of 2 MiB");
+	facts.attr.kind = 4;
+	says(&facts, "unknown kind of lease 4");
 	facts.attr.kind = 0;
 	facts.attr.flags = HF_NONBLOCK | 4;
 	says(&facts, "unknown flags 0x4");
