@@ -131,7 +131,7 @@ static void test_change(void)
 {
 	const char *line = "8 exclusive breaking dax - 0 - 259 0 131 0 4096 "
 			   "4096 1 45000 -3000 punch 99 fallocate 4096 8192 "
-			   "1,22,333 - 0 -\n";
+			   "1,22,333 - 0 0 -\n";
 
 	tap_is(parse_line(HEADER, line), 0, "a line with a change is read");
 	tap_is(entry.pid, 0, "a pid that is not visible is 0");
@@ -148,7 +148,7 @@ static void test_change(void)
 	tap_is(entry.pinners[2], 333, "... the last of which is 333");
 
 	line = "8 breakable breaking dax 1 0 a 259 0 131 0 4096 4096 1 45000 "
-	       "9 truncate - - 4096 - - - 0 /f\n";
+	       "9 truncate - - 4096 - - - 0 0 /f\n";
 	tap_is(parse_line(HEADER, line), 0, "a change to the end is read");
 	tap_ok(entry.change_length == UINT64_MAX, "... as the longest");
 	tap_is(entry.change_pid, 0, "... by a task that is not visible");
