@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hold [-e] [-m] [-r|-b] [-a|-u] [-z] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
+ * hold [-e] [-m] [-r|-b] [-a|-u] [-n|-z] [-t MS] FILE OFFSET LENGTH: lease a range of a file and keep it
  * until killed, for tests that are scripts. Says "lease FD" when all is done.
  *	-e exclusive, -m map the range, -r map and register it, -t the break time
  *	-b map the range and register it as a fixed buffer of an io_uring
  *	-a answer a break: deregister, and end when the change has
  *	-u answer, and unmap the file as well
+ *	-n no lease: map the range, and store to each page
  *	-z close the descriptor of the lease, which is a zombie then
  */
 #define _GNU_SOURCE
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
 {
 	struct hf_attr attr = { 0 };
 	bool map = false, reg = false, answer = false, away = false;
-	bool zombie = false, buffer = false;
+	bool zombie = false, buffer = false, plain = false;
 	struct holdfast_event event;
 	struct ibv_mr *mr = NULL;
 	struct io_uring ring;
@@ -63,7 +64,7 @@ int main(int argc, char **argv)
 	off_t offset;
 	void *addr = NULL;
 
-	while ((opt = getopt(argc, argv, "emrabuzt:")) != -1) {
+	while ((opt = getopt(argc, argv, "emnrabuzt:")) != -1) {
 		switch (opt) {
 		case 'e':
 			attr.kind = HOLDFAST_EXCLUSIVE;
@@ -81,6 +82,9 @@ int main(int argc, char **argv)
 		case 'b':
 			buffer = true;
 			break;
+		case 'n':
+			plain = true;
+			break;
 		case 'z':
 			zombie = true;
 			break;
@@ -96,22 +100,24 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != 3)
 		errx(2,
-		     "usage: hold [-e] [-m] [-r|-b] [-a|-u] [-z] [-t MS] FILE OFFSET LENGTH");
+		     "usage: hold [-e] [-m] [-r|-b] [-a|-u] [-n|-z] [-t MS] FILE OFFSET LENGTH");
 	fd = open(argv[optind], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s", argv[optind]);
 	length = strtoull(argv[optind + 2], NULL, 0);
 	offset = strtoull(argv[optind + 1], NULL, 0);
-	lease = hf_acquire(fd, offset, length, &attr);
-	if (lease < 0)
+	lease = plain ? -1 : hf_acquire(fd, offset, length, &attr);
+	if (lease < 0 && !plain)
 		errx(1, "%s", hf_error());
-	if (map || reg || buffer) {
+	if (map || reg || buffer || plain) {
 		addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    fd, offset);
 		if (addr == MAP_FAILED)
 			err(1, "mmap");
 	}
 	close(fd);
+	for (size_t at = 0; plain && at < length; at += 4096)
+		((volatile char *)addr)[at] = 1;
 	if (reg)
 		mr = register_memory(addr, length);
 	if (buffer)
