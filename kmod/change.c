@@ -249,6 +249,23 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 	return false;
 }
 
+/*
+ * Whether all changes of the range wait for pins and have not entered the filesystem:
+ * then more pins can be made. Called with file->lock held.
+ */
+bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last)
+{
+	struct hf_change *change;
+
+	lockdep_assert_held(&file->lock);
+	list_for_each_entry(change, &file->changes, node) {
+		if (!change->nothing && !change->waits &&
+		    change->first <= last && change->last >= first)
+			return false;
+	}
+	return true;
+}
+
 /* The same, for a moment. */
 bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last)
 {
@@ -543,6 +560,24 @@ static void hf_break_lease(struct hf_lease *lease, struct hf_change *change,
 	}
 }
 
+/*
+ * A lease that was made while changes of its range wait has no more time than the
+ * leases that they wait for. Called with file->lock held.
+ */
+void hf_changes_meet(struct hf_lease *lease)
+{
+	struct hf_change *change;
+
+	lockdep_assert_held(&lease->file->lock);
+	list_for_each_entry(change, &lease->file->changes, node) {
+		if (!change->waits || !hf_break_meets(lease, change))
+			continue;
+		lease->owed = hf_break_own_deadline(lease, change);
+		hf_break_lease(lease, change, true);
+	}
+	hf_fence_schedule(lease->file);
+}
+
 /**
  * hf_others_start_again - before a page cache entry is dropped, without a change
  * @file: the file
@@ -586,6 +621,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 
 	spin_lock(&file->lock);
 	change->entered = true;
+	change->waits = false;
 	if (!again)
 		change->entered_at = ktime_get();
 	hf_for_each_overlap(lease, file, change->first, change->last)

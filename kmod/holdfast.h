@@ -86,6 +86,7 @@ struct hf_change {
 	pgoff_t first, last; /* what can break: rounded out to PMDs */
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
+	bool waits;	     /* not yet in the filesystem, for pins; file->lock */
 	bool stray;	     /* see stray.c */
 	bool unstoppable;    /* can not fail: a kill ends its patience only */
 	bool deferred;	     /* given up for now, by one that may not wait */
@@ -370,7 +371,7 @@ int hf_leases_init(void);
 void hf_leases_exit(void);
 struct hf_lease *hf_lease_new(void);
 int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args);
-bool hf_lease_enter(struct hf_lease *lease, u64 id);
+bool hf_lease_enter(struct hf_lease *lease, u64 id, bool more);
 void hf_lease_leave(struct hf_lease *lease);
 int hf_lease_number(struct hf_lease *lease);
 void hf_lease_unnumber(struct hf_lease *lease);
@@ -467,6 +468,7 @@ void hf_policies_exit(void);
 
 /* watch.c */
 int hf_watch_open(const struct holdfast_watch *args);
+bool hf_watch_is_open(const struct mm_struct *mm);
 void hf_watches_push(const struct hf_lease *lease,
 		     const struct hf_event *event);
 
@@ -516,6 +518,8 @@ const struct mm_struct *hf_break_mm(const struct hf_lease *lease);
 void hf_break_answered(struct hf_lease *lease);
 bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last);
 bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last);
+bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last);
+void hf_changes_meet(struct hf_lease *lease);
 void hf_change_reach_back(struct hf_change *change, u64 pos);
 void hf_change_info_get(struct hf_change_info *to,
 			const struct hf_change_info *from);
@@ -535,7 +539,7 @@ int hf_change_settle(struct hf_file *file, struct hf_change *change);
 struct page *hf_change_busy_page(struct hf_file *file,
 				 const struct hf_change *change);
 int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
-		    unsigned int task_state);
+		    unsigned int task_state, bool *more);
 
 /* limit.c */
 int hf_charge(const struct super_block *sb, u64 pages);

@@ -57,8 +57,12 @@ static void hf_implicit_unbind(struct hf_lease *lease)
 	lease->target = NULL;
 }
 
-/* With the record, into the file's tree; false: a change is under way. */
-static bool hf_implicit_enter(struct hf_lease *lease, struct hf_pin *pin)
+/*
+ * With the record, into the file's tree; false: a change is under way. @more: of
+ * hf_changes_wait(), here and below.
+ */
+static bool hf_implicit_enter(struct hf_lease *lease, struct hf_pin *pin,
+			      bool more)
 {
 	lease->range.start = pin->range.start;
 	lease->range.last = pin->range.last;
@@ -68,7 +72,7 @@ static bool hf_implicit_enter(struct hf_lease *lease, struct hf_pin *pin)
 	hf_pin_enter(lease, pin);
 	spin_unlock(&lease->file->lock);
 	up_write(&lease->runs_sem);
-	return hf_lease_enter(lease, 0);
+	return hf_lease_enter(lease, 0, more);
 }
 
 /* Undoes hf_implicit_enter(), whatever it has returned. */
@@ -83,10 +87,17 @@ static void hf_implicit_leave(struct hf_lease *lease)
 	up_write(&lease->runs_sem);
 }
 
+static bool hf_implicit_is_open(const struct hf_lease *lease, bool more)
+{
+	return lease->state == HOLDFAST_ACTIVE ||
+	       (more && lease->state == HOLDFAST_BREAKING);
+}
+
 /* An implicit lease of the same process, that the pages may become part of. */
 static struct hf_lease *hf_implicit_find(struct hf_lease *lease,
 					 const struct hf_span *span,
-					 const struct hf_pinner *pinner)
+					 const struct hf_pinner *pinner,
+					 bool more)
 {
 	pgoff_t first = span->index ? span->index - 1 : 0;
 	struct hf_file *file = lease->file;
@@ -96,7 +107,7 @@ static struct hf_lease *hf_implicit_find(struct hf_lease *lease,
 	spin_lock(&file->lock);
 	hf_for_each_overlap(other, file, first, span->index) {
 		if (other == lease || !other->implicit ||
-		    other->state != HOLDFAST_ACTIVE ||
+		    !hf_implicit_is_open(other, more) ||
 		    other->break_ms != lease->break_ms ||
 		    !hf_pin_may_take(other->pin, span, pinner,
 				     ++seen > HF_PINS_OF_PAGE))
@@ -116,7 +127,7 @@ static struct hf_lease *hf_implicit_find(struct hf_lease *lease,
 static bool hf_implicit_join(struct hf_lease *to, struct hf_pin *pin,
 			     const struct hf_span *span,
 			     const struct hf_pinner *pinner,
-			     const struct hf_runs *runs)
+			     const struct hf_runs *runs, bool more)
 {
 	struct hf_file *file = to->file;
 	bool joined = false;
@@ -125,7 +136,7 @@ static bool hf_implicit_join(struct hf_lease *to, struct hf_pin *pin,
 	/* It may have ended. */
 	if (to->pin && hf_pin_takes(to->pin, span, pinner, runs, true)) {
 		spin_lock(&file->lock);
-		joined = to->target && to->state == HOLDFAST_ACTIVE &&
+		joined = to->target && hf_implicit_is_open(to, more) &&
 			 !pin->stale;
 		if (joined) {
 			hf_pin_join(to, to->pin, pin, span, runs);
@@ -168,6 +179,7 @@ static int hf_implicit_activate(struct hf_lease *lease,
 		lease->range.last = pin->range.last;
 		interval_tree_insert(&lease->range, &file->leases);
 		WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
+		hf_changes_meet(lease);
 	}
 	spin_unlock(&file->lock);
 	up_write(&lease->runs_sem);
@@ -186,14 +198,15 @@ static int hf_implicit_activate(struct hf_lease *lease,
 static int hf_implicit_commit(struct hf_lease *lease,
 			      const struct hf_span *span,
 			      const struct hf_pinner *pinner,
-			      struct hf_runs *runs, bool *made)
+			      struct hf_runs *runs, bool more, bool *made)
 {
-	struct hf_lease *to = hf_implicit_find(lease, span, pinner);
+	struct hf_lease *to = hf_implicit_find(lease, span, pinner, more);
 	bool joined = false;
 	int err;
 
 	if (to) {
-		joined = hf_implicit_join(to, lease->pin, span, pinner, runs);
+		joined = hf_implicit_join(to, lease->pin, span, pinner, runs,
+					  more);
 		hf_lease_put(to);
 	}
 	if (joined)
@@ -209,7 +222,7 @@ static int hf_implicit_commit(struct hf_lease *lease,
  */
 static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 			    const struct hf_pinner *pinner, unsigned int flags,
-			    struct page **pages, bool *made)
+			    struct page **pages, bool more, bool *made)
 {
 	struct hf_pin *pin = hf_pin_new(span, pinner);
 	struct hf_span pinned = *span;
@@ -219,11 +232,12 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
-	if (hf_implicit_enter(lease, pin))
+	if (hf_implicit_enter(lease, pin, more))
 		ret = hf_pin_pages(lease->file, pin, span, flags, pages, &runs);
 	if (ret > 0) {
 		pinned.nr = ret;
-		err = hf_implicit_commit(lease, &pinned, pinner, &runs, made);
+		err = hf_implicit_commit(lease, &pinned, pinner, &runs, more,
+					 made);
 		if (err) {
 			unpin_user_pages(pages, ret);
 			ret = err;
@@ -248,15 +262,16 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
  * Waits, killably, for changes that are under way. The caller holds no lock.
  *
  * Return: how many pages are pinned; -ESTALE when the mapping is not there any
- * longer; -EDEADLK when a change waits for pins of the caller's own; or -errno.
+ * longer; -EDEADLK when a change waits for pins of the caller's own, which does not
+ * read its events; or -errno.
  */
 long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		     unsigned int break_ms, unsigned int flags,
 		     struct page **pages)
 {
 	struct hf_lease *lease;
+	bool made = false, more;
 	struct hf_span part;
-	bool made = false;
 	long ret;
 
 	if (hf_backing_of(span->file) != HF_DAX)
@@ -275,11 +290,13 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		ret = -EFAULT;
 		if (!hf_span_limit(&part))
 			break;
+		more = hf_watch_is_open(pinner->mm);
 		ret = hf_changes_wait(lease->file, part.index,
-				      part.index + part.nr - 1, TASK_KILLABLE);
+				      part.index + part.nr - 1, TASK_KILLABLE,
+				      &more);
 		if (!ret)
 			ret = hf_implicit_try(lease, &part, pinner, flags,
-					      pages, &made);
+					      pages, more, &made);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
 	if (made)
 		goto put;

@@ -203,17 +203,20 @@ static int hf_acquire_check_args(const struct holdfast_acquire *args)
  * hf_lease_enter - enter the file's tree, unless a change of the range is under way
  * @lease: not in there
  * @id: its number from here on; 0: it is an implicit one that is being made
+ * @more: a change that waits for pins does not matter, see hf_changes_wait()
  *
  * Return: whether it is in the tree.
  */
-bool hf_lease_enter(struct hf_lease *lease, u64 id)
+bool hf_lease_enter(struct hf_lease *lease, u64 id, bool more)
 {
 	struct hf_file *file = lease->file;
 	bool clear;
 
 	spin_lock(&file->lock);
-	clear = !hf_change_overlaps(file, lease->range.start,
-				    lease->range.last);
+	clear = more ? hf_changes_all_wait(file, lease->range.start,
+					   lease->range.last)
+		     : !hf_change_overlaps(file, lease->range.start,
+					   lease->range.last);
 	if (clear) {
 		interval_tree_insert(&lease->range, &file->leases);
 		if (id)
@@ -322,10 +325,11 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 		goto unreserve;
 	do {
 		err = hf_changes_wait(lease->file, lease->range.start,
-				      lease->range.last, TASK_INTERRUPTIBLE);
+				      lease->range.last, TASK_INTERRUPTIBLE,
+				      NULL);
 		if (err)
 			goto end_parties;
-	} while (!hf_lease_enter(lease, id));
+	} while (!hf_lease_enter(lease, id, false));
 	/* From here on the report finds it. */
 	xa_store(&hf_leases, id, lease, GFP_KERNEL);
 	trace_holdfast_acquire(lease);

@@ -292,7 +292,8 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		if (!hf_span_limit(&part))
 			return -EFAULT;
 		ret = hf_changes_wait(lease->file, part.index,
-				      part.index + part.nr - 1, TASK_KILLABLE);
+				      part.index + part.nr - 1, TASK_KILLABLE,
+				      NULL);
 		if (!ret)
 			ret = hf_party_try(lease, &part, pinner, flags, pages);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));

@@ -102,10 +102,11 @@ static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 /*
  * Whether a change of the range waits for pins that the caller's process has: then
  * to wait for the change would be a deadlock. False for what has not broken its
- * leases yet: hf_file.breaks counts when it does.
+ * leases yet: hf_file.breaks counts when it does. *@more: whether the process could
+ * make more pins, as no change is in the filesystem.
  */
 static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
-				       pgoff_t last)
+				       pgoff_t last, bool *more)
 {
 	struct address_space *mapping = file->inode->i_mapping;
 	struct hf_lease *lease, *next;
@@ -116,6 +117,7 @@ static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
 		return false;
 	filemap_invalidate_lock(mapping);
 	spin_lock(&file->lock);
+	*more = hf_changes_all_wait(file, first, last);
 	if (hf_changes_reach(file, &first, &last)) {
 		hf_for_each_overlap(lease, file, first, last) {
 			if (!lease->breaker)
@@ -141,22 +143,37 @@ static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
  * @first: index of the first page
  * @last: index of the last page
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE
+ * @more: whether the caller can make more pins while changes wait for those that its
+ *	process has; out: it has to
  *
- * Return: 0: there was none for a moment; -EDEADLK: one waits for pins of the
- * caller's process; -ERESTARTSYS: a signal came.
+ * A process can need another registration before it can let go of what a change waits
+ * for: a library that completes a transfer only when it is called again. One that
+ * reads its events (HOLDFAST_WATCH_OWN) hears of the change, and so may make it. The
+ * deadline stays.
+ *
+ * Return: 0: there was none for a moment, or @more; -EDEADLK: one waits for pins of
+ * the caller's process; -ERESTARTSYS: a signal came.
  */
 int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
-		    unsigned int task_state)
+		    unsigned int task_state, bool *more)
 {
+	bool may = more && *more, can;
 	unsigned int breaks;
 	int err = 0;
+
+	if (more)
+		*more = false;
 
 	while (!err) {
 		breaks = READ_ONCE(file->breaks);
 		if (!hf_change_is_under_way(file, first, last))
 			return 0;
-		if (hf_changes_wait_for_caller(file, first, last))
-			return -EDEADLK;
+		if (hf_changes_wait_for_caller(file, first, last, &can)) {
+			if (!may || !can)
+				return -EDEADLK;
+			*more = true;
+			return 0;
+		}
 		err = wait_event_state(
 			file->wait,
 			!hf_change_is_under_way(file, first, last) ||
@@ -203,6 +220,14 @@ static bool hf_change_is_deadlocked(struct hf_file *file,
 	return deadlocked;
 }
 
+/* Called with the inode's invalidate_lock held exclusively. */
+static void hf_change_set_waits(struct hf_file *file, struct hf_change *change)
+{
+	spin_lock(&file->lock);
+	change->waits = true;
+	spin_unlock(&file->lock);
+}
+
 /* Breaks the leases of the range: a page to wait for, or NULL. */
 static struct page *hf_change_demand(struct hf_file *file,
 				     struct hf_change *change)
@@ -215,6 +240,8 @@ static struct page *hf_change_demand(struct hf_file *file,
 	page = hf_change_busy_page(file, change);
 	if (page && change->mm)
 		change->deadlocked = hf_change_is_deadlocked(file, change);
+	if (page)
+		hf_change_set_waits(file, change);
 	filemap_invalidate_unlock(mapping);
 	return page;
 }

@@ -46,6 +46,19 @@ static bool hf_watch_wants(const struct hf_watch *watch,
 	return lease->file->inode->i_sb->s_dev == watch->dev;
 }
 
+/* Whether a process has a queue of its own leases' events. */
+bool hf_watch_is_open(const struct mm_struct *mm)
+{
+	const struct hf_watch *watch;
+	bool found = false;
+
+	spin_lock(&hf_watches_lock);
+	list_for_each_entry(watch, &hf_watches, node)
+		found |= watch->mm == mm;
+	spin_unlock(&hf_watches_lock);
+	return found;
+}
+
 /* Called with hf_watches_lock held. */
 static void hf_watch_drop(struct hf_watch *watch)
 {
