@@ -44,8 +44,9 @@ static void track(struct ibv_mr *mr)
 }
 
 /*
- * With EDEADLK a change of the range waits for regions of this process, which may
- * be kept by a cache that lets go of them when the program goes on: that is, here.
+ * With EDEADLK a change of the range waits for regions of this process, and has begun
+ * (before that the kernel makes more, see HOLDFAST_IOC_WATCH). They may be kept by a cache
+ * that lets go of them when the program goes on: that is, here.
  */
 /* clang-format off */
 #define REGISTER(call) ({						\

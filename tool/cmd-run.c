@@ -12,40 +12,51 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../preload/run.h"
 #include "holdfast.h"
+#include "preload.h"
 #include "size.h"
 #include "tool.h"
+
+/* Whether the shim is put before the command. */
+enum hitless {
+	HITLESS_IF_POSSIBLE,
+	HITLESS_YES,
+	HITLESS_NO,
+};
 
 struct running {
 	uint32_t break_ms;
 	uint32_t grace_ms;
 	bool verbose;
-	bool shim;
+	enum hitless hitless;
+	enum holdfast_kind kind;
+	const char **files;   /* to lease as a whole, then NULL */
 	const char *for_shim; /* an option that only the shim has, or NULL */
 };
 
 /* Above what a program expects to be its own, below the usual limit of 1024. */
-#define PERMISSION_FD 900
+#define DESCRIPTORS_FROM 900
 
 /*
- * The permission gets a high number, so that descriptors of the command have
- * the numbers that they would have without it.
+ * What the command inherits gets a high number, so that its own descriptors have the
+ * numbers that they would have without it.
  */
-static int move_up(int permission)
+static int leave_open(int fd)
 {
+	int lowest = DESCRIPTORS_FROM, high;
 	struct rlimit limit;
-	int lowest = PERMISSION_FD, high;
 
 	if (!getrlimit(RLIMIT_NOFILE, &limit) &&
-	    limit.rlim_cur <= PERMISSION_FD)
+	    limit.rlim_cur <= DESCRIPTORS_FROM)
 		lowest = limit.rlim_cur / 2;
-	high = fcntl(permission, F_DUPFD, lowest);
+	high = fcntl(fd, F_DUPFD, lowest);
 	if (high < 0)
-		return failed("descriptor %d: %s", permission, strerror(errno));
-	close(permission);
+		return failed("descriptor %d: %s", fd, strerror(errno));
+	close(fd);
 	return 0;
 }
 
@@ -53,7 +64,38 @@ static int open_permission(const struct running *running)
 {
 	int permission = hf_allow(running->break_ms);
 
-	return permission < 0 ? failed("%s", hf_error()) : move_up(permission);
+	return permission < 0 ? failed("%s", hf_error())
+			      : leave_open(permission);
+}
+
+/* To the end of the file, the last page whole. */
+static int lease_file(const struct running *running, const char *file)
+{
+	struct hf_attr attr = {
+		.kind = running->kind,
+		.break_ms = running->break_ms,
+	};
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	int fd = open(file, O_RDWR | O_CLOEXEC), lease;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return failed("%s: %s", file, strerror(errno));
+	if (S_ISREG(st.st_mode) && !st.st_size)
+		return failed("%s: the file is empty: nothing to lease", file);
+	lease = hf_acquire(fd, 0, (st.st_size + page - 1) / page * page, &attr);
+	close(fd);
+	return lease < 0 ? failed("%s: %s", file, hf_error())
+			 : leave_open(lease);
+}
+
+static int lease_files(const struct running *running)
+{
+	int status = 0;
+
+	for (const char **file = running->files; *file && !status; file++)
+		status = lease_file(running, *file);
+	return status;
 }
 
 /*
@@ -76,13 +118,11 @@ static char *find_shim(void)
 	return path;
 }
 
-static int set_environment(const struct running *running)
+static int set_environment(const struct running *running, const char *shim)
 {
 	const char *others = getenv("LD_PRELOAD");
-	char *shim = find_shim(), *preload, text[96];
+	char *preload, text[96];
 
-	if (!shim)
-		return EXIT_FAILED;
 	if (asprintf(&preload, "%s%s%s", shim, others ? ":" : "",
 		     others ? others : "") < 0)
 		return failed("%s", strerror(ENOMEM));
@@ -91,8 +131,28 @@ static int set_environment(const struct running *running)
 	if (setenv("LD_PRELOAD", preload, 1) || setenv(RUN_VARIABLE, text, 1))
 		return failed("environment: %s", strerror(errno));
 	free(preload);
-	free(shim);
 	return 0;
+}
+
+/* Also for a command that does not get the shim: what it starts may. */
+static int prepare_shim(const struct running *running, const char *command)
+{
+	const char *why = preload_hindrance(command);
+	int status;
+	char *shim;
+
+	if (running->hitless == HITLESS_YES && why)
+		return failed("%s: --hitless needs the shim, and %s", command,
+			      why);
+	shim = find_shim();
+	if (!shim)
+		return EXIT_FAILED;
+	if (why && running->verbose)
+		fprintf(stderr, "holdfast: %s: without the shim: %s\n", command,
+			why);
+	status = set_environment(running, shim);
+	free(shim);
+	return status;
 }
 
 static void usage(void)
@@ -102,16 +162,22 @@ static void usage(void)
 	     "each registration\n"
 	     "makes a lease.\n\n"
 	     "  -t, --break-time S  seconds from a break to the fence\n"
-	     "  -s, --shim          put a library before COMMAND that lets "
-	     "go of memory regions\n"
-	     "                      for it on a break\n"
-	     "  -h, --help\n\n"
-	     "With --shim:\n"
-	     "  -g, --grace S       seconds from a break until memory regions "
-	     "are taken from\n"
+	     "  -l, --lease FILE    lease FILE before, for as long as COMMAND "
+	     "runs; repeatable\n"
+	     "  -x, --exclusive     these leases are exclusive: changes of FILE "
+	     "fail\n"
+	     "  -H, --hitless       insist on the shim, a library before "
+	     "COMMAND that lets go of\n"
+	     "                      memory regions for it on a break; by "
+	     "default COMMAND gets it\n"
+	     "                      unless it is statically linked or setuid\n"
+	     "  -n, --no-hitless    without the shim\n"
+	     "  -g, --grace S       seconds from a break until the shim takes "
+	     "memory regions from\n"
 	     "                      COMMAND; half of the break time at most, "
 	     "and the default\n"
-	     "  -v, --verbose       report each break");
+	     "  -v, --verbose       the shim reports each break\n"
+	     "  -h, --help");
 }
 
 /* -1 to go on, or the exit status. */
@@ -119,20 +185,33 @@ static int parse(struct running *running, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "break-time", required_argument, NULL, 't' },
+		{ "exclusive", no_argument, NULL, 'x' },
 		{ "grace", required_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
-		{ "shim", no_argument, NULL, 's' },
+		{ "hitless", no_argument, NULL, 'H' },
+		{ "lease", required_argument, NULL, 'l' },
+		{ "no-hitless", no_argument, NULL, 'n' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ 0 },
 	};
+	const char **file = running->files;
 	int option;
 
 	/* "+": options behind COMMAND are its own. */
-	while ((option = getopt_long(argc, argv, "+:g:hst:v", options, NULL)) >=
-	       0) {
+	while ((option = getopt_long(argc, argv, "+:g:hHl:nt:vx", options,
+				     NULL)) >= 0) {
 		switch (option) {
-		case 's':
-			running->shim = true;
+		case 'H':
+			running->hitless = HITLESS_YES;
+			break;
+		case 'n':
+			running->hitless = HITLESS_NO;
+			break;
+		case 'l':
+			*file++ = optarg;
+			break;
+		case 'x':
+			running->kind = HOLDFAST_EXCLUSIVE;
 			break;
 		case 't':
 			if (!seconds_parse(optarg, &running->break_ms))
@@ -159,26 +238,45 @@ static int parse(struct running *running, int argc, char **argv)
 	return -1;
 }
 
-int cmd_run(int argc, char **argv)
+static int run(const struct running *running, char **command)
 {
-	struct running running = { .grace_ms = RUN_GRACE_MOST };
-	int status = parse(&running, argc, argv);
+	int status = open_permission(running);
 
-	if (status >= 0)
-		return status;
-	if (optind == argc)
-		return bad_usage("run", "no COMMAND");
-	if (running.for_shim && !running.shim)
-		return bad_usage("run", "%s: only with --shim",
-				 running.for_shim);
-	status = open_permission(&running);
-	if (!status && running.shim)
-		status = set_environment(&running);
+	status = status ?: lease_files(running);
+	if (!status && running->hitless != HITLESS_NO)
+		status = prepare_shim(running, *command);
 	if (status)
 		return status;
-	execvp(argv[optind], argv + optind);
+	execvp(*command, command);
 	/* The exit statuses of env(1). */
 	status = errno == ENOENT ? 127 : 126;
-	failed("%s: %s", argv[optind], strerror(errno));
+	failed("%s: %s", *command, strerror(errno));
+	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct running running = {
+		.grace_ms = RUN_GRACE_MOST,
+		.kind = HOLDFAST_BREAKABLE,
+		.files = calloc(argc, sizeof(*running.files)),
+	};
+	int status;
+
+	if (!running.files)
+		return failed("%s", strerror(ENOMEM));
+	status = parse(&running, argc, argv);
+	if (status < 0 && optind == argc)
+		status = bad_usage("run", "no COMMAND");
+	else if (status < 0 && running.for_shim &&
+		 running.hitless == HITLESS_NO)
+		status = bad_usage("run", "%s: not with --no-hitless",
+				   running.for_shim);
+	else if (status < 0 && running.kind == HOLDFAST_EXCLUSIVE &&
+		 !*running.files)
+		status = bad_usage("run", "--exclusive: only with --lease");
+	if (status < 0)
+		status = run(&running, argv + optind);
+	free(running.files);
 	return status;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What "holdfast run --shim" does for a program that knows nothing of leases: this
+ * What "holdfast run" does for a program that knows nothing of leases: this
  * one runs itself under it, and from then on calls mmap(2) and libibverbs alone. It
  * has a cache of registrations, as MPI libraries do: that stands before madvise().
  * "run-shim hold FILE": for scripts, only map and register FILE, until killed.
@@ -296,7 +296,7 @@ int main(int argc, char **argv)
 	if (argc == 3)
 		return hold(argv[2]);
 	if (argc == 1)
-		execlp("holdfast", "holdfast", "run", "--shim", "--break-time",
+		execlp("holdfast", "holdfast", "run", "--hitless", "--break-time",
 		       BREAK_S, argv[0], "under", NULL);
 	close(file_make(PATH, LENGTH));
 	try_threads();

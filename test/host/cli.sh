@@ -174,8 +174,10 @@ gives "lease: a descriptor for nobody" 2 '*--pass-fd needs a COMMAND*' "$holdfas
 gives "run: no command" 2 'holdfast: no COMMAND*' "$holdfast" run
 gives "run: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" run -t soon true
 gives "run: a wrong grace" 2 'holdfast: soon: not a time*' "$holdfast" run -g soon true
-gives "run: an option of the shim" 2 'holdfast: --grace: only with --shim*' "$holdfast" run -g 1 true
-gives "run: another" 2 'holdfast: --verbose: only with --shim*' "$holdfast" run -v true
+gives "run: an option of the shim" 2 'holdfast: --grace: not with --no-hitless*' \
+	"$holdfast" run --no-hitless -g 1 true
+gives "run: another" 2 'holdfast: --verbose: not with --no-hitless*' "$holdfast" run -v -n true
+gives "run: exclusive what" 2 'holdfast: --exclusive: only with --lease*' "$holdfast" run -x true
 gives "policy: a wrong word" 2 'holdfast: permit: neither allow nor forbid*' "$holdfast" policy permit /
 gives "policy: no mount point" 2 '*one MOUNTPOINT*' "$holdfast" policy allow
 gives "policy: two mount points" 2 '*one MOUNTPOINT*' "$holdfast" policy forbid / /proc
@@ -207,9 +209,9 @@ else
 	gives "run without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
 		"$holdfast" run true
-	gives "run --shim without a module" 1 \
+	gives "run --no-hitless without a module" 1 \
 		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
-		"$holdfast" run --shim true
+		"$holdfast" run --no-hitless true
 	gives "policy without a module" 1 \
 		'holdfast: /proc/fs/holdfast/policy: not there: load the module (modprobe holdfast)' \
 		"$holdfast" policy
