@@ -6,6 +6,7 @@
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
 #				MANDIR, UNITDIR
 #	make check		the tests that need no kernel module, and the style
+#	make programs		what drives other people's programs in guests, test/programs
 #	make fuzz		what reads input from outside, FUZZ_SECONDS (60) each
 #	make kmod KDIR=...	the module for one kernel, in build/kmod-native
 #	make install-kmod	that module, into its kernel's module tree
@@ -99,6 +100,8 @@ SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(wildcard preload/*.c) daemon/uverbs.c)
 GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
+PROGRAMS := $(patsubst test/programs/%.c,$(BUILD)/programs/%,\
+		$(wildcard test/programs/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
 		$(wildcard test/host/*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*.c))
@@ -112,7 +115,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
 		$(wildcard bench/*.c))
 
-.PHONY: all install check fuzz clean kmod install-kmod install-dkms
+.PHONY: all programs install check fuzz clean kmod install-kmod install-dkms
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -257,6 +260,20 @@ $(BUILD)/test/static-mr: test/guest/static-mr.c
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) -static -o $@ $<
+
+# Linked to libraries of the guests' Debian: those that the source names after "link:". What these
+# need in turn is in the guest alone.
+programs: $(PROGRAMS)
+
+SYSROOT = $(shell lab/build programs)/sysroot
+SYSLIB = $(SYSROOT)/usr/lib/x86_64-linux-gnu
+
+$(PROGRAMS): $(BUILD)/programs/%: test/programs/%.c $(wildcard test/programs/*.h) test/tap.h
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
+	$(Q)$(CC) --sysroot=$(SYSROOT) -std=gnu11 -D_FILE_OFFSET_BITS=64 $(WARN) $(CFLAGS) \
+		-isystem $(SYSLIB)/openmpi/include -L$(SYSLIB) \
+		-Wl,--allow-shlib-undefined $(LDFLAGS) -o $@ $< $(shell sed -n 's/^ \* link: *//p' $<) -lpthread
 
 $(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
