@@ -26,7 +26,11 @@ void hf_wrap_kill_dax(struct dax_device *device)
 }
 
 #ifdef HF_XFS_FAILURE_MISCOUNTS
-/* A file has no pages behind its end. */
+/*
+ * A file has no pages behind its end. A process that is dying of SIGBUS is not found
+ * any more, but has its page tables yet: XFS forgets the pages next, and the kernel
+ * warns of those that are mapped.
+ */
 int hf_wrap_mf_dax_kill_procs(struct address_space *mapping, pgoff_t index,
 			      unsigned long count, int flags)
 {
@@ -35,6 +39,8 @@ int hf_wrap_mf_dax_kill_procs(struct address_space *mapping, pgoff_t index,
 
 	count = min(count, end - min(index, end));
 	ret = mf_dax_kill_procs(mapping, index, count, flags);
+	if (count && flags & MF_MEM_PRE_REMOVE)
+		unmap_mapping_pages(mapping, index, count, false);
 	hf_hooks_leave();
 	return ret;
 }
