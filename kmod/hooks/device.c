@@ -27,10 +27,25 @@ void hf_wrap_kill_dax(struct dax_device *device)
 
 #ifdef HF_XFS_FAILURE_MISCOUNTS
 /*
- * A file has no pages behind its end. A process that is dying of SIGBUS is not found
- * any more, but has its page tables yet: XFS forgets the pages next, and the kernel
- * warns of those that are mapped.
+ * A process that is dying of SIGBUS is not found any more, but has its page tables
+ * yet, or pages of them. XFS forgets the pages next, and the kernel warns of those that
+ * are in use. XFS has locks here that other users of a page may need: only a
+ * second is waited for each page.
  */
+static void hf_pages_unmap(struct address_space *mapping, pgoff_t index,
+			   unsigned long count)
+{
+	loff_t start = (loff_t)index << PAGE_SHIFT;
+	loff_t end = ((loff_t)(index + count) << PAGE_SHIFT) - 1;
+	struct page *page;
+
+	do {
+		page = dax_layout_busy_page_range(mapping, start, end);
+	} while (page && wait_var_event_timeout(hf_page_idle_var(page),
+						!hf_page_busy(page), HZ));
+}
+
+/* A file has no pages behind its end. */
 int hf_wrap_mf_dax_kill_procs(struct address_space *mapping, pgoff_t index,
 			      unsigned long count, int flags)
 {
@@ -40,7 +55,7 @@ int hf_wrap_mf_dax_kill_procs(struct address_space *mapping, pgoff_t index,
 	count = min(count, end - min(index, end));
 	ret = mf_dax_kill_procs(mapping, index, count, flags);
 	if (count && flags & MF_MEM_PRE_REMOVE)
-		unmap_mapping_pages(mapping, index, count, false);
+		hf_pages_unmap(mapping, index, count);
 	hf_hooks_leave();
 	return ret;
 }
