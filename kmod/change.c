@@ -250,34 +250,6 @@ bool hf_change_overlaps(struct hf_file *file, pgoff_t first, pgoff_t last)
 }
 
 /*
- * Whether all changes of the range wait for pins and have not entered the filesystem:
- * then more pins can be made. Called with file->lock held.
- */
-bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last)
-{
-	struct hf_change *change;
-
-	lockdep_assert_held(&file->lock);
-	list_for_each_entry(change, &file->changes, node) {
-		if (!change->nothing && !change->waits &&
-		    change->first <= last && change->last >= first)
-			return false;
-	}
-	return true;
-}
-
-/* The same, for a moment. */
-bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last)
-{
-	bool found;
-
-	spin_lock(&file->lock);
-	found = hf_change_overlaps(file, first, last);
-	spin_unlock(&file->lock);
-	return found;
-}
-
-/*
  * A change that begins again (a signal, SA_RESTART) gives no time anew, also where
  * the signal came just when the time was up. What has let go owes nothing: the
  * records of pins say so.

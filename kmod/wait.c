@@ -70,6 +70,34 @@ struct page *hf_change_busy_page(struct hf_file *file,
 	return page;
 }
 
+/*
+ * Whether all changes of the range wait for pins and have not entered the filesystem:
+ * then more pins can be made. Called with file->lock held.
+ */
+bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last)
+{
+	struct hf_change *change;
+
+	lockdep_assert_held(&file->lock);
+	list_for_each_entry(change, &file->changes, node) {
+		if (!change->nothing && !change->waits &&
+		    change->first <= last && change->last >= first)
+			return false;
+	}
+	return true;
+}
+
+/* Whether a change of the range is under way, for a moment. */
+bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last)
+{
+	bool found;
+
+	spin_lock(&file->lock);
+	found = hf_change_overlaps(file, first, last);
+	spin_unlock(&file->lock);
+	return found;
+}
+
 /* Widens a range to the changes of it. False: none. Called with file->lock held. */
 static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 			     pgoff_t *last)
