@@ -22,6 +22,7 @@
 #include "fence.h"
 #include "log.h"
 #include "pinned.h"
+#include "placeholder.h"
 #include "process.h"
 #include "size.h"
 #include "tool.h"
@@ -31,7 +32,8 @@
 
 struct fencing {
 	uint64_t lease;
-	struct pinned pinned; /* what a change waits for */
+	struct pinned pinned;			/* what a change waits for */
+	const struct hf_report_entry *narrowed; /* to its change, or NULL */
 	struct fenced *fenced;
 
 	/* Of the file that is looked at. */
@@ -82,48 +84,156 @@ static void gone(struct fencing *fencing, const char *what, uint64_t addr,
 	    size_text(size, length, false), addr);
 }
 
-static void fence_mr(struct fencing *fencing, int driver, uint32_t handle)
+/*
+ * XFS also moves blocks beside what these changes take, at most a unit of copy on
+ * write, which is no longer than HOLDFAST_CHANGE_ALIGN.
+ */
+static bool reaches_beside(unsigned int op)
 {
-	char what[128], device[UVERBS_NAME_ROOM];
-	struct uverbs_mr mr;
-	int err = uverbs_mr_query(fencing->fd, driver, handle, &mr);
+	return op == HOLDFAST_OP_REFLINK || op == HOLDFAST_OP_DEDUPE ||
+	       op == HOLDFAST_OP_EXCHANGE || op == HOLDFAST_OP_COLLAPSE ||
+	       op == HOLDFAST_OP_INSERT;
+}
 
-	if (err && err != -ENOENT)
-		left(fencing, "memory region %u: cannot be looked at: %s",
-		     handle, strerror(-err));
-	if (err || !pinned_meet(&fencing->pinned, fencing->process,
+static void narrow_to_change(struct pinned *pinned,
+			     const struct hf_report_entry *lease)
+{
+	const uint64_t unit = HOLDFAST_CHANGE_ALIGN;
+	uint64_t start = lease->change_offset, length = lease->change_length;
+
+	if (reaches_beside(lease->op)) {
+		uint64_t before = start < unit ? start : unit;
+
+		start -= before;
+		length += length < UINT64_MAX - before - unit ? before + unit
+							      : 0;
+	}
+	pinned_narrow(pinned, start, length);
+}
+
+/*
+ * Whether the process still has pins of this kind that the change waits for: a
+ * region that pins nothing (on-demand paging) cannot be told from one that does, so
+ * what is larger stays when the pins are gone.
+ */
+static bool still_pinned(struct fencing *fencing, unsigned int consumer)
+{
+	struct pinned pinned;
+	bool still;
+
+	if (pinned_read(&pinned, fencing->lease))
+		return true;
+	if (fencing->narrowed)
+		narrow_to_change(&pinned, fencing->narrowed);
+	still = pinned_for(&pinned, fencing->process, consumer);
+	pinned_free(&pinned);
+	return still;
+}
+
+static int compare_lengths(const void *a, const void *b)
+{
+	const struct uverbs_mr *one = a, *other = b;
+
+	return (one->length > other->length) - (one->length < other->length);
+}
+
+/* The regions that may have the pins, the smallest first. How many, or -errno. */
+static int candidates(struct fencing *fencing, int driver,
+		      struct uverbs_mr **list)
+{
+	uint32_t *handles = calloc(UVERBS_MRS_MAX, sizeof(*handles));
+	struct uverbs_mr *found = NULL;
+	int total, count = 0;
+
+	if (!handles)
+		return -ENOMEM;
+	total = uverbs_mr_list(fencing->fd, driver, handles);
+	if (total > 0)
+		found = calloc(total, sizeof(*found));
+	if (total > 0 && !found)
+		total = -ENOMEM;
+	for (int i = 0; i < total; i++) {
+		struct uverbs_mr mr;
+		int err = uverbs_mr_query(fencing->fd, driver, handles[i], &mr);
+
+		if (err && err != -ENOENT)
+			left(fencing,
+			     "memory region %u: cannot be looked at: %s",
+			     handles[i], strerror(-err));
+		if (!err &&
+		    pinned_meet(&fencing->pinned, fencing->process,
 				HOLDFAST_CONSUMER_MR, mr.iova, mr.length))
+			found[count++] = mr;
+	}
+	free(handles);
+	if (total == UVERBS_MRS_MAX)
+		left(fencing,
+		     "more than %d memory regions: only the latest were looked at",
+		     UVERBS_MRS_MAX);
+	if (total <= 0) {
+		free(found);
+		return total;
+	}
+	qsort(found, count, sizeof(*found), compare_lengths);
+	*list = found;
+	return count;
+}
+
+/* Its number does not become that of another object of the process. */
+static void fence_mr(struct fencing *fencing, struct placeholders *placeholders,
+		     const struct uverbs_mr *mr)
+{
+	char what[160], device[UVERBS_NAME_ROOM];
+	int err = placeholders_prepare(placeholders, mr->handle);
+
+	if (err) {
+		left(fencing, "memory region %u: no placeholder for it: %s",
+		     mr->handle, strerror(-err));
 		return;
-	err = uverbs_mr_destroy(fencing->fd, driver, handle);
-	if (err && err != -ENOENT) {
-		left(fencing, "memory region %u: %s", handle,
+	}
+	err = uverbs_mr_destroy(fencing->fd, placeholders->driver, mr->handle);
+	if (err == -ENOENT)
+		return;
+	if (err) {
+		left(fencing, "memory region %u: %s", mr->handle,
 		     err == -EBUSY ? "a memory window is bound to it"
 				   : strerror(-err));
 		return;
 	}
+	err = placeholders_take(placeholders, mr->handle);
 	snprintf(what, sizeof(what),
-		 "deregistered memory region %u of %s (lkey %#x, rkey %#x)",
-		 handle, uverbs_device_name(device, fencing->fd), mr.lkey,
-		 mr.rkey);
-	gone(fencing, what, mr.iova, mr.length);
+		 "deregistered memory region %u of %s (lkey %#x, rkey %#x)%s",
+		 mr->handle, uverbs_device_name(device, fencing->fd), mr->lkey,
+		 mr->rkey,
+		 err ? "; its number has no placeholder, and may be another "
+		       "object's"
+		     : "");
+	gone(fencing, what, mr->iova, mr->length);
 }
 
 static int fence_mrs(struct fencing *fencing)
 {
+	struct placeholders placeholders;
 	int driver = uverbs_driver(fencing->fd);
-	uint32_t *handles;
-	int count;
+	struct uverbs_mr *list = NULL;
+	int count, err;
 
 	if (driver < 0)
 		return driver;
-	handles = calloc(UVERBS_MRS_MAX, sizeof(*handles));
-	if (!handles)
-		return -ENOMEM;
-	count = uverbs_mr_list(fencing->fd, driver, handles);
-	for (int i = 0; i < count; i++)
-		fence_mr(fencing, driver, handles[i]);
-	free(handles);
-	return count == UVERBS_MRS_MAX ? -E2BIG : count < 0 ? count : 0;
+	count = candidates(fencing, driver, &list);
+	if (count <= 0)
+		return count;
+	err = placeholders_begin(&placeholders, fencing->fd, driver);
+	if (!err) {
+		for (int i = 0; i < count; i++) {
+			if (!still_pinned(fencing, HOLDFAST_CONSUMER_MR))
+				break;
+			fence_mr(fencing, &placeholders, &list[i]);
+		}
+		placeholders_end(&placeholders);
+	}
+	free(list);
+	return err;
 }
 
 static int fence_buffer(unsigned int index, uint64_t addr, uint64_t length,
@@ -192,12 +302,7 @@ static int fence_file(const struct process *process, int fd,
 		err = uring_each_buffer(process, fd, fence_buffer, fencing);
 	/* Soon: as long as we have it, the end of the process frees nothing. */
 	close(fencing->fd);
-	if (err == -E2BIG)
-		left(fencing,
-		     "more than %d memory regions: only the latest "
-		     "were looked at",
-		     UVERBS_MRS_MAX);
-	else if (err)
+	if (err)
 		left(fencing, "%s: %s",
 		     kind == FILE_UVERBS ? "RDMA device" : "io_uring",
 		     err == -EBUSY ? "busy" : strerror(-err));
@@ -256,33 +361,6 @@ static int fence_processes(struct fencing *fencing)
 	return fencing->fenced->revoked ? 0 : err;
 }
 
-/*
- * XFS also moves blocks beside what these changes take, at most a unit of copy on
- * write, which is no longer than HOLDFAST_CHANGE_ALIGN.
- */
-static bool reaches_beside(unsigned int op)
-{
-	return op == HOLDFAST_OP_REFLINK || op == HOLDFAST_OP_DEDUPE ||
-	       op == HOLDFAST_OP_EXCHANGE || op == HOLDFAST_OP_COLLAPSE ||
-	       op == HOLDFAST_OP_INSERT;
-}
-
-static void narrow_to_change(struct pinned *pinned,
-			     const struct hf_report_entry *lease)
-{
-	const uint64_t unit = HOLDFAST_CHANGE_ALIGN;
-	uint64_t start = lease->change_offset, length = lease->change_length;
-
-	if (reaches_beside(lease->op)) {
-		uint64_t before = start < unit ? start : unit;
-
-		start -= before;
-		length += length < UINT64_MAX - before - unit ? before + unit
-							      : 0;
-	}
-	pinned_narrow(pinned, start, length);
-}
-
 int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced)
 {
 	struct fencing fencing = { .lease = lease->id, .fenced = fenced };
@@ -292,8 +370,10 @@ int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced)
 	if (err)
 		return err;
 	/* A lease that was released, revoked or closed loses all of them. */
-	if (lease->state == HOLDFAST_BREAKING && lease->has_change)
+	if (lease->state == HOLDFAST_BREAKING && lease->has_change) {
+		fencing.narrowed = lease;
 		narrow_to_change(&fencing.pinned, lease);
+	}
 	err = fence_processes(&fencing);
 	pinned_free(&fencing.pinned);
 	return err;

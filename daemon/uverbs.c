@@ -130,6 +130,28 @@ int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr)
 	return err;
 }
 
+int uverbs_write(int fd, int driver, const struct uverbs_request *request)
+{
+	/* Of the driver's own part some drivers want so much, and take zeros. */
+	static const char driver_in[64];
+	char driver_out[sizeof(driver_in)];
+	struct command command;
+
+	command_init(&command, driver, UVERBS_OBJECT_DEVICE,
+		     UVERBS_METHOD_INVOKE_WRITE);
+	add_value(&command, UVERBS_ATTR_WRITE_CMD, sizeof(uint64_t),
+		  request->command);
+	add_value(&command, UVERBS_ATTR_CORE_IN, request->in_length,
+		  (uintptr_t)request->in);
+	if (request->out_length)
+		add_out(&command, UVERBS_ATTR_CORE_OUT, request->out,
+			request->out_length);
+	add_value(&command, UVERBS_ATTR_UHW_IN, sizeof(driver_in),
+		  (uintptr_t)driver_in);
+	add_out(&command, UVERBS_ATTR_UHW_OUT, driver_out, sizeof(driver_out));
+	return run(fd, &command);
+}
+
 int uverbs_mr_destroy(int fd, int driver, uint32_t handle)
 {
 	struct command command;

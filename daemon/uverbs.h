@@ -9,6 +9,7 @@
 #ifndef HOLDFAST_UVERBS_H
 #define HOLDFAST_UVERBS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,21 @@ struct uverbs_mr {
 	uint64_t length;
 };
 
+/*
+ * The address that a placeholder has for the device: holdfastd(8) gives the number
+ * of a region that it has deregistered to a region of its own, of this address and
+ * length, until the holder deregisters that number. Nobody can use its keys.
+ */
+#define UVERBS_PLACEHOLDER_IOVA	  UINT64_C(0x686f6c6466617000)
+#define UVERBS_PLACEHOLDER_LENGTH 4096
+
+/* Whether the region is such a placeholder. */
+static inline bool uverbs_mr_is_placeholder(const struct uverbs_mr *mr)
+{
+	return mr->iova == UVERBS_PLACEHOLDER_IOVA &&
+	       mr->length == UVERBS_PLACEHOLDER_LENGTH;
+}
+
 /* The driver that an ioctl of @fd must name, or -EOPNOTSUPP. */
 int uverbs_driver(int fd);
 
@@ -43,6 +59,23 @@ int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr);
 /* "rxe0", or "?" */
 #define UVERBS_NAME_ROOM 64
 const char *uverbs_device_name(char room[UVERBS_NAME_ROOM], int fd);
+
+/**
+ * struct uverbs_request - a request of the older write(2) interface
+ * @command: enum ib_uverbs_write_cmds
+ * @in: @in_length: its structure, without a header
+ * @out: @out_length: that of the response
+ */
+struct uverbs_request {
+	uint32_t command;
+	const void *in;
+	uint16_t in_length;
+	void *out;
+	uint16_t out_length;
+};
+
+/* Makes the request by ioctl(2), which works for a borrowed descriptor, too. */
+int uverbs_write(int fd, int driver, const struct uverbs_request *request);
 
 /* Deregister. -EBUSY: a memory window is bound to it. */
 int uverbs_mr_destroy(int fd, int driver, uint32_t handle);

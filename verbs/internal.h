@@ -238,12 +238,15 @@ void hf_notice_break(struct hf_mr *mr);
 /* --- register.c: calls into the device; with hf_mr.busy, without the lock */
 struct ibv_mr *hf_register(struct hf_mr *mr, size_t length);
 int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv);
-/*
- * Whether the kernel still has it. The agent deregisters from outside, and then
- * the number of a registration can become another one's. Does not wait.
- */
-bool hf_is_registered(const struct hf_context *context,
-		      const struct ibv_mr *ibv);
+enum hf_registration {
+	HF_REGISTERED,
+	HF_PLACEHOLDER, /* the agent has deregistered it, and keeps its number */
+	HF_NOT_REGISTERED, /* the number is nobody's, or another object's */
+};
+
+/* What the kernel knows by the registration's number now. Does not wait. */
+enum hf_registration hf_registration_of(const struct hf_context *context,
+					const struct ibv_mr *ibv);
 /*
  * Whether the device pages on demand, for all of @access; @insisted: also if
  * it does it wrongly.

@@ -65,7 +65,8 @@ static void note_break(struct hf_mr *mr, const struct holdfast_event *event,
 static void note_changed(struct hf_mr *mr)
 {
 	/* Where we deregister it ourselves, that may have happened already. */
-	if (mr->ibv && !mr->busy && !hf_is_registered(mr->context, mr->ibv)) {
+	if (mr->ibv && !mr->busy &&
+	    hf_registration_of(mr->context, mr->ibv) != HF_REGISTERED) {
 		mr->deadline_ns = 0;
 		mr->state = HF_MR_FENCED;
 		hf_post(mr, HF_ASYNC_FENCED, 0);

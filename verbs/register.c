@@ -18,33 +18,39 @@ struct ibv_mr *hf_register(struct hf_mr *mr, size_t length)
 	return ibv_reg_mr(mr->pd, mr->addr, length, access);
 }
 
-bool hf_is_registered(const struct hf_context *context,
-		      const struct ibv_mr *ibv)
+enum hf_registration hf_registration_of(const struct hf_context *context,
+					const struct ibv_mr *ibv)
 {
 	struct uverbs_mr found;
 	int err;
 
 	if (context->driver < 0)
-		return true;
+		return HF_REGISTERED;
 	err = uverbs_mr_query(ibv->context->cmd_fd, context->driver,
 			      ibv->handle, &found);
+	if (err == -ENOENT)
+		return HF_NOT_REGISTERED;
 	if (err)
-		return err != -ENOENT;
-	return found.lkey == ibv->lkey && found.rkey == ibv->rkey;
+		return HF_REGISTERED;
+	if (uverbs_mr_is_placeholder(&found))
+		return HF_PLACEHOLDER;
+	return found.lkey == ibv->lkey && found.rkey == ibv->rkey &&
+			       found.length == ibv->length
+		       ? HF_REGISTERED
+		       : HF_NOT_REGISTERED;
 }
 
 /*
- * Returns 0, or -errno with the registration as it was. It is gone where the
- * kernel has it no longer: somebody has deregistered it from outside, or the
- * device was removed. What the provider kept of it then stays behind, as only
- * ibv_dereg_mr() could free that, and would deregister whatever has the number
- * now.
+ * Returns 0, or -errno with the registration as it was. A placeholder of the agent
+ * is deregistered as the registration would have been. Where the number is another
+ * object's, or nobody's, what the provider kept of the registration stays behind: only
+ * ibv_dereg_mr() could free that, and would deregister what has the number now.
  */
 int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv)
 {
 	int err;
 
-	if (!hf_is_registered(context, ibv))
+	if (hf_registration_of(context, ibv) == HF_NOT_REGISTERED)
 		return 0;
 	err = ibv_dereg_mr(ibv);
 	if (err == ENOENT || err == EIO)
