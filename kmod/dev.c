@@ -83,6 +83,20 @@ static int hf_ioctl_release(struct file *filp, void *arg)
 	return hf_lease_release(filp->private_data, filp->f_flags & O_NONBLOCK);
 }
 
+/* Up to the page that the file ends in: pins reach as far. */
+static u64 hf_lease_reach(struct hf_lease *lease)
+{
+	struct file *target = hf_lease_target(lease);
+	u64 end, start = hf_lease_offset(lease);
+
+	if (!target)
+		return 0;
+	end = PAGE_ALIGN(i_size_read(file_inode(target)));
+	fput(target);
+	end = min_t(u64, end, start + (hf_lease_pages(lease) << PAGE_SHIFT));
+	return end > start ? end - start : 0;
+}
+
 static int hf_ioctl_query(struct file *filp, void *arg)
 {
 	struct hf_lease *lease = filp->private_data;
@@ -105,6 +119,7 @@ static int hf_ioctl_query(struct file *filp, void *arg)
 		query.deadline_ns = ktime_to_ns(lease->deadline);
 		spin_unlock(&file->lock);
 		query.pinned = hf_lease_pinned(lease);
+		query.reach = hf_lease_reach(lease);
 	}
 	*args = query;
 	return 0;
@@ -140,6 +155,11 @@ static int hf_ioctl_watch(struct file *filp, void *arg)
 	return hf_watch_open(arg);
 }
 
+static int hf_ioctl_locate(struct file *filp, void *arg)
+{
+	return hf_mapping_locate(filp->private_data, arg);
+}
+
 static int hf_ioctl_policy(struct file *filp, void *arg)
 {
 	return hf_policy_set(arg);
@@ -148,12 +168,13 @@ static int hf_ioctl_policy(struct file *filp, void *arg)
 /* Programs of 0.2.0 have these. */
 static_assert(sizeof(struct holdfast_acquire) == 48);
 static_assert(sizeof(struct holdfast_release) == 8);
-static_assert(sizeof(struct holdfast_query) == 64);
+static_assert(sizeof(struct holdfast_query) == 72);
 static_assert(sizeof(struct holdfast_revoke) == 24);
 static_assert(sizeof(struct holdfast_allow) == 16);
 static_assert(sizeof(struct holdfast_join) == 8);
 static_assert(sizeof(struct holdfast_watch) == 16);
 static_assert(sizeof(struct holdfast_policy) == 24);
+static_assert(sizeof(struct holdfast_locate) == 40);
 static_assert(sizeof(struct holdfast_event) == 112);
 
 union hf_ioctl_args {
@@ -166,6 +187,7 @@ union hf_ioctl_args {
 	struct holdfast_join join;
 	struct holdfast_watch watch;
 	struct holdfast_policy policy;
+	struct holdfast_locate locate;
 };
 
 struct hf_ioctl_op {
@@ -196,6 +218,7 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 		 hf_ioctl_watch),
 	HF_IOCTL(HOLDFAST_IOC_POLICY, holdfast_policy, __reserved,
 		 hf_ioctl_policy),
+	HF_IOCTL(HOLDFAST_IOC_LOCATE, holdfast_locate, offset, hf_ioctl_locate),
 };
 
 static long hf_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)

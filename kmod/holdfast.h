@@ -22,6 +22,7 @@
  *   unshare.c	and their copies
  *   stay.c	whether blocks stay where they are, for pins that only read
  *   reserved.c	PG_reserved of pages that VFIO pins
+ *   mapping.c	what file is mapped at an address
  *   consumer.c	for what a driver pins
  *   event.c	what the holder is told
  *   watch.c	and who watches many leases
@@ -450,6 +451,10 @@ bool hf_lease_is_pinned_but_by(struct hf_lease *lease,
 			       pgoff_t last);
 u64 hf_lease_pinned(struct hf_lease *lease);
 void hf_lease_lose(struct hf_lease *lease, pgoff_t first, pgoff_t last);
+
+/* mapping.c */
+struct file *hf_mapping_file(u64 address, u64 length, u64 *offset);
+int hf_mapping_locate(struct hf_lease *lease, struct holdfast_locate *args);
 
 /* consumer.c */
 enum holdfast_consumer hf_consumer_of(unsigned long caller);

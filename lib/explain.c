@@ -390,6 +390,39 @@ static void say_release(struct text *text, const struct hf_facts *facts)
 	}
 }
 
+static void say_mapping(struct text *text, const struct hf_facts *facts)
+{
+	switch (facts->err) {
+	case EFAULT:
+		say(text, "not all of it is mapped");
+		break;
+	case ENOENT:
+		say(text,
+		    "not one range of one file, mapped shared (MAP_SHARED)");
+		break;
+	case EBADFD:
+		say(text, "the lease has ended, or is none: acquire one");
+		break;
+	case EACCES:
+		say(text, "the file was not open for both reading and writing "
+			  "when it was mapped: map it anew (O_RDWR)");
+		break;
+	case EINVAL:
+		if (facts->offset % facts->page_size ||
+		    facts->length % facts->page_size || !facts->length) {
+			say(text,
+			    "address or length is not a multiple of the page "
+			    "size (%" PRIu64 ")",
+			    facts->page_size);
+			break;
+		}
+		/* fallthrough */
+	default:
+		say_acquire(text, facts);
+		break;
+	}
+}
+
 static void say_report(struct text *text, const struct hf_facts *facts)
 {
 	if (facts->why)
@@ -469,6 +502,9 @@ static void say_why(struct text *text, const struct hf_facts *facts)
 		break;
 	case HF_CALL_AWAIT:
 		say_await(text, facts);
+		break;
+	case HF_CALL_MAPPING:
+		say_mapping(text, facts);
 		break;
 	case HF_CALL_WAIT:
 		say_wait(text, facts);

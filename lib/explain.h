@@ -12,6 +12,7 @@ enum hf_call {
 	HF_CALL_DEVICE, /* open of HOLDFAST_DEVICE */
 	HF_CALL_ACQUIRE,
 	HF_CALL_AWAIT,
+	HF_CALL_MAPPING, /* of memory: the offset is its address */
 	HF_CALL_WAIT,
 	HF_CALL_RELEASE,
 	HF_CALL_QUERY,

@@ -125,6 +125,51 @@ struct hf_attr {
 int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
 
 /**
+ * hf_acquire_mapped - take a lease on the file that is mapped at an address
+ * @addr: of this process, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero
+ * @attr: the kind of lease, or NULL
+ * @offset: out: where in the file @addr is
+ *
+ * As hf_acquire(), for the range of the one file that is mapped shared there. The
+ * file needs neither a name nor an open descriptor.
+ *
+ * RETURN VALUE
+ * The lease, or on failure, with *@offset unchanged:
+ *
+ * ERRORS
+ * ENOENT	what is mapped there is not one range of one file, mapped shared;
+ *		or the module is not loaded
+ * EFAULT	not all of it is mapped
+ * EACCES	the file was not open for both reading and writing when it was mapped
+ * and those of hf_acquire()
+ */
+int hf_acquire_mapped(const void *addr, size_t length,
+		      const struct hf_attr *attr, off_t *offset);
+
+/**
+ * hf_locate - where in a file is an address
+ * @fd: the file, or a lease on it
+ * @addr: @length: as for hf_acquire_mapped()
+ * @offset: out
+ *
+ * A program that finds its mapping where it made it knows that nobody has mapped
+ * something else there.
+ *
+ * RETURN VALUE
+ * 0, or on failure, with *@offset unchanged:
+ *
+ * ERRORS
+ * ENOENT	something else is mapped there; or the module is not loaded
+ * EFAULT	not all of it is mapped
+ * EINVAL	@addr or @length unaligned, or @length zero
+ * EBADF	@fd is not an open file
+ * EBADFD	@fd is a lease that has ended
+ * and those of open(2) of /dev/holdfast, where @fd is the file
+ */
+int hf_locate(int fd, const void *addr, size_t length, off_t *offset);
+
+/**
  * hf_wait - wait for one event of a lease, or of a watch
  * @lease: from hf_acquire(), hf_watch_own() or hf_watch_filesystem()
  * @event: out: the event

@@ -68,6 +68,29 @@ static void test_request(void)
 	says(&facts, "9223372036854771712 plus length 4096 is beyond");
 }
 
+static void test_mapping(void)
+{
+	struct hf_facts facts = fine(ENOENT);
+
+	facts.call = HF_CALL_MAPPING;
+	facts.path = "memory at 0x1000";
+	facts.offset = 0x1000;
+	says(&facts, "memory at 0x1000: not one range of one file, mapped");
+	facts.err = EFAULT;
+	says(&facts, "not all of it is mapped");
+	facts.err = EBADFD;
+	says(&facts, "the lease has ended");
+	facts.err = EACCES;
+	says(&facts, "map it anew (O_RDWR)");
+	facts.err = EINVAL;
+	facts.offset = 1;
+	says(&facts, "address or length is not a multiple of the page size");
+	facts.offset = 0x1000;
+	says(&facts, "the module does not understand this library");
+	facts.err = ENOMEM;
+	says(&facts, "memory at 0x1000: ");
+}
+
 static void test_file(void)
 {
 	static const struct {
@@ -325,6 +348,7 @@ static void test_room(void)
 int main(void)
 {
 	test_request();
+	test_mapping();
 	test_file();
 	test_rights();
 	test_filesystem();

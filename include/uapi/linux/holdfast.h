@@ -99,10 +99,16 @@ enum holdfast_op {
 	HOLDFAST_OP_EXCHANGE	= 10,
 };
 
+/* The range is that of the file which is mapped at an address. */
+#define HOLDFAST_ACQUIRE_ADDRESS	(1U << 0)
+
 /**
  * struct holdfast_acquire - HOLDFAST_IOC_ACQUIRE
  * @size: sizeof(struct holdfast_acquire)
- * @flags: must be zero
+ * @flags: HOLDFAST_ACQUIRE_ADDRESS: @offset is an address of the calling process,
+ *	and @fd is -1. The lease is on the range of the one file that is mapped
+ *	shared there, whether the file has a name or an open descriptor or not; where
+ *	in the file that is @offset says afterwards.
  * @fd: the file, open for reading; and for writing, unless the caller owns the
  *	file or has CAP_LEASE
  * @kind: enum holdfast_kind
@@ -169,7 +175,10 @@ enum holdfast_op {
  * EDEADLK	a change of the range waits for pins that this process has: let
  *		go of those first
  * EINTR	a signal came while a change was waited for
- * EFAULT	the structure cannot be read, or not be written, which alone
+ * ENOENT	HOLDFAST_ACQUIRE_ADDRESS: what is mapped there is not one range of
+ *		one file, mapped shared
+ * EFAULT	HOLDFAST_ACQUIRE_ADDRESS: not all of it is mapped; or
+ *		the structure cannot be read, or not be written, which alone
  *		does not undo what was done: then there is a lease
  */
 struct holdfast_acquire {
@@ -224,6 +233,8 @@ struct holdfast_release {
  *	that something other than a page table still holds, from 6.15 on in what
  *	the filesystem keeps in one piece (up to 2 MiB); 0 for files in memory,
  *	whose changes do not wait for that
+ * @reach: out: bytes of the range that the file has, up to the page that it ends
+ *	in: pins reach as far
  *
  * Return 0, or EINVAL, E2BIG as for HOLDFAST_IOC_ACQUIRE.
  */
@@ -239,6 +250,7 @@ struct holdfast_query {
 	__u32 events_lost;
 	__u64 deadline_ns;
 	__u64 pinned;
+	__u64 reach;
 };
 #define HOLDFAST_IOC_QUERY	_IO(HOLDFAST_IOC_TYPE, 0x02)
 
@@ -417,6 +429,41 @@ struct holdfast_policy {
 	__u32 __reserved;
 };
 #define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x07)
+
+/**
+ * struct holdfast_locate - HOLDFAST_IOC_LOCATE
+ * @size: sizeof(struct holdfast_locate)
+ * @flags: must be zero
+ * @fd: a file; -1: that of the lease
+ * @__reserved: must be zero
+ * @address: of the calling process, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero
+ * @offset: out: where in the file @address is
+ *
+ * Asks whether the file is what is mapped, shared and in one piece, at an
+ * address: a program that finds it at the offset where it mapped it knows that
+ * the mapping is still its own. On any open of /dev/holdfast, unless @fd is -1.
+ *
+ * Return 0, or
+ * EINVAL	@address or @length unaligned, @length zero, @flags or @__reserved
+ *		not zero
+ * E2BIG	as for HOLDFAST_IOC_ACQUIRE
+ * EBADF	@fd is not an open file
+ * EBADFD	@fd is -1, and the open file is not a lease, or the lease has ended
+ * EFAULT	not all of it is mapped
+ * ENOENT	something else is mapped there
+ * EINTR	a fatal signal came
+ */
+struct holdfast_locate {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 __reserved;
+	__u64 address;
+	__u64 length;
+	__u64 offset;
+};
+#define HOLDFAST_IOC_LOCATE	_IO(HOLDFAST_IOC_TYPE, 0x08)
 
 /**
  * enum holdfast_event_type - what an event says
