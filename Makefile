@@ -72,7 +72,7 @@ TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		verbs/maps.c $(LOOK_SRC))
+		$(LOOK_SRC))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
@@ -92,6 +92,8 @@ TOOL := $(BUILD)/bin/holdfast
 # Names of processes, sizes and times are read and written as in the tool.
 DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
+# Its log and watchdog are systemd's where that is there: make SYSTEMD= does without.
+SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(DAEMON_SRC) tool/message.c tool/size.c tool/utf8.c)
 # For programs of others: it brings its own libholdfast, and shows none of it.
@@ -175,8 +177,7 @@ endef
 $(ARCHIVE): $(LIB_OBJ)
 	$(archive)
 
-# What takes the C library's names is for the dynamic linker only.
-$(VERBS_ARCHIVE): $(filter-out %/interpose.o,$(VERBS_OBJ))
+$(VERBS_ARCHIVE): $(VERBS_OBJ)
 	$(archive)
 
 $(URING_ARCHIVE): $(URING_OBJ)
@@ -217,14 +218,14 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 $(BUILD)/obj/daemon/%.o: daemon/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Itool $(CFLAGS) -fPIC -fvisibility=hidden \
-		-c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Itool $(CFLAGS) \
+		-fPIC -fvisibility=hidden -c -o $@ $<
 
 $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(DAEMON_OBJ) -L$(BUILD)/lib \
-		-lholdfast
+		-lholdfast $(if $(SYSTEMD),-lsystemd)
 
 # --- the shim
 

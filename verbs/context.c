@@ -22,8 +22,7 @@ uint64_t hf_now_ns(void)
 
 /* --- anchors */
 
-static struct hf_anchor *anchor_get(struct hf_context *context,
-				    struct ibv_pd *pd)
+struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct hf_anchor *anchor;
@@ -58,7 +57,7 @@ static struct hf_anchor *anchor_get(struct hf_context *context,
 	return anchor;
 
 unmap:
-	hf_raw_munmap(anchor->page, page);
+	munmap(anchor->page, page);
 free_anchor:
 	free(anchor);
 fail:
@@ -66,27 +65,15 @@ fail:
 	return NULL;
 }
 
-struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd)
-{
-	struct hf_anchor *anchor;
-
-	hf_watch_off();
-	anchor = anchor_get(context, pd);
-	hf_watch_on();
-	return anchor;
-}
-
 void hf_anchor_put(struct hf_context *context, struct hf_anchor *anchor)
 {
 	if (--anchor->users)
 		return;
-	hf_watch_off();
 	TAILQ_REMOVE(&context->anchors, anchor, node);
 	/* It has no access and no windows: only a device that is gone refuses. */
-	if (!hf_deregister(context, anchor->mr))
-		hf_raw_munmap(anchor->page, sysconf(_SC_PAGESIZE));
+	if (!hf_deregister(context, anchor->mr, (uintptr_t)anchor->page))
+		munmap(anchor->page, sysconf(_SC_PAGESIZE));
 	free(anchor);
-	hf_watch_on();
 }
 
 /* --- contexts */
@@ -96,12 +83,6 @@ static int add_to_epoll(int epoll, int fd)
 	struct epoll_event event = { .events = EPOLLIN };
 
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-void hf_wake(struct hf_context *context)
-{
-	/* Full is as good as one more. */
-	eventfd_write(context->wake_fd, 1);
 }
 
 static void close_descriptors(struct hf_context *context)
@@ -132,7 +113,7 @@ static int open_descriptors(struct hf_context *context)
 	ret = add_to_epoll(context->lease_epoll, context->wake_fd);
 	if (!ret)
 		ret = add_to_epoll(context->epoll, context->queue_fd);
-	if (!ret)
+	if (!ret && !(context->attr.flags & HF_NO_DEVICE_EVENTS))
 		ret = add_to_epoll(context->epoll, context->device->async_fd);
 	if (!ret && !automatic)
 		ret = add_to_epoll(context->epoll, context->lease_epoll);
@@ -145,16 +126,30 @@ close:
 
 static int check(const struct hf_context_attr *attr)
 {
-	unsigned int unknown = attr->flags & ~(HF_AUTOMATIC | HF_WATCH_MEMORY);
+	unsigned int unknown = attr->flags &
+			       ~(HF_AUTOMATIC | HF_NO_DEVICE_EVENTS);
 
 	if (unknown)
 		return hf_vfail(EINVAL, "unknown flags %#x of a context",
 				unknown);
 	if (!(attr->flags & HF_AUTOMATIC) &&
-	    (attr->quiesce || attr->resume || attr->margin_ms))
-		return hf_vfail(EINVAL, "quiesce, resume and margin_ms are for "
-					"HF_AUTOMATIC: set it in flags");
+	    (attr->quiesce || attr->resume || attr->margin_ms || attr->threads))
+		return hf_vfail(EINVAL,
+				"quiesce, resume, margin_ms and threads are "
+				"for HF_AUTOMATIC: set it in flags");
 	return 0;
+}
+
+static int start_threads(struct hf_context *context)
+{
+	int ret = hf_workers_start(context);
+
+	if (ret)
+		return ret;
+	ret = hf_guard_start(context);
+	if (ret)
+		hf_workers_stop(context);
+	return ret;
 }
 
 HF_EXPORT int hf_open_context(struct ibv_context *device,
@@ -176,13 +171,15 @@ HF_EXPORT int hf_open_context(struct ibv_context *device,
 	context->device = device;
 	context->driver = uverbs_driver(device->cmd_fd);
 	context->attr = *attr;
-	context->owner = getpid();
+	context->owner_pid = getpid();
 	pthread_mutex_init(&context->lock, NULL);
 	pthread_mutex_init(&context->device_lock, NULL);
 	pthread_cond_init(&context->changed, NULL);
+	pthread_cond_init(&context->work, NULL);
 	TAILQ_INIT(&context->mrs);
 	TAILQ_INIT(&context->anchors);
 	TAILQ_INIT(&context->queue);
+	TAILQ_INIT(&context->answers);
 	ret = open_descriptors(context);
 	if (ret) {
 		ret = hf_vfail(-ret, "event descriptors: %s", strerror(-ret));
@@ -192,12 +189,10 @@ HF_EXPORT int hf_open_context(struct ibv_context *device,
 	if (ret)
 		goto close;
 	if (attr->flags & HF_AUTOMATIC) {
-		ret = hf_automatic_start(context);
+		ret = start_threads(context);
 		if (ret)
 			goto del;
 	}
-	if (attr->flags & HF_WATCH_MEMORY)
-		hf_watch_begin();
 	*out = context;
 	return 0;
 
@@ -220,11 +215,12 @@ HF_EXPORT int hf_close_context(struct hf_context *context)
 	ret = hf_registry_del_context(context);
 	if (ret)
 		return ret;
-	if (context->attr.flags & HF_WATCH_MEMORY)
-		hf_watch_end();
-	if (context->attr.flags & HF_AUTOMATIC)
-		hf_automatic_stop(context);
+	if (context->attr.flags & HF_AUTOMATIC) {
+		hf_guard_stop(context);
+		hf_workers_stop(context);
+	}
 	close_descriptors(context);
+	pthread_cond_destroy(&context->work);
 	pthread_cond_destroy(&context->changed);
 	pthread_mutex_destroy(&context->device_lock);
 	pthread_mutex_destroy(&context->lock);

@@ -66,15 +66,3 @@ HF_EXPORT const char *hf_async_name(unsigned int type)
 
 	return NAME_OF(names, type);
 }
-
-HF_EXPORT const char *hf_memory_op_name(unsigned int op)
-{
-	static const char *const names[] = {
-		[HF_MEMORY_NONE] = "none",
-		[HF_MEMORY_MUNMAP] = "munmap",
-		[HF_MEMORY_MREMAP] = "mremap",
-		[HF_MEMORY_MADVISE] = "madvise",
-	};
-
-	return NAME_OF(names, op);
-}

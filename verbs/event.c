@@ -7,12 +7,17 @@
 
 #include "internal.h"
 
+void hf_wake(struct hf_context *context)
+{
+	/* Full is as good as one more. */
+	eventfd_write(context->wake_fd, 1);
+}
+
 /*
  * Of each region and type one event at most waits: a later one takes its place
  * and says that it has.
  */
 static void post(struct hf_mr *mr, enum hf_async_type type, int error,
-		 enum hf_memory_op memory_op,
 		 const struct holdfast_event *change)
 {
 	struct hf_context *context = mr->context;
@@ -31,22 +36,20 @@ static void post(struct hf_mr *mr, enum hf_async_type type, int error,
 		.user_data = mr->attr.user_data,
 		.generation = mr->generation,
 		.lost = lost,
-		.memory_op = memory_op,
+		.change = *change,
 	};
-	if (!memory_op)
-		note->event.change = *change;
 	TAILQ_INSERT_TAIL(&context->queue, note, node);
 	eventfd_write(context->queue_fd, 1);
 }
 
 void hf_post(struct hf_mr *mr, enum hf_async_type type, int error)
 {
-	post(mr, type, error, mr->memory_op, &mr->last_break);
+	post(mr, type, error, &mr->last_break);
 }
 
 void hf_post_media_error(struct hf_mr *mr, const struct holdfast_event *event)
 {
-	post(mr, HF_ASYNC_MEDIA_ERROR, 0, HF_MEMORY_NONE, event);
+	post(mr, HF_ASYNC_MEDIA_ERROR, 0, event);
 }
 
 static void drained(struct hf_context *context)
@@ -121,7 +124,11 @@ static int take(struct hf_context *context, struct hf_async_event *event)
 		hf_notice_all(context);
 	taken = take_note(context, event);
 	hf_context_leave(context);
-	return taken ? 1 : take_device_event(context, event);
+	if (taken)
+		return 1;
+	return context->attr.flags & HF_NO_DEVICE_EVENTS
+		       ? 0
+		       : take_device_event(context, event);
 }
 
 HF_EXPORT int hf_get_async_event(struct hf_context *context,

@@ -46,22 +46,24 @@ struct hf_context;
 /* A memory region with its lease and its mapping. */
 struct hf_mr;
 
-/* The library answers breaks by a thread of its own: see hf_open_context(). */
+/* Threads of the library answer breaks: see hf_open_context(). */
 #define HF_AUTOMATIC 1U
 
 /*
- * munmap(), mremap() and madvise() of a region's memory wait for the region,
- * as if they were hf_munmap(), hf_mremap() and hf_madvise(): for calls by
- * programs and libraries that are linked dynamically.
+ * The device's own events are left alone: for programs and libraries that read
+ * them by ibv_get_async_event().
  */
-#define HF_WATCH_MEMORY 2U
+#define HF_NO_DEVICE_EVENTS 2U
 
 /**
  * struct hf_context_attr - how hf_open_context() treats the regions
- * @flags: HF_AUTOMATIC, HF_WATCH_MEMORY, or 0
+ * @flags: HF_AUTOMATIC, HF_NO_DEVICE_EVENTS, or 0
  * @margin_ms: with HF_AUTOMATIC: how long before the deadline a region is
- *	deregistered although @quiesce has not returned, in milliseconds. 0 is a
- *	quarter of the break time, and one second at most.
+ *	deregistered although @quiesce has not returned, in milliseconds. 0 is
+ *	6.25 seconds, or five eighths of the break time if that is less: earlier than
+ *	holdfastd(8) acts.
+ * @threads: with HF_AUTOMATIC: how many threads call @quiesce and @resume; 0 is 8.
+ *	They are started by hf_open_context().
  * @quiesce: with HF_AUTOMATIC: let nobody use the keys of @mr any more, and
  *	return when nobody does; may be NULL. @change says who wants what.
  * @resume: with HF_AUTOMATIC: the region can be used again, when @error is 0,
@@ -70,13 +72,17 @@ struct hf_mr;
  *	EPIPE for a lease that was revoked. May be NULL.
  * @arg: for both
  *
- * The two are called by a thread that is there for this break of this region
- * alone, and so may wait, and may call every function of this library but
- * hf_dereg_mr() of the same region and hf_close_context().
+ * The two are called by one of the @threads, and so may wait, and may call every
+ * function of this library except hf_dereg_mr() of the same region and
+ * hf_close_context(). They must not wait for one another: a call for one region
+ * can come after the return of that for another. All signals except synchronous
+ * ones (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS) are blocked in these
+ * threads.
  */
 struct hf_context_attr {
 	unsigned int flags;
 	unsigned int margin_ms;
+	unsigned int threads;
 	void (*quiesce)(struct hf_mr *mr, const struct holdfast_event *change,
 			void *arg);
 	void (*resume)(struct hf_mr *mr, int error, void *arg);
@@ -93,18 +99,23 @@ struct hf_context_attr {
  * its deadline, by hf_suspend_mr(), hf_restore_mr() or hf_dereg_mr(), or the
  * kernel ends it.
  *
- * With HF_AUTOMATIC a thread of the library waits for breaks, and answers each
- * in a further thread: @attr->quiesce, deregister, restore, @attr->resume. When
- * the deadline comes nearer than the margin and @attr->quiesce has not
- * returned, the region is deregistered nevertheless. What was done can be read
- * as events, but need not be.
+ * With HF_AUTOMATIC threads of the library wait for breaks and answer each:
+ * @attr->quiesce, deregister, and, when the change is over, restore and
+ * @attr->resume. When the deadline comes nearer than the margin and
+ * @attr->quiesce has not returned, the region is deregistered nevertheless. What
+ * was done can be read as events, but need not be.
+ *
+ * One ibv_context can have several contexts, for example of libraries that share
+ * it; of these, one at most reads the device's events. hf_reg_mr() is then told
+ * which one, see struct hf_mr_attr.
  *
  * RETURN VALUE
  * 0, or on failure, with *@context unchanged:
  *
  * ERRORS
  * EINVAL	unknown flags, or hooks without HF_AUTOMATIC
- * EBUSY	@device has a context already
+ * EBUSY	@device has a context already that reads the device's events:
+ *		set HF_NO_DEVICE_EVENTS
  * EMFILE ENFILE ENOMEM EAGAIN	no more descriptors, memory or threads
  */
 int hf_open_context(struct ibv_context *device,
@@ -144,6 +155,8 @@ int hf_context_fd(struct hf_context *context);
 #define HF_MR_ODP_ONLY (1U << 1) /* on-demand paging or nothing */
 #define HF_MR_LEASE    (1U << 2) /* a lease or nothing */
 #define HF_MR_FORK     (1U << 3) /* children inherit the lease's descriptor */
+#define HF_MR_OR_ODP   (1U << 4) /* on-demand paging if the lease is refused */
+#define HF_MR_IOVA     (1U << 5) /* the device is to use other addresses: iova */
 
 /**
  * struct hf_mr_attr - what kind of region
@@ -155,6 +168,9 @@ int hf_context_fd(struct hf_context *context);
  * @keys: called whenever the region has new keys: by hf_restore_mr(), or by
  *	the thread that answers the break. Not by hf_reg_mr(). No lock is held.
  * @user_data: for the program
+ * @iova: with HF_MR_IOVA: the address that the first byte has for the device and its
+ *	peers, as in ibv_reg_mr_iova(3). holdfastd(8) does not recognise such a region.
+ * @context: of the device of the protection domain; NULL if there is only one
  */
 struct hf_mr_attr {
 	unsigned int kind;
@@ -163,6 +179,8 @@ struct hf_mr_attr {
 	void (*keys)(struct hf_mr *mr, uint32_t lkey, uint32_t rkey,
 		     void *user_data);
 	void *user_data;
+	uint64_t iova;
+	struct hf_context *context;
 };
 
 /**
@@ -170,19 +188,20 @@ struct hf_mr_attr {
  * @pd: of a device with a context; ibv_dealloc_pd() gives EBUSY until all its
  *	regions are deregistered
  * @fd: the file, as for hf_acquire(). It may be closed afterwards.
- * @offset: start of the range in bytes, a multiple of the page size
- * @length: bytes, a multiple of the page size
+ * @offset: start of the range in bytes
+ * @length: bytes
  * @access: enum ibv_access_flags, as for ibv_reg_mr(); without
  *	IBV_ACCESS_ON_DEMAND and IBV_ACCESS_HUGETLB
  * @attr: NULL is a structure of zeros
  * @mr: out: end with hf_dereg_mr(); hf_query_mr() tells address and keys
  *
- * What a change of the range meets is the lease. With on-demand paging there
- * is no lease: the device asks for pages as it needs them, changes are not
- * held up, and what the file has lost gives the device's error completions.
- * Without any flag the region has a lease, or on-demand paging where the
- * lease is breakable and refused for the file's sake or a limit's (EOPNOTSUPP,
- * ENOMEM, EDQUOT) and the device can do what @access asks for.
+ * The lease is on the pages that the range touches. With on-demand paging there is no
+ * lease: the device asks for pages as it needs them, changes are not held up, and
+ * what the file has lost gives the device's error completions. HF_MR_ODP uses it
+ * where the device can do what @access asks for, and a lease elsewhere;
+ * HF_MR_OR_ODP uses it where the lease is breakable, and is refused for the file's
+ * sake or a limit's (EOPNOTSUPP, ENOMEM, EDQUOT). Without these flags a region has a
+ * lease.
  *
  * Soft RoCE of Linux 7.2 has on-demand paging, but puts all bytes of
  * a packet at the beginning of their page. So there only HF_MR_ODP_ONLY uses it,
@@ -193,8 +212,8 @@ struct hf_mr_attr {
  *
  * ERRORS
  * EINVAL	unknown or contradictory flags; @access with
- *		IBV_ACCESS_ON_DEMAND or IBV_ACCESS_HUGETLB; and as for
- *		hf_acquire()
+ *		IBV_ACCESS_ON_DEMAND or IBV_ACCESS_HUGETLB; the device has several
+ *		contexts, and @attr names none; and as for hf_acquire()
  * ENXIO	the range ends beyond the end of the file
  * ENOENT	the device of @pd has no context: hf_open_context() first; or
  *		the module is not loaded
@@ -210,26 +229,52 @@ int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
 /**
  * hf_reg_mr_addr - register memory by its address
  * @pd: @length: @access: @attr: @mr: as for hf_reg_mr()
- * @addr: the first byte, a multiple of the page size
+ * @addr: the first byte
  *
  * Where the memory is a shared, writable mapping of one file that can be leased,
- * the file's range is leased until the region is deregistered. Other memory is
+ * the file's range is leased until the region is deregistered: the kernel knows the
+ * file, also one that has no name (any more) or is in memory. Other memory is
  * registered without a lease; HF_MR_LEASE refuses it.
  *
  * ERRORS
- * EFAULT	nothing, or nothing that could be written, is mapped there
- * ESTALE	the file that is mapped can not be opened by its name any more:
- *		use hf_reg_mr()
+ * EFAULT	not all of it is mapped
+ * ENOENT	HF_MR_LEASE: what is mapped there is not one range of one file
+ * EACCES	the file was not open for both reading and writing when it was mapped
  * and those of hf_reg_mr()
  */
 int hf_reg_mr_addr(struct ibv_pd *pd, void *addr, size_t length, int access,
 		   const struct hf_mr_attr *attr, struct hf_mr **mr);
 
 /**
+ * hf_reg_mr_lease - register memory of a lease that there is
+ * @pd: @length: @access: @attr: @mr: as for hf_reg_mr(), but the lease has kind and
+ *	break time already
+ * @lease: from hf_acquire(), of another process that has passed it, or of another
+ *	region (struct hf_mr_info). It may be closed afterwards.
+ * @addr: the first byte, in a shared mapping of the lease's file
+ *
+ * Regions of one lease may be of several protection domains, devices and contexts.
+ * A change concerns those whose bytes it takes. From now on the library reads the
+ * events of the lease, and the program must not.
+ *
+ * ERRORS
+ * ENOENT	@addr is not a mapping of the lease's file
+ * ERANGE	not all of it is in the lease's range
+ * EBADFD	@lease is not a lease, or has ended
+ * EPERM	the lease is of another user
+ * and those of hf_reg_mr() and hf_join()
+ */
+int hf_reg_mr_lease(struct ibv_pd *pd, int lease, void *addr, size_t length,
+		    int access, const struct hf_mr_attr *attr,
+		    struct hf_mr **mr);
+
+/**
  * hf_dereg_mr - end a region, its lease and the mapping that hf_reg_mr() made
  * @mr: it is gone afterwards, with its events
  *
- * Waits for the thread that answers a break of it, or restores it. Does not wait for others
+ * Waits for the thread that answers a break of it, or restores it; in a hook it does not
+ * wait, and what the region has is freed when the hooks of the region have returned.
+ * Does not wait for others
  * that have the same pages pinned: until they let go the lease is listed as
  * releasing.
  *
@@ -277,7 +322,7 @@ int hf_suspend_mr(struct hf_mr *mr);
  * EALREADY	nothing to restore: no change waits or has been
  * EPIPE	its lease has ended, or has been revoked: only hf_dereg_mr() is
  *		left. A region that was registered still is.
- * EFAULT	its memory has been unmapped
+ * EFAULT ENOENT	its memory has been unmapped, or is another mapping's
  * EINVAL EPERM EBUSY	as for hf_dereg_mr()
  * ENXIO	nothing of the range is left in the file
  * EDEADLK	the change waits for other pins of this process
@@ -290,7 +335,7 @@ int hf_restore_mr(struct hf_mr *mr);
  * @HF_MR_ACTIVE: registered, and what is registered is the file
  * @HF_MR_BREAKING: registered, and a change waits for it
  * @HF_MR_DECOHERENT: registered, but what is registered is not the file (any
- *	more), as a file in memory has been changed; or is about to be unmapped
+ *	more), as a file in memory has been changed
  * @HF_MR_SUSPENDED: not registered, a change may be under way
  * @HF_MR_RESTORABLE: the change is over: hf_restore_mr()
  * @HF_MR_FENCED: somebody else has deregistered it, because nobody answered a
@@ -308,20 +353,11 @@ enum hf_mr_state {
 };
 
 /**
- * enum hf_memory_op - what else than a change of the file ends a region
- */
-enum hf_memory_op {
-	HF_MEMORY_NONE = 0,
-	HF_MEMORY_MUNMAP = 1,
-	HF_MEMORY_MREMAP = 2,
-	HF_MEMORY_MADVISE = 3,
-};
-
-/**
  * struct hf_mr_info - what hf_query_mr() tells
  * @state: enum hf_mr_state
  * @generation: how often it has been registered, from 1
  * @addr: its first byte; stays the same
+ * @iova: the address that this has for the device
  * @length: bytes that are registered, or were last
  * @registered: whether it has keys
  * @mr: what verbs know it by, NULL when it is not registered; for
@@ -333,13 +369,13 @@ enum hf_memory_op {
  * @lease_id: the lease's number, 0 when it has none
  * @breaks: how many changes it has met
  * @last_break: the last of them; zeros when there was none
- * @last_memory_op: enum hf_memory_op of the last call that met it
  * @user_data: from struct hf_mr_attr
  */
 struct hf_mr_info {
 	enum hf_mr_state state;
 	unsigned int generation;
 	void *addr;
+	uint64_t iova;
 	size_t length;
 	bool registered;
 	struct ibv_mr *mr;
@@ -350,7 +386,6 @@ struct hf_mr_info {
 	uint64_t lease_id;
 	uint64_t breaks;
 	struct holdfast_event last_break;
-	enum hf_memory_op last_memory_op;
 	void *user_data;
 };
 
@@ -404,8 +439,7 @@ int hf_find_mr(struct hf_context *context, uint32_t key, struct hf_key *found);
  * enum hf_async_type - what an event says
  * @HF_ASYNC_DEVICE: the device has an event, see ibv_get_async_event()
  * @HF_ASYNC_DECOHERENCE: a change waits for the region, until the deadline; or
- *	(deadline 0) a file in memory has been changed; or its memory is about
- *	to be unmapped (memory_op)
+ *	(deadline 0) a file in memory has been changed
  * @HF_ASYNC_RESTORABLE: the change is over, hf_restore_mr() does not wait
  * @HF_ASYNC_RESTORED: the library has restored it (HF_AUTOMATIC)
  * @HF_ASYNC_FAILED: the library could not deregister or restore it
@@ -436,7 +470,6 @@ enum hf_async_type {
  * @generation: of the region, when the event came
  * @lost: how many events of this type and region this one stands for besides
  *	itself, because nobody took them in time
- * @memory_op: enum hf_memory_op
  * @change: operation, range, task and deadline (CLOCK_MONOTONIC, ns) of the
  *	change; zeros when there is none. HF_ASYNC_MEDIA_ERROR: the range that
  *	has failed, the newest of them
@@ -449,7 +482,6 @@ struct hf_async_event {
 	void *user_data;
 	unsigned int generation;
 	unsigned int lost;
-	enum hf_memory_op memory_op;
 	struct holdfast_event change;
 	struct ibv_async_event device;
 };
@@ -461,7 +493,7 @@ struct hf_async_event {
  * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
  *
  * Takes the place of ibv_get_async_event(), which must not be called for the
- * same device. Events that nobody takes cost no memory: of each type the last
+ * same device, unless the context is HF_NO_DEVICE_EVENTS. Events that nobody takes cost no memory: of each type the last
  * one of a region is kept.
  *
  * RETURN VALUE
@@ -486,30 +518,9 @@ int hf_get_async_event(struct hf_context *context, struct hf_async_event *event,
  */
 void hf_ack_async_event(struct hf_async_event *event);
 
-/**
- * hf_munmap, hf_mremap, hf_madvise - with regard to regions
- *
- * munmap(2), mremap(2), madvise(2) (MADV_DONTNEED, MADV_FREE, MADV_REMOVE and
- * their like) for memory that may be a region's: each region that overlaps gets
- * HF_ASYNC_DECOHERENCE with a memory_op, and the call waits until it has been
- * suspended or deregistered, or is by HF_AUTOMATIC; at most for the break time,
- * then it deregisters it. The region can not be restored after the first two.
- * A lease stays coherent when its mapping loses pages: there
- * madvise() does not wait.
- *
- * RETURN VALUE
- * As those of the C library: -1 and errno. EBUSY: a region can not be
- * deregistered (memory windows), and nothing has been done.
- */
-int hf_munmap(void *addr, size_t length);
-void *hf_mremap(void *old_address, size_t old_size, size_t new_size, int flags,
-		... /* void *new_address */);
-int hf_madvise(void *addr, size_t length, int advice);
-
-/* "active", "decoherence", "munmap"; "unknown" for what has no name. */
+/* "active", "decoherence"; "unknown" for what has no name. */
 const char *hf_mr_state_name(unsigned int state);
 const char *hf_async_name(unsigned int type);
-const char *hf_memory_op_name(unsigned int op);
 
 /**
  * hf_verbs_error - explain the last failure

@@ -42,9 +42,7 @@ int hf_keys_reserve(struct hf_keys *keys)
 
 	if (keys->count + 2 <= keys->room)
 		return 0;
-	hf_watch_off();
 	entries = reallocarray(keys->entries, room, sizeof(*entries));
-	hf_watch_on();
 	if (!entries)
 		return -ENOMEM;
 	keys->entries = entries;
@@ -87,9 +85,10 @@ static void remove_oldest_retired(struct hf_keys *keys)
 	remove_at(keys, oldest);
 }
 
-void hf_keys_retire(struct hf_keys *keys, struct hf_mr *mr)
+static void retire(struct hf_keys *keys, const struct hf_mr *mr, uint32_t key)
 {
-	for (size_t i = 0; i < keys->count; i++) {
+	for (size_t i = first_of(keys, key);
+	     i < keys->count && keys->entries[i].key == key; i++) {
 		struct hf_key_entry *entry = &keys->entries[i];
 
 		if (entry->mr != mr || entry->retired)
@@ -98,6 +97,12 @@ void hf_keys_retire(struct hf_keys *keys, struct hf_mr *mr)
 		entry->number = ++keys->number;
 		keys->retired++;
 	}
+}
+
+void hf_keys_retire(struct hf_keys *keys, struct hf_mr *mr)
+{
+	retire(keys, mr, mr->lkey);
+	retire(keys, mr, mr->rkey);
 	while (keys->retired > HF_RETIRED_KEYS)
 		remove_oldest_retired(keys);
 }

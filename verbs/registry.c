@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which contexts and regions this process has: so that a pointer to one that
- * is gone is an error and not a crash, munmap() finds what it meets, and a
- * child does not touch what is its parent's.
+ * Which contexts, regions and leases this process has: so that a pointer to one that
+ * is gone is an error and not a crash, and a child does not touch what is its
+ * parent's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,12 +14,14 @@
 static struct {
 	pthread_mutex_t lock;
 	TAILQ_HEAD(, hf_context) contexts;
+	TAILQ_HEAD(, hf_shared_lease) leases;
 	struct hf_mr **mrs; /* sorted by pointer */
 	size_t count;
 	size_t room;
 } hf_registry = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.contexts = TAILQ_HEAD_INITIALIZER(hf_registry.contexts),
+	.leases = TAILQ_HEAD_INITIALIZER(hf_registry.leases),
 };
 
 static int not_ours(pid_t owner)
@@ -52,7 +54,7 @@ static void unlock_all(void)
 
 /*
  * The child keeps the structures, to know them for what they are, but no lease:
- * it would take the parent's events and outlive him as a holder. A context
+ * it would take the parent's events and outlive it as a holder. A context
  * without its epoll descriptor has been through this.
  */
 static void in_child(void)
@@ -61,7 +63,7 @@ static void in_child(void)
 	struct hf_mr *mr;
 
 	TAILQ_FOREACH(context, &hf_registry.contexts, node) {
-		if (context->owner == getpid() || context->epoll < 0)
+		if (context->owner == hf_process() || context->epoll < 0)
 			continue;
 		TAILQ_FOREACH(mr, &context->mrs, node) {
 			if (mr->lease >= 0 && !(mr->attr.flags & HF_MR_FORK))
@@ -89,14 +91,21 @@ static void install_fork_handlers(void)
 
 /* --- contexts */
 
-static struct hf_context *find_context(const struct ibv_context *device)
+static bool reads_device(const struct hf_context *context)
+{
+	return !(context->attr.flags & HF_NO_DEVICE_EVENTS);
+}
+
+/* Another context of the device that takes the device's events. */
+static bool has_reader(const struct ibv_context *device)
 {
 	struct hf_context *context;
 
 	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-		if (context->device == device && context->owner == getpid())
-			return context;
-	return NULL;
+		if (context->device == device && reads_device(context) &&
+		    context->owner == hf_process())
+			return true;
+	return false;
 }
 
 int hf_registry_add_context(struct hf_context *context)
@@ -109,15 +118,20 @@ int hf_registry_add_context(struct hf_context *context)
 		return hf_vfail(-fork_handlers_result, "fork handlers: %s",
 				strerror(-fork_handlers_result));
 	pthread_mutex_lock(&hf_registry.lock);
-	ret = find_context(context->device) ? -EBUSY : 0;
-	if (!ret)
+	ret = hf_process_init();
+	if (!ret && reads_device(context) && has_reader(context->device))
+		ret = -EBUSY;
+	if (!ret) {
+		context->owner = hf_process();
 		TAILQ_INSERT_TAIL(&hf_registry.contexts, context, node);
+	}
 	pthread_mutex_unlock(&hf_registry.lock);
-	if (ret)
+	if (ret == -EBUSY)
 		return hf_vfail(EBUSY,
-				"%s: this ibv_context has been opened already",
+				"%s: another context of this ibv_context reads "
+				"its events: set HF_NO_DEVICE_EVENTS",
 				ibv_get_device_name(context->device->device));
-	return 0;
+	return ret ? hf_vfail(-ret, "MADV_WIPEONFORK: %s", strerror(-ret)) : 0;
 }
 
 int hf_registry_del_context(struct hf_context *context)
@@ -136,23 +150,51 @@ int hf_registry_del_context(struct hf_context *context)
 	return 0;
 }
 
-int hf_context_of(struct ibv_context *device, struct hf_context **out)
+/* How many contexts of the device fit; *@out is one, *@owner another process's. */
+static unsigned int find_contexts(const struct ibv_context *device,
+				  const struct hf_context *asked,
+				  struct hf_context **out, pid_t *owner)
 {
 	struct hf_context *context;
+	unsigned int count = 0;
+
+	TAILQ_FOREACH(context, &hf_registry.contexts, node) {
+		if (context->device != device || (asked && asked != context))
+			continue;
+		if (context->owner != hf_process()) {
+			*owner = context->owner_pid;
+			continue;
+		}
+		*out = context;
+		count++;
+	}
+	return count;
+}
+
+int hf_context_of(struct ibv_context *device, struct hf_context *asked,
+		  struct hf_context **out)
+{
+	unsigned int count;
 	pid_t owner = 0;
 
 	pthread_mutex_lock(&hf_registry.lock);
-	*out = find_context(device);
-	TAILQ_FOREACH(context, &hf_registry.contexts, node)
-		if (context->device == device)
-			owner = context->owner;
+	count = find_contexts(device, asked, out, &owner);
 	pthread_mutex_unlock(&hf_registry.lock);
-	if (*out) {
+	if (count == 1) {
 		pthread_mutex_lock(&(*out)->lock);
 		return 0;
 	}
+	if (count)
+		return hf_vfail(
+			EINVAL,
+			"%s has %u contexts: name one in the attributes",
+			ibv_get_device_name(device->device), count);
 	if (owner)
 		return not_ours(owner);
+	if (asked)
+		return hf_vfail(EINVAL,
+				"the context of the attributes is not one of "
+				"the protection domain's device");
 	return hf_vfail(ENOENT, "%s: hf_open_context() this device first",
 			ibv_get_device_name(device->device));
 }
@@ -168,8 +210,8 @@ int hf_context_enter(struct hf_context *context)
 			break;
 	if (!known)
 		ret = hf_vfail(EINVAL, "not a context, or closed already");
-	else if (known->owner != getpid())
-		ret = not_ours(known->owner);
+	else if (known->owner != hf_process())
+		ret = not_ours(known->owner_pid);
 	pthread_mutex_unlock(&hf_registry.lock);
 	if (!ret)
 		pthread_mutex_lock(&context->lock);
@@ -213,10 +255,8 @@ int hf_registry_add_mr(struct hf_mr *mr)
 		size_t room = hf_registry.room ? hf_registry.room * 2 : 64;
 		struct hf_mr **mrs;
 
-		hf_watch_off();
 		mrs = reallocarray(hf_registry.mrs, room,
 				   sizeof(struct hf_mr *));
-		hf_watch_on();
 		if (!mrs) {
 			ret = hf_vfail(ENOMEM, "no memory");
 			goto unlock;
@@ -243,8 +283,8 @@ int hf_mr_enter(struct hf_mr *mr)
 	pthread_mutex_lock(&hf_registry.lock);
 	if (!is_at(mr, place_of(mr)))
 		ret = hf_vfail(EINVAL, "not a region, or deregistered already");
-	else if (mr->context->owner != getpid())
-		ret = not_ours(mr->context->owner);
+	else if (mr->context->owner != hf_process())
+		ret = not_ours(mr->context->owner_pid);
 	else
 		mr->refs++;
 	pthread_mutex_unlock(&hf_registry.lock);
@@ -253,23 +293,18 @@ int hf_mr_enter(struct hf_mr *mr)
 	return ret;
 }
 
-static void put(struct hf_mr *mr)
+void hf_mr_put(struct hf_mr *mr)
 {
-	bool last;
-
-	pthread_mutex_lock(&hf_registry.lock);
-	last = --mr->refs == 0;
-	if (last)
-		mr->context->users--;
-	pthread_mutex_unlock(&hf_registry.lock);
-	if (last)
-		free(mr);
+	if (atomic_fetch_sub(&mr->refs, 1) > 1)
+		return;
+	atomic_fetch_sub(&mr->context->users, 1);
+	free(mr);
 }
 
 void hf_mr_leave(struct hf_mr *mr)
 {
 	pthread_mutex_unlock(&mr->context->lock);
-	put(mr);
+	hf_mr_put(mr);
 }
 
 void hf_mr_kill(struct hf_mr *mr)
@@ -282,34 +317,70 @@ void hf_mr_kill(struct hf_mr *mr)
 	memmove(&hf_registry.mrs[at], &hf_registry.mrs[at + 1],
 		(hf_registry.count - at) * sizeof(struct hf_mr *));
 	pthread_mutex_unlock(&hf_registry.lock);
-	put(mr);
+	hf_mr_put(mr);
 }
 
-static bool overlaps(const struct hf_mr *mr, uintptr_t addr, size_t length)
-{
-	uintptr_t start = (uintptr_t)mr->addr;
+/* --- leases */
 
-	return start < addr + length && addr < start + mr->asked;
+static struct hf_shared_lease *find_lease(uint64_t id)
+{
+	struct hf_shared_lease *shared;
+
+	TAILQ_FOREACH(shared, &hf_registry.leases, node)
+		if (shared->id == id)
+			return shared;
+	return NULL;
 }
 
-struct hf_mr *hf_mr_next_overlapping(const struct hf_mr *after, uintptr_t addr,
-				     size_t length)
+int hf_shared_lease_get(int lease, bool owned, struct hf_shared_lease **out)
 {
-	struct hf_mr *found = NULL;
+	struct hf_shared_lease *new = calloc(1, sizeof(*new)), *shared;
+	struct holdfast_query query;
+	int ret;
+
+	if (!new)
+		return hf_vfail(ENOMEM, "no memory");
+	ret = hf_query(lease, &query);
+	if (ret) {
+		free(new);
+		return hf_vfail_lease(ret);
+	}
+	*new = (struct hf_shared_lease){
+		.owned = owned,
+		.id = query.id,
+		.offset = query.offset,
+		.length = query.length,
+		.break_ms = query.break_ms,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	TAILQ_INIT(&new->mrs);
+	pthread_mutex_lock(&hf_registry.lock);
+	shared = find_lease(query.id);
+	if (!shared) {
+		shared = new;
+		new = NULL;
+		TAILQ_INSERT_TAIL(&hf_registry.leases, shared, node);
+	}
+	shared->refs++;
+	pthread_mutex_unlock(&hf_registry.lock);
+	free(new);
+	*out = shared;
+	return 0;
+}
+
+bool hf_shared_lease_put(struct hf_shared_lease *shared, bool *owned)
+{
+	bool last;
 
 	pthread_mutex_lock(&hf_registry.lock);
-	for (size_t i = place_of(after); i < hf_registry.count; i++) {
-		struct hf_mr *mr = hf_registry.mrs[i];
-
-		if (mr == after || mr->context->owner != getpid() ||
-		    !overlaps(mr, addr, length))
-			continue;
-		found = mr;
-		found->refs++;
-		break;
-	}
+	*owned = shared->owned;
+	last = --shared->refs == 0;
+	if (last)
+		TAILQ_REMOVE(&hf_registry.leases, shared, node);
 	pthread_mutex_unlock(&hf_registry.lock);
-	if (found)
-		pthread_mutex_lock(&found->context->lock);
-	return found;
+	if (last) {
+		pthread_mutex_destroy(&shared->lock);
+		free(shared);
+	}
+	return last;
 }

@@ -4,7 +4,6 @@
 
 #include "fuzz.h"
 #include "holdfast.h"
-#include "internal.h"
 #include "pinned.h"
 #include "uring.h"
 
@@ -52,18 +51,6 @@ static int read_ring(void)
 	return uring_each_buffer(&process, 0, look, NULL);
 }
 
-/* Where an area is that has no name for want of memory, it is not a file. */
-static int read_maps(void)
-{
-	struct hf_area area;
-	int ret = hf_area_look((void *)0x7f0000001000, 0x2000, &area);
-
-	must(ret == 0);
-	must(!area.file || area.path);
-	free(area.path);
-	return has_failed ? -ENOMEM : 0;
-}
-
 static void fail_each(int (*read)(void))
 {
 	int want = read(), ret;
@@ -86,7 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fail_each(read_report);
 	fail_each(read_pins);
 	fail_each(read_ring);
-	fail_each(read_maps);
 	file_given = false;
 	return 0;
 }

@@ -111,7 +111,7 @@ static void test_answered(void)
 	tap_is(hooks.op, HOLDFAST_OP_PUNCH, "the hook knows why");
 	tap_ok(hooks.registered_in_quiesce, "registered as yet");
 	tap_is(hooks.dereg_in_quiesce, -EDEADLK,
-	       "a hook can not end its region");
+	       "a hook cannot end its region");
 	tap_is(hooks.error, 0, "without an error");
 	after = mr_query(mr);
 	tap_is(after.state, HF_MR_ACTIVE, "active");
@@ -134,7 +134,7 @@ static void test_stuck(void)
 
 	again(true);
 	change = change_start("truncate", PATH, 2 * MIB, 0, NULL);
-	tap_ok(!change_done(&change, SHORT / 3),
+	tap_ok(!change_done(&change, SHORT / 6),
 	       "a program that is stuck: the change waits");
 	tap_ok(mr_query(mr).registered, "registered until the margin");
 	tap_ok(change_done(&change, SOON) && !change.error,

@@ -178,8 +178,7 @@ static void test_operations(void)
 {
 	struct rdma rdma = rdma_open();
 	const struct ibv_context_ops before = rdma.context->ops;
-	const struct hf_context_attr attr = { .flags = HF_AUTOMATIC |
-						       HF_WATCH_MEMORY };
+	const struct hf_context_attr attr = { .flags = HF_AUTOMATIC };
 	int fd = open(PATH, O_RDWR);
 	struct hf_context *context = context_open(&rdma, &attr);
 	struct hf_mr *mr = mr_make(&rdma, fd, 0, LENGTH, NULL);
@@ -207,7 +206,7 @@ int main(void)
 	       "%d writes: %ld and %ld instructions", ROUNDS, without.post,
 	       without.poll);
 	compare(count(0), without, "with the library");
-	compare(count(HF_AUTOMATIC | HF_WATCH_MEMORY), without,
+	compare(count(HF_AUTOMATIC), without,
 		"with all of it");
 	unlink(PATH);
 	return tap_done();

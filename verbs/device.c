@@ -15,11 +15,14 @@ struct ibv_mr *hf_register(struct hf_mr *mr, size_t length)
 
 	if (mr->backing == HF_BACKING_ODP)
 		access |= IBV_ACCESS_ON_DEMAND;
+	if (mr->attr.flags & HF_MR_IOVA)
+		return ibv_reg_mr_iova(mr->pd, mr->addr, length, mr->iova,
+				       access);
 	return ibv_reg_mr(mr->pd, mr->addr, length, access);
 }
 
 enum hf_registration hf_registration_of(const struct hf_context *context,
-					const struct ibv_mr *ibv)
+					const struct ibv_mr *ibv, uint64_t iova)
 {
 	struct uverbs_mr found;
 	int err;
@@ -35,7 +38,7 @@ enum hf_registration hf_registration_of(const struct hf_context *context,
 	if (uverbs_mr_is_placeholder(&found))
 		return HF_PLACEHOLDER;
 	return found.lkey == ibv->lkey && found.rkey == ibv->rkey &&
-			       found.length == ibv->length
+			       found.length == ibv->length && found.iova == iova
 		       ? HF_REGISTERED
 		       : HF_NOT_REGISTERED;
 }
@@ -46,11 +49,12 @@ enum hf_registration hf_registration_of(const struct hf_context *context,
  * object's, or nobody's, what the provider kept of the registration stays behind: only
  * ibv_dereg_mr() could free that, and would deregister what has the number now.
  */
-int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv)
+int hf_deregister(const struct hf_context *context, struct ibv_mr *ibv,
+		  uint64_t iova)
 {
 	int err;
 
-	if (hf_registration_of(context, ibv) == HF_NOT_REGISTERED)
+	if (hf_registration_of(context, ibv, iova) == HF_NOT_REGISTERED)
 		return 0;
 	err = ibv_dereg_mr(ibv);
 	if (err == ENOENT || err == EIO)

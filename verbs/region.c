@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/reach.h"
 #include "internal.h"
 
 /* --- who (de)registers */
@@ -35,7 +35,7 @@ static int deregister(struct hf_mr *mr)
 	if (!ibv)
 		return 0;
 	pthread_mutex_unlock(&mr->context->lock);
-	ret = hf_deregister(mr->context, ibv);
+	ret = hf_deregister(mr->context, ibv, mr->iova);
 	pthread_mutex_lock(&mr->context->lock);
 	if (ret)
 		return hf_vfail(-ret, "ibv_dereg_mr: %s%s", strerror(-ret),
@@ -78,66 +78,93 @@ HF_EXPORT int hf_suspend_mr(struct hf_mr *mr)
 
 /* --- restore */
 
-/* Whether what was mapped when the region was made still is. */
-static bool still_mapped(const struct hf_mr *mr)
+void *hf_pages_start(const void *addr)
 {
-	struct hf_area area;
-
-	if (hf_area_look(mr->addr, mr->asked, &area))
-		return false;
-	free(area.path);
-	return area.whole && area.mapped.device == mr->mapped.device &&
-	       area.mapped.inode == mr->mapped.inode &&
-	       area.mapped.offset == mr->mapped.offset;
+	return (void *)((uintptr_t)addr & ~(sysconf(_SC_PAGESIZE) - 1));
 }
 
-int hf_mr_reach(const struct hf_mr *mr, uint64_t *length)
+size_t hf_pages_length(const void *addr, size_t length)
 {
-	int ret = hf_reach(mr->file, mr->file_offset, mr->asked, length);
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t before = (uintptr_t)addr % page;
 
-	if (ret == -ENXIO)
+	return (before + length + page - 1) / page * page;
+}
+
+static uint64_t pages_offset(const struct hf_mr *mr)
+{
+	return mr->file_offset - mr->file_offset % sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Whether @fd, the file or a lease on it, is still what is mapped where it was when
+ * the region was made: 0 or -errno with a message.
+ */
+static int locate(const struct hf_mr *mr, int fd)
+{
+	off_t offset;
+	int ret = hf_locate(fd, hf_pages_start(mr->addr),
+			    hf_pages_length(mr->addr, mr->asked), &offset);
+
+	if (!ret && (uint64_t)offset != pages_offset(mr))
+		ret = -ENOENT;
+	if (ret == -EFAULT)
+		return hf_vfail(EFAULT,
+				"the memory at %p has been unmapped: "
+				"deregister the region",
+				mr->addr);
+	if (ret == -ENOENT)
+		return hf_vfail(ENOENT,
+				"the memory at %p is another mapping by now: "
+				"deregister the region",
+				mr->addr);
+	return ret ? hf_vfail_lease(ret) : 0;
+}
+
+/* How many bytes of the region the file has, or -errno with a message. */
+static int reach_of(const struct hf_mr *mr, uint64_t *length)
+{
+	struct holdfast_query lease;
+	uint64_t before;
+	int ret = hf_query(mr->lease, &lease);
+
+	if (ret)
+		return hf_vfail_lease(ret);
+	if (lease.state != HOLDFAST_ACTIVE && lease.state != HOLDFAST_BREAKING)
+		return hf_vfail(EPIPE, "the lease was released or revoked: "
+				       "deregister the region");
+	before = mr->file_offset - lease.offset;
+	if (lease.reach <= before)
 		return hf_vfail(ENXIO,
 				"the file ends before the range begins, "
 				"at %" PRIu64 ": register it again when "
 				"the file has grown",
-				(uint64_t)mr->file_offset);
-	return ret ? hf_vfail(-ret, "the file: %s", strerror(-ret)) : 0;
-}
-
-/* Why a registration of the leased range has failed. */
-static int why_not_registered(const struct hf_mr *mr, int err)
-{
-	struct holdfast_query lease;
-
-	if (!hf_query(mr->lease, &lease) && lease.state != HOLDFAST_ACTIVE &&
-	    lease.state != HOLDFAST_BREAKING)
-		return hf_vfail(EPIPE, "the lease was released or revoked: "
-				       "deregister the region");
-	return hf_vfail(err, "ibv_reg_mr: %s", hf_registration_error(err));
+				mr->file_offset);
+	*length = lease.reach - before;
+	if (*length > mr->asked)
+		*length = mr->asked;
+	return 0;
 }
 
 struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length, int *ret)
 {
-	uint64_t reach, tried = 0;
+	uint64_t reach = 0, tried = 0;
 	struct ibv_mr *ibv;
 	int err = 0;
 
 	for (;;) {
-		*ret = hf_mr_reach(mr, &reach);
+		*ret = reach_of(mr, &reach);
 		if (*ret)
 			return NULL;
 		/* Once more if a change has moved the end of the file meanwhile. */
 		if (reach == tried) {
-			*ret = why_not_registered(mr, err);
+			*ret = hf_vfail(err, "ibv_reg_mr: %s",
+					hf_registration_error(err));
 			return NULL;
 		}
-		if (!still_mapped(mr)) {
-			*ret = hf_vfail(EFAULT,
-					"the memory at %p has been unmapped: "
-					"deregister the region",
-					mr->addr);
+		*ret = locate(mr, mr->lease);
+		if (*ret)
 			return NULL;
-		}
 		ibv = hf_register(mr, reach);
 		if (ibv)
 			break;
@@ -169,23 +196,17 @@ static int why_not_restore(const struct hf_mr *mr)
 	if (mr->revoked)
 		return hf_vfail(EPIPE, "the lease was released or revoked: "
 				       "deregister the region");
-	if (mr->unmapped)
-		return hf_vfail(EFAULT,
-				"the memory at %p has been unmapped: "
-				"deregister the region",
-				mr->addr);
 	return 0;
 }
 
 /*
- * Calls that unmap the memory: what we registered now they would discard. And a
- * change, where the guard reads of its end: hf_dereg_mr() can end this wait, and
- * not one in the kernel.
+ * For the end of a change, where the guard reads of it: hf_dereg_mr() can end this
+ * wait, and not one in the kernel.
  */
 static bool to_be_waited_for(const struct hf_mr *mr)
 {
-	return mr->memory_calls || (mr->state == HF_MR_SUSPENDED &&
-				    mr->context->attr.flags & HF_AUTOMATIC);
+	return mr->state == HF_MR_SUSPENDED &&
+	       mr->context->attr.flags & HF_AUTOMATIC;
 }
 
 /* Called busy. */
@@ -214,7 +235,6 @@ static int restore(struct hf_mr *mr)
 	}
 
 	breaks = mr->breaks;
-	mr->guard_now = false;
 	pthread_mutex_unlock(&context->lock);
 	if (mr->backing == HF_BACKING_LEASE) {
 		ibv = hf_mr_register_leased(mr, &length, &ret);
@@ -287,6 +307,7 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 		.state = mr->state,
 		.generation = mr->generation,
 		.addr = mr->addr,
+		.iova = mr->iova,
 		.length = mr->length,
 		.registered = mr->ibv,
 		.mr = mr->ibv,
@@ -294,10 +315,9 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 		.rkey = mr->rkey,
 		.on_demand = mr->backing == HF_BACKING_ODP,
 		.lease = mr->lease,
-		.lease_id = mr->lease_id,
+		.lease_id = mr->shared ? mr->shared->id : 0,
 		.breaks = mr->breaks,
 		.last_break = mr->last_break,
-		.last_memory_op = mr->memory_op,
 		.user_data = mr->attr.user_data,
 	};
 	hf_mr_leave(mr);
@@ -308,36 +328,48 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 
 void hf_mr_free_lease(struct hf_mr *mr)
 {
+	bool owned;
+
 	if (mr->lease < 0)
 		return;
-	/*
-	 * Others may have the same pages pinned, through leases of their own:
-	 * that is not for us to wait for, and the kernel goes on by itself.
-	 */
-	fcntl(mr->lease, F_SETFL, O_RDWR | O_NONBLOCK);
-	if (hf_release(mr->lease))
+	if (hf_shared_lease_put(mr->shared, &owned) && owned) {
+		/*
+		 * Others may have the same pages pinned, through leases of their
+		 * own: that is not for us to wait for, and the kernel goes on by
+		 * itself.
+		 */
+		fcntl(mr->lease, F_SETFL, O_RDWR | O_NONBLOCK);
+		if (hf_release(mr->lease))
+			close(mr->lease);
+	} else {
 		close(mr->lease);
+	}
+	mr->shared = NULL;
 	mr->lease = -1;
 }
 
 void hf_mr_free_memory(struct hf_mr *mr)
 {
 	/* Something else may be mapped there by now, and that is not ours. */
-	if (mr->owns_mapping && !mr->unmapped && still_mapped(mr))
-		hf_raw_munmap(mr->addr, mr->asked);
+	if (mr->owns_mapping && !locate(mr, mr->file))
+		munmap(hf_pages_start(mr->addr),
+		       hf_pages_length(mr->addr, mr->asked));
 	if (mr->file >= 0)
 		close(mr->file);
 	hf_mr_free_lease(mr);
 }
 
-/* Nobody begins anything with it any more; then wait for what has begun. */
+/*
+ * Nothing begins with it any more; then waits for what has begun. In a hook it does not
+ * wait for other hooks: those may wait for this one.
+ */
 static int end(struct hf_mr *mr)
 {
 	struct hf_context *context = mr->context;
 	int ret;
 
 	if (mr->answering && pthread_equal(mr->answerer, pthread_self()))
-		return hf_vfail(EDEADLK, "a hook can not deregister the region "
+		return hf_vfail(EDEADLK, "a hook cannot deregister the region "
 					 "that it is called for");
 	if (mr->ending)
 		return hf_vfail(EBUSY, "another thread deregisters the region");
@@ -348,10 +380,14 @@ static int end(struct hf_mr *mr)
 	busy_end(mr);
 	if (ret) {
 		mr->ending = false;
+		if (mr->open)
+			hf_answer_want(mr);
 		return ret;
 	}
-	while (mr->answering)
+	hf_answer_forget(mr);
+	while (mr->answering && !hf_in_hook())
 		pthread_cond_wait(&context->changed, &context->lock);
+	mr->orphan = mr->answering;
 	return 0;
 }
 
@@ -359,6 +395,7 @@ HF_EXPORT int hf_dereg_mr(struct hf_mr *mr)
 {
 	struct hf_context *context;
 	int ret = hf_mr_enter(mr);
+	bool orphan;
 
 	if (ret)
 		return ret;
@@ -373,9 +410,11 @@ HF_EXPORT int hf_dereg_mr(struct hf_mr *mr)
 	hf_keys_forget_mr(&context->keys, mr);
 	TAILQ_REMOVE(&context->mrs, mr, node);
 	hf_anchor_put(context, mr->anchor);
+	orphan = mr->orphan;
 	pthread_mutex_unlock(&context->lock);
 
-	hf_mr_free_memory(mr);
+	if (!orphan)
+		hf_mr_free_memory(mr);
 	hf_mr_kill(mr);
 	pthread_mutex_lock(&context->lock);
 	hf_mr_leave(mr);
