@@ -31,9 +31,7 @@
 #include "vfio.h"
 
 struct fencing {
-	uint64_t lease;
-	struct pinned pinned;			/* what a change waits for */
-	const struct hf_report_entry *narrowed; /* to its change, or NULL */
+	const struct fence_job *job;
 	struct fenced *fenced;
 
 	/* Of the file that is looked at. */
@@ -73,42 +71,22 @@ left(const struct fencing *fencing, const char *fmt, ...)
 		 holder_text(holder, fencing->process), reason);
 }
 
-static void gone(struct fencing *fencing, const char *what, uint64_t addr,
-		 uint64_t length)
+static void gone(struct fencing *fencing, const char *what,
+		 unsigned int consumer, uint64_t addr, uint64_t length)
 {
+	const struct hf_pins_entry *pin = pinned_find(&fencing->job->pinned,
+						      fencing->process,
+						      consumer, addr, length);
+	const struct about about = { .lease = pin ? pin->lease : 0,
+				     .pid = fencing->process->pid,
+				     .message_id = MESSAGE_REVOKED };
 	char holder[HOLDER_ROOM], size[SIZE_ROOM];
 
 	fencing->fenced->revoked++;
-	say(LOG_NOTICE, "lease %" PRIu64 ": %s: %s, %s at %#" PRIx64,
-	    fencing->lease, holder_text(holder, fencing->process), what,
-	    size_text(size, length, false), addr);
-}
-
-/*
- * XFS also moves blocks beside what these changes take, at most a unit of copy on
- * write, which is no longer than HOLDFAST_CHANGE_ALIGN.
- */
-static bool reaches_beside(unsigned int op)
-{
-	return op == HOLDFAST_OP_REFLINK || op == HOLDFAST_OP_DEDUPE ||
-	       op == HOLDFAST_OP_EXCHANGE || op == HOLDFAST_OP_COLLAPSE ||
-	       op == HOLDFAST_OP_INSERT;
-}
-
-static void narrow_to_change(struct pinned *pinned,
-			     const struct hf_report_entry *lease)
-{
-	const uint64_t unit = HOLDFAST_CHANGE_ALIGN;
-	uint64_t start = lease->change_offset, length = lease->change_length;
-
-	if (reaches_beside(lease->op)) {
-		uint64_t before = start < unit ? start : unit;
-
-		start -= before;
-		length += length < UINT64_MAX - before - unit ? before + unit
-							      : 0;
-	}
-	pinned_narrow(pinned, start, length);
+	say_about(LOG_NOTICE, &about,
+		  "lease %" PRIu64 ": %s: %s, %s at %#" PRIx64, about.lease,
+		  holder_text(holder, fencing->process), what,
+		  size_text(size, length, false), addr);
 }
 
 /*
@@ -118,13 +96,12 @@ static void narrow_to_change(struct pinned *pinned,
  */
 static bool still_pinned(struct fencing *fencing, unsigned int consumer)
 {
+	const struct fence_job *job = fencing->job;
 	struct pinned pinned;
 	bool still;
 
-	if (pinned_read(&pinned, fencing->lease))
+	if (pinned_read_demands(&pinned, job->demands, job->demand_count))
 		return true;
-	if (fencing->narrowed)
-		narrow_to_change(&pinned, fencing->narrowed);
 	still = pinned_for(&pinned, fencing->process, consumer);
 	pinned_free(&pinned);
 	return still;
@@ -161,7 +138,7 @@ static int candidates(struct fencing *fencing, int driver,
 			     "memory region %u: cannot be looked at: %s",
 			     handles[i], strerror(-err));
 		if (!err &&
-		    pinned_meet(&fencing->pinned, fencing->process,
+		    pinned_meet(&fencing->job->pinned, fencing->process,
 				HOLDFAST_CONSUMER_MR, mr.iova, mr.length))
 			found[count++] = mr;
 	}
@@ -208,7 +185,7 @@ static void fence_mr(struct fencing *fencing, struct placeholders *placeholders,
 		 err ? "; its number has no placeholder, and may be another "
 		       "object's"
 		     : "");
-	gone(fencing, what, mr->iova, mr->length);
+	gone(fencing, what, HOLDFAST_CONSUMER_MR, mr->iova, mr->length);
 }
 
 static int fence_mrs(struct fencing *fencing)
@@ -225,8 +202,13 @@ static int fence_mrs(struct fencing *fencing)
 		return count;
 	err = placeholders_begin(&placeholders, fencing->fd, driver);
 	if (!err) {
+		/* With no more regions than records, each has its own. */
+		bool each = (size_t)count <= pinned_count(&fencing->job->pinned,
+							  HOLDFAST_CONSUMER_MR);
+
 		for (int i = 0; i < count; i++) {
-			if (!still_pinned(fencing, HOLDFAST_CONSUMER_MR))
+			if (!each &&
+			    !still_pinned(fencing, HOLDFAST_CONSUMER_MR))
 				break;
 			fence_mr(fencing, &placeholders, &list[i]);
 		}
@@ -243,7 +225,7 @@ static int fence_buffer(unsigned int index, uint64_t addr, uint64_t length,
 	char what[64];
 	int err;
 
-	if (!pinned_meet(&fencing->pinned, fencing->process,
+	if (!pinned_meet(&fencing->job->pinned, fencing->process,
 			 HOLDFAST_CONSUMER_BUFFER, addr, length))
 		return 0;
 	err = uring_empty(fencing->fd, index);
@@ -256,8 +238,16 @@ static int fence_buffer(unsigned int index, uint64_t addr, uint64_t length,
 	}
 	snprintf(what, sizeof(what), "unregistered fixed buffer %u of io_uring",
 		 index);
-	gone(fencing, what, addr, length);
+	gone(fencing, what, HOLDFAST_CONSUMER_BUFFER, addr, length);
 	return 0;
+}
+
+static bool has_demand(const struct fence_job *job, uint64_t lease)
+{
+	for (size_t i = 0; i < job->demand_count; i++)
+		if (job->demands[i].lease == lease)
+			return true;
+	return false;
 }
 
 static void fence_vfio(struct fencing *fencing, int fd)
@@ -266,16 +256,16 @@ static void fence_vfio(struct fencing *fencing, int fd)
 	int64_t ret;
 
 	if (vfio_label_read(fencing->process, fd, &label) ||
-	    label.lease != fencing->lease ||
-	    !pinned_meet(&fencing->pinned, fencing->process,
+	    !has_demand(fencing->job, label.lease) ||
+	    !pinned_meet(&fencing->job->pinned, fencing->process,
 			 HOLDFAST_CONSUMER_VFIO, label.addr, label.length))
 		return;
 	ret = vfio_unmap(fencing->process, &label);
 	fencing->has_label |= ret >= 0;
 	/* It may have gone that very moment. */
 	if (ret > 0)
-		gone(fencing, "unmapped from its VFIO container", label.iova,
-		     ret);
+		gone(fencing, "unmapped from its VFIO container",
+		     HOLDFAST_CONSUMER_VFIO, label.addr, ret);
 	else if (ret < 0)
 		left(fencing, "VFIO: %s",
 		     ret == -ENOTTY || ret == -EBADF
@@ -312,69 +302,32 @@ static int fence_file(const struct process *process, int fd,
 /* What cannot be taken from outside, whatever its files tell. */
 static void name_the_rest(struct fencing *fencing)
 {
-	if (pinned_for(&fencing->pinned, fencing->process,
+	if (pinned_for(&fencing->job->pinned, fencing->process,
 		       HOLDFAST_CONSUMER_VFIO) &&
 	    !fencing->has_label)
 		left(fencing, "VFIO: what is mapped there is not known; "
 			      "hf_vfio_map(3) would tell");
-	if (pinned_for(&fencing->pinned, fencing->process,
+	if (pinned_for(&fencing->job->pinned, fencing->process,
 		       HOLDFAST_CONSUMER_UMEM))
 		left(fencing,
 		     "AF_XDP: packet memory goes only with its sockets");
 }
 
-static int fence_process(struct fencing *fencing, const struct process *process)
+int fence_process(const struct fence_job *job, struct fenced *fenced)
 {
-	int err;
-
-	fencing->process = process;
-	fencing->has_label = false;
-	err = process_each_file(process, fence_file, fencing);
-	if (err == -ESRCH)
-		return 0;
-	if (err)
-		left(fencing, "its files: %s", strerror(-err));
-	name_the_rest(fencing);
-	return err;
-}
-
-static int fence_processes(struct fencing *fencing)
-{
-	const struct pinned *pinned = &fencing->pinned;
-	int ret, err = 0;
-
-	for (size_t i = 0; i < pinned->count; i++) {
-		struct process process;
-
-		if (!pinned_is_first(pinned, i))
-			continue;
-		ret = process_open(&process, pinned->list[i].pid,
-				   pinned->list[i].start_ns);
-		if (ret == -ESRCH)
-			continue;
-		if (!ret) {
-			ret = fence_process(fencing, &process);
-			process_close(&process);
-		}
-		err = ret ?: err;
-	}
-	return fencing->fenced->revoked ? 0 : err;
-}
-
-int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced)
-{
-	struct fencing fencing = { .lease = lease->id, .fenced = fenced };
-	int err = pinned_read(&fencing.pinned, lease->id);
+	struct fencing fencing = { .job = job, .fenced = fenced };
+	struct process process;
+	int err = process_open(&process, job->pid, job->start_ns);
 
 	*fenced = (struct fenced){ 0 };
 	if (err)
-		return err;
-	/* A lease that was released, revoked or closed loses all of them. */
-	if (lease->state == HOLDFAST_BREAKING && lease->has_change) {
-		fencing.narrowed = lease;
-		narrow_to_change(&fencing.pinned, lease);
-	}
-	err = fence_processes(&fencing);
-	pinned_free(&fencing.pinned);
-	return err;
+		return err == -ESRCH ? 0 : err;
+	fencing.process = &process;
+	err = process_each_file(&process, fence_file, &fencing);
+	if (err && err != -ESRCH)
+		left(&fencing, "its files: %s", strerror(-err));
+	if (err != -ESRCH)
+		name_the_rest(&fencing);
+	process_close(&process);
+	return fenced->revoked || err == -ESRCH ? 0 : err;
 }

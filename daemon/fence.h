@@ -3,10 +3,27 @@
 #ifndef HOLDFAST_FENCE_H
 #define HOLDFAST_FENCE_H
 
-#include "holdfast.h"
+#include "pinned.h"
 
 /**
- * struct fenced - what came of fence_lease()
+ * struct fence_job - what is to be taken from a process
+ * @pid: @start_ns: the process
+ * @uid: its user
+ * @demands: leases, and bytes of them, sorted by lease
+ * @demand_count: how many
+ * @pinned: the process's records of these
+ */
+struct fence_job {
+	pid_t pid;
+	uint64_t start_ns;
+	uid_t uid;
+	struct demand *demands;
+	size_t demand_count;
+	struct pinned pinned;
+};
+
+/**
+ * struct fenced - what came of fence_process()
  * @revoked: how many memory regions, fixed buffers and VFIO mappings are
  *	gone
  * @reasons: what could not be revoked, and why, as words; "" for nothing
@@ -17,10 +34,9 @@ struct fenced {
 };
 
 /*
- * Revokes what has pinned the bytes of @lease that a change waits for, or all of
- * them where the lease ends, and logs each. 0, or a negative errno value: nothing
- * could be looked at.
+ * Revokes what has pinned the bytes that are wanted, and logs each. 0, or a negative
+ * errno value: nothing could be looked at.
  */
-int fence_lease(const struct hf_report_entry *lease, struct fenced *fenced);
+int fence_process(const struct fence_job *job, struct fenced *fenced);
 
 #endif

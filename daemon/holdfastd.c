@@ -5,18 +5,21 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
 
+#include "../lib/margin.h"
 #include "holdfast.h"
 #include "log.h"
 #include "size.h"
 #include "tool.h"
 #include "watch.h"
-
-#define MARGIN_MS 5000
 
 /* The kernel tells by it when a break begins or ends. */
 static int open_report(void)
@@ -55,11 +58,50 @@ static int open_signals(void)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
-	fd = signalfd(-1, &mask, SFD_CLOEXEC);
+	fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		say(LOG_ERR, "signalfd: %s", strerror(errno));
 	return fd;
+}
+
+/* --- systemd */
+
+#ifdef HAVE_SYSTEMD
+/* How often it wants to hear of us, in ms; -1: never. */
+static int watchdog_ms(void)
+{
+	uint64_t us;
+
+	return sd_watchdog_enabled(0, &us) > 0 ? (int)(us / 2000) : -1;
+}
+
+static void notify(const char *state)
+{
+	sd_notify(0, state);
+}
+#else
+static int watchdog_ms(void)
+{
+	return -1;
+}
+
+static void notify(const char *state)
+{
+	(void)state;
+}
+#endif
+
+/* A worker has ended, or we are to: true. */
+static bool take_signals(int signals)
+{
+	struct signalfd_siginfo info;
+	bool end = false;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info))
+		end |= info.ssi_signo != SIGCHLD;
+	return end;
 }
 
 static int serve(struct watches *watches, int report, int signals)
@@ -68,16 +110,21 @@ static int serve(struct watches *watches, int report, int signals)
 		{ .fd = report, .events = POLLPRI },
 		{ .fd = signals, .events = POLLIN },
 	};
-	int next_ms;
+	int next_ms, most_ms = watchdog_ms();
 
+	notify("READY=1");
 	do {
 		if (watches_round(watches, &next_ms))
 			return EXIT_FAILED;
+		notify("WATCHDOG=1");
+		if (most_ms >= 0 && (next_ms < 0 || next_ms > most_ms))
+			next_ms = most_ms;
 		if (poll(fds, 2, next_ms) < 0) {
 			say(LOG_ERR, "poll: %s", strerror(errno));
 			return EXIT_FAILED;
 		}
-	} while (!fds[1].revents);
+	} while (!take_signals(signals));
+	notify("STOPPING=1");
 	return 0;
 }
 
@@ -130,13 +177,13 @@ static int parse(struct watches *watches, int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return wrong("%s: what for?", argv[optind]);
+		return wrong("%s: unexpected argument", argv[optind]);
 	return -1;
 }
 
 int main(int argc, char **argv)
 {
-	struct watches watches = { .margin_ms = MARGIN_MS };
+	struct watches watches = { .margin_ms = HF_AGENT_MARGIN_MS };
 	int status = parse(&watches, argc, argv);
 	int report, signals;
 
@@ -145,6 +192,9 @@ int main(int argc, char **argv)
 	report = open_report();
 	if (report < 0 || !may_act())
 		return EXIT_FAILED;
+	if (log_init())
+		say(LOG_WARNING, "each worker has a limit of its own: %s",
+		    strerror(errno));
 	signals = open_signals();
 	if (signals < 0)
 		return EXIT_FAILED;

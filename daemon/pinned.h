@@ -14,6 +14,28 @@ struct pinned {
 	size_t count;
 };
 
+/**
+ * struct demand - bytes of a lease that are to be let go of
+ * @lease: its number
+ * @start: @end: of the file
+ */
+struct demand {
+	uint64_t lease;
+	uint64_t start;
+	uint64_t end;
+};
+
+/* What a change of the file, or the end of the lease, wants. */
+struct demand demand_of(const struct hf_report_entry *lease);
+
+/*
+ * Reads the records of leases, as far as they are of the bytes that are wanted, and
+ * the process is visible; @demands are sorted by lease. 0, or a negative errno value
+ * with *@to unchanged.
+ */
+int pinned_read_demands(struct pinned *to, const struct demand *demands,
+			size_t count);
+
 /*
  * Reads the records of one lease whose process is visible. 0, or a negative errno
  * value with *@to unchanged.
@@ -33,6 +55,15 @@ void pinned_narrow(struct pinned *pinned, uint64_t offset, uint64_t length);
  */
 bool pinned_meet(const struct pinned *pinned, const struct process *process,
 		 unsigned int consumer, uint64_t start, uint64_t length);
+
+/* The record that is met, or NULL. */
+const struct hf_pins_entry *pinned_find(const struct pinned *pinned,
+					const struct process *process,
+					unsigned int consumer, uint64_t start,
+					uint64_t length);
+
+/* How many records are for this kind of consumer. */
+size_t pinned_count(const struct pinned *pinned, unsigned int consumer);
 
 /* Whether no record before this one is of the same process. */
 bool pinned_is_first(const struct pinned *pinned, size_t at);

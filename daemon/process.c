@@ -89,7 +89,7 @@ static enum file_kind file_kind(int dir, const char *name)
 {
 	static const char label[] = "/memfd:" HF_VFIO_LABEL;
 	char target[PATH_MAX];
-	struct stat st;
+	struct statx st;
 	ssize_t length = readlinkat(dir, name, target, sizeof(target) - 1);
 
 	if (length < 0)
@@ -99,9 +99,12 @@ static enum file_kind file_kind(int dir, const char *name)
 		return FILE_URING;
 	if (!strncmp(target, label, strlen(label)))
 		return FILE_VFIO_LABEL;
-	if (fstatat(dir, name, &st, 0) || !S_ISCHR(st.st_mode))
+	/* What the kernel knows: a server that is asked may not answer. */
+	if (statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE,
+		  &st) ||
+	    !S_ISCHR(st.stx_mode))
 		return FILE_OTHER;
-	return device_kind(st.st_rdev);
+	return device_kind(makedev(st.stx_rdev_major, st.stx_rdev_minor));
 }
 
 int process_each_file(const struct process *process,

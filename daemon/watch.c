@@ -6,20 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "fence.h"
 #include "log.h"
+#include "../lib/margin.h"
 #include "size.h"
 #include "tool.h"
 #include "watch.h"
+#include "workers.h"
 
 /* How soon to look again after acting. */
 #define AGAIN_MS  500
-/* And to see whether a worker has ended. */
-#define REAP_MS	  50
 /* io_uring of Linux 6.1 lets a buffer go within a second. */
 #define SETTLE_MS 2000
 /* Two readings of one deadline differ by less. */
@@ -32,20 +30,17 @@ struct watch {
 	struct watch *next;
 	uint64_t lease;
 	char change[CHANGE_ROOM];
+	char *file;
+	char *text; /* "lease 7 (/mnt/pmem/file, bytes 0-4M)" */
+	struct demand demand;
+	uint64_t pinned;
 	int64_t began_ms;    /* CLOCK_MONOTONIC, as the following */
 	int64_t deadline_ms; /* when the kernel fences */
 	int64_t act_ms;	     /* when we do */
 	int64_t revoked_ms;  /* when we did, 0: have not */
 	bool warned;
-	bool seen;    /* in this round */
-	pid_t worker; /* who acts, 0: nobody does */
-};
-
-/* Exit statuses of a worker. */
-enum outcome {
-	NOTHING,
-	REVOKED,
-	WARNED,
+	bool seen; /* in this round */
+	bool due;  /* in this round, it is time to act */
 };
 
 static int64_t now_ms(void)
@@ -113,14 +108,11 @@ static struct watch *find(struct watches *watches, uint64_t lease)
 static void plan(struct watches *watches, struct watch *watch,
 		 const struct hf_report_entry *entry, int64_t now)
 {
-	int64_t margin = entry->deadline_ms / 2;
+	uint64_t left = entry->deadline_ms > 0 ? entry->deadline_ms : 0;
 
-	if (margin < 0)
-		margin = 0;
-	if (margin > watches->margin_ms)
-		margin = watches->margin_ms;
 	watch->deadline_ms = now + entry->deadline_ms;
-	watch->act_ms = watch->deadline_ms - margin;
+	watch->act_ms = watch->deadline_ms -
+			(int64_t)hf_agent_margin_ms(left, watches->margin_ms);
 	watch->revoked_ms = 0;
 	watch->warned = false;
 	/* A revocation has a time of its own. */
@@ -131,26 +123,48 @@ static void plan(struct watches *watches, struct watch *watch,
 	change_text(watch->change, entry);
 }
 
+static struct about about_watch(const struct watch *watch, const char *id)
+{
+	return (struct about){ .lease = watch->lease,
+			       .file = watch->file,
+			       .message_id = id };
+}
+
 static void announce(const struct watch *watch,
 		     const struct hf_report_entry *entry, int64_t now)
 {
-	char room[LEASE_ROOM];
+	const struct about about = about_watch(watch, MESSAGE_BREAK);
 	char *holders = holders_text(entry);
 	int64_t left = watch->act_ms - now;
 
-	say(LOG_INFO, "%s: %s waits for %s; its time is over in %.1f s",
-	    lease_text(room, entry), watch->change, holders ? holders : "?",
-	    left > 0 ? left / 1e3 : 0.0);
+	say_about(LOG_INFO, &about,
+		  "%s: %s waits for %s; its time is over in %.1f s",
+		  watch->text, watch->change, holders ? holders : "?",
+		  left > 0 ? left / 1e3 : 0.0);
 	free(holders);
+}
+
+static void watch_free(struct watch *watch)
+{
+	free(watch->file);
+	free(watch->text);
+	free(watch);
 }
 
 static struct watch *add(struct watches *watches,
 			 const struct hf_report_entry *entry, int64_t now)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
+	char room[LEASE_ROOM];
 
 	if (!watch)
 		return NULL;
+	watch->text = strdup(lease_text(room, entry));
+	watch->file = strdup(entry->path ? entry->path : "?");
+	if (!watch->text || !watch->file) {
+		watch_free(watch);
+		return NULL;
+	}
 	watch->lease = entry->id;
 	watch->next = watches->list;
 	watches->list = watch;
@@ -159,80 +173,108 @@ static struct watch *add(struct watches *watches,
 	return watch;
 }
 
-static void warn(const struct watch *watch, const struct hf_report_entry *entry,
+/* --- in a worker */
+
+static void warn(const struct watch *watch, const struct fence_job *job,
 		 const struct fenced *fenced, int64_t now)
 {
-	char room[LEASE_ROOM], size[SIZE_ROOM];
-	char *holders = holders_text(entry);
+	struct about about = about_watch(watch, MESSAGE_LEFT);
+	char size[SIZE_ROOM], name[PROCESS_NAME_ROOM];
 	int64_t left = watch->deadline_ms - now;
 
-	say(LOG_WARNING,
-	    "%s: %s are still pinned, by %s: left to the kernel, which kills %s in %.1f s",
-	    lease_text(room, entry), size_text(size, entry->pinned, false),
-	    *fenced->reasons ? fenced->reasons
-			     : "nothing that can be recognised from outside",
-	    holders ? holders : "?", left > 0 ? left / 1e3 : 0.0);
-	free(holders);
+	about.pid = job->pid;
+	say_about(
+		LOG_WARNING, &about,
+		"%s: %s are still pinned, by %s: left to the kernel, which kills process %d (%s) in %.1f s",
+		watch->text, size_text(size, watch->pinned, false),
+		*fenced->reasons
+			? fenced->reasons
+			: "nothing that can be recognised from outside",
+		job->pid, process_name(name, job->pid),
+		left > 0 ? left / 1e3 : 0.0);
 }
 
-static enum outcome work(const struct watch *watch,
-			 const struct hf_report_entry *entry, int64_t now)
+static enum outcome report_revoked(struct watches *watches,
+				   const struct fence_job *job, int64_t now)
 {
-	char room[LEASE_ROOM];
+	for (size_t i = 0; i < job->demand_count; i++) {
+		const struct watch *watch =
+			find(watches, job->demands[i].lease);
+		struct about about;
+
+		if (!watch)
+			continue;
+		about = about_watch(watch, MESSAGE_REVOKED);
+		about.pid = job->pid;
+		say_about(
+			LOG_NOTICE, &about,
+			"%s: fenced: %s has waited %.1f s, %.1f s are left to the deadline",
+			watch->text, watch->change,
+			(now - watch->began_ms) / 1e3,
+			(watch->deadline_ms - now) / 1e3);
+	}
+	return OUTCOME_REVOKED;
+}
+
+static enum outcome report_left(struct watches *watches,
+				const struct fence_job *job,
+				const struct fenced *fenced, int64_t now)
+{
+	enum outcome outcome = OUTCOME_NOTHING;
+
+	for (size_t i = 0; i < job->demand_count; i++) {
+		const struct watch *watch =
+			find(watches, job->demands[i].lease);
+
+		if (!watch || watch->warned ||
+		    now - watch->revoked_ms < SETTLE_MS)
+			continue;
+		warn(watch, job, fenced, now);
+		outcome = OUTCOME_WARNED;
+	}
+	return outcome;
+}
+
+enum outcome watches_work(struct watches *watches, const struct fence_job *job)
+{
+	int64_t now = now_ms();
 	struct fenced fenced;
-	int err = fence_lease(entry, &fenced);
+	int err = fence_process(job, &fenced);
 
 	if (err) {
-		say(LOG_ERR, "%s: %s", lease_text(room, entry), strerror(-err));
-		return NOTHING;
+		say(LOG_ERR, "process %d: %s", job->pid, strerror(-err));
+		return OUTCOME_NOTHING;
 	}
-	if (fenced.revoked) {
-		say(LOG_NOTICE,
-		    "%s: fenced: %s has waited %.1f s, %.1f s are left to the deadline",
-		    lease_text(room, entry), watch->change,
-		    (now - watch->began_ms) / 1e3,
-		    (watch->deadline_ms - now) / 1e3);
-		return REVOKED;
-	}
-	if (watch->warned || now - watch->revoked_ms < SETTLE_MS)
-		return NOTHING;
-	warn(watch, entry, &fenced, now);
-	return WARNED;
+	if (fenced.revoked)
+		return report_revoked(watches, job, now);
+	return report_left(watches, job, &fenced, now);
 }
 
-/* False while a worker is at work. */
-static bool reap(struct watch *watch, int64_t now)
-{
-	int status;
+/* --- */
 
-	if (!watch->worker)
-		return true;
-	if (waitpid(watch->worker, &status, WNOHANG) == 0)
-		return false;
-	watch->worker = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == REVOKED)
-		watch->revoked_ms = now;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WARNED)
-		watch->warned = true;
-	return true;
+void watches_worked(struct watches *watches, const struct fence_job *job,
+		    enum outcome outcome)
+{
+	int64_t now = now_ms();
+
+	for (size_t i = 0; i < job->demand_count; i++) {
+		struct watch *watch = find(watches, job->demands[i].lease);
+
+		if (watch && outcome == OUTCOME_REVOKED)
+			watch->revoked_ms = now;
+		if (watch && outcome == OUTCOME_WARNED)
+			watch->warned = true;
+	}
 }
 
 /*
- * In a process of its own: a ring or a device of a holder may keep whoever
- * calls it waiting, and must not keep other leases' holders from being fenced.
+ * The deadline of one demand comes nearer at most: what is later, by more than two
+ * readings differ, is another change's.
  */
-static void act(struct watch *watch, const struct hf_report_entry *entry,
-		int64_t now)
+static bool is_new(const struct watch *watch, int64_t deadline_ms)
 {
-	if (!reap(watch, now))
-		return;
-	watch->worker = fork();
-	if (!watch->worker)
-		_exit(work(watch, entry, now));
-	if (watch->worker < 0) {
-		say(LOG_ERR, "fork: %s", strerror(errno));
-		watch->worker = 0;
-	}
+	return deadline_ms > watch->deadline_ms + SAME_MS ||
+	       deadline_ms < watch->deadline_ms - SAME_MS;
 }
 
 static int handle(struct watches *watches, const struct hf_report_entry *entry,
@@ -243,17 +285,15 @@ static int handle(struct watches *watches, const struct hf_report_entry *entry,
 
 	if (!watch)
 		watch = add(watches, entry, now);
-	/* Another break of the same lease, or it was revoked meanwhile. */
-	else if (llabs(now + entry->deadline_ms - watch->deadline_ms) > SAME_MS)
+	else if (is_new(watch, now + entry->deadline_ms))
 		plan(watches, watch, entry, now);
 	if (!watch)
 		return -ENOMEM;
 	watch->seen = true;
-	again = watch->act_ms;
-	if (now >= watch->act_ms) {
-		act(watch, entry, now);
-		again = now + AGAIN_MS;
-	}
+	watch->demand = demand_of(entry);
+	watch->pinned = entry->pinned;
+	watch->due = now >= watch->act_ms;
+	again = watch->due ? now + AGAIN_MS : watch->act_ms;
 	if (again < *next)
 		*next = again;
 	return 0;
@@ -263,42 +303,87 @@ static void over(const struct watch *watch, int64_t now)
 {
 	int64_t left = watch->deadline_ms - now;
 
+	const struct about about = about_watch(watch, MESSAGE_OVER);
+
 	if (watch->revoked_ms)
-		say(LOG_NOTICE,
-		    "lease %" PRIu64
-		    ": %s need not wait any more, %.1f s %s the deadline",
-		    watch->lease, watch->change, llabs(left) / 1e3,
-		    left > 0 ? "before" : "after");
+		say_about(LOG_NOTICE, &about,
+			  "lease %" PRIu64
+			  ": %s need not wait any more, %.1f s %s the deadline",
+			  watch->lease, watch->change, llabs(left) / 1e3,
+			  left > 0 ? "before" : "after");
 }
 
-/* What was not seen is over, but for the workers. */
-static void sweep(struct watches *watches, int64_t *next)
+/* What was not seen is over, except what a worker is still at. */
+static void sweep(struct watches *watches)
 {
 	struct watch **at = &watches->list;
 	int64_t now = now_ms();
 
 	while (*at) {
 		struct watch *watch = *at;
-		bool seen = watch->seen;
 
-		watch->seen = false;
-		if (!seen && reap(watch, now)) {
+		if (!watch->seen && !workers_have(watch->lease)) {
 			over(watch, now);
 			*at = watch->next;
-			free(watch);
+			watch_free(watch);
 			continue;
 		}
-		if (!seen && now + REAP_MS < *next)
-			*next = now + REAP_MS;
+		watch->seen = false;
 		at = &watch->next;
 	}
 }
 
-int watches_round(struct watches *watches, int *next_ms)
+static int compare_demands(const void *a, const void *b)
+{
+	const struct demand *one = a, *other = b;
+
+	return (one->lease > other->lease) - (one->lease < other->lease);
+}
+
+/* Of the leases that are due. 0 or -ENOMEM. */
+static int collect_demands(struct watches *watches, struct demand **out,
+			   size_t *count)
+{
+	struct demand *demands;
+	size_t n = 0;
+
+	for (struct watch *watch = watches->list; watch; watch = watch->next)
+		n += watch->due;
+	demands = calloc(n + 1, sizeof(*demands));
+	if (!demands)
+		return -ENOMEM;
+	n = 0;
+	for (struct watch *watch = watches->list; watch; watch = watch->next) {
+		if (watch->due)
+			demands[n++] = watch->demand;
+		watch->due = false;
+	}
+	qsort(demands, n, sizeof(*demands), compare_demands);
+	*out = demands;
+	*count = n;
+	return 0;
+}
+
+/* One job for each process, however many of its leases are due. */
+static int act(struct watches *watches)
+{
+	struct demand *demands;
+	size_t count;
+	int ret = collect_demands(watches, &demands, &count);
+
+	if (ret)
+		return ret;
+	if (count)
+		ret = workers_give(watches, demands, count);
+	free(demands);
+	return ret;
+}
+
+/* 0, or a negative errno value: it goes on in the next round. */
+static int read_report(struct watches *watches, int64_t *next)
 {
 	struct hf_report_entry entry;
 	struct hf_report *report;
-	int64_t next = INT64_MAX, wait;
 	int ret = hf_report_open(NULL, &report);
 
 	if (ret) {
@@ -306,27 +391,36 @@ int watches_round(struct watches *watches, int *next_ms)
 		return ret;
 	}
 	while ((ret = hf_report_next(report, &entry))) {
-		if (ret == -EPROTO) {
+		if (ret < 0)
 			say(LOG_WARNING, "%s", hf_error());
-			continue;
-		}
-		if (ret < 0) {
-			say(LOG_ERR, "%s", hf_error());
+		if (ret < 0 && ret != -EPROTO)
 			break;
-		}
 		/* A change does not wait for what is not pinned. */
-		if (!entry.has_deadline || !entry.pinned)
+		if (ret < 0 || !entry.has_deadline || !entry.pinned)
 			continue;
-		ret = handle(watches, &entry, &next);
+		ret = handle(watches, &entry, next);
 		if (ret) {
 			say(LOG_ERR, "%s", strerror(-ret));
 			break;
 		}
 	}
 	hf_report_close(report);
-	if (ret)
+	return ret;
+}
+
+int watches_round(struct watches *watches, int *next_ms)
+{
+	int64_t next = INT64_MAX, wait;
+	int ret = read_report(watches, &next);
+
+	workers_reap(watches);
+	if (!ret)
+		sweep(watches);
+	/* Also where not all could be read: what is due is due. */
+	if (act(watches) || ret == -ENOMEM)
+		next = now_ms() + AGAIN_MS;
+	else if (ret)
 		return ret;
-	sweep(watches, &next);
 	wait = next - now_ms();
 	if (next == INT64_MAX)
 		*next_ms = -1;
@@ -341,6 +435,6 @@ void watches_free(struct watches *watches)
 		struct watch *watch = watches->list;
 
 		watches->list = watch->next;
-		free(watch);
+		watch_free(watch);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Text that must be UTF-8, see utf8.h. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,4 +65,36 @@ char *utf8_repair(const char *text)
 	}
 	*to = '\0';
 	return copy;
+}
+
+static bool turns_around(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (s[0] == 0xd8)
+		return s[1] == 0x9c;
+	if (s[0] != 0xe2)
+		return false;
+	if (s[1] == 0x80)
+		return s[2] == 0x8e || s[2] == 0x8f ||
+		       (s[2] >= 0xaa && s[2] <= 0xae);
+	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
+void utf8_tame(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		size_t length = utf8_printable(text);
+
+		if (length && !turns_around(text)) {
+			memmove(to, text, length);
+			to += length;
+		} else {
+			*to++ = '?';
+		}
+		text += length ?: 1;
+	}
+	*to = '\0';
 }

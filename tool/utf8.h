@@ -18,4 +18,11 @@ char *utf8_repair(const char *text);
  */
 size_t utf8_printable(const char *text);
 
+/*
+ * Makes @text harmless, in place: what is no character, what a terminal would obey,
+ * and what turns the direction of text around (U+200E, U+200F, U+202A to U+202E,
+ * U+2066 to U+2069, U+061C) becomes "?".
+ */
+void utf8_tame(char *text);
+
 #endif

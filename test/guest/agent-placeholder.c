@@ -187,6 +187,50 @@ static void try_storm(void)
 	holder_end(&holder);
 }
 
+/* A hook that never returns: the library is earlier than the agent. */
+static void stuck(struct hf_mr *mr, const struct holdfast_event *change,
+		  void *arg)
+{
+	(void)mr;
+	(void)change;
+	(void)arg;
+	for (;;)
+		pause();
+}
+
+static void hold_stuck(int from, int to)
+{
+	const struct hf_context_attr automatic = { .flags = HF_AUTOMATIC,
+						   .quiesce = stuck };
+	const struct hf_mr_attr attr = { .break_ms = AGENT_BREAK_MS };
+	struct hf_async_event event;
+	struct hf_context *context;
+	int fenced = 0;
+	struct hf_mr *mr;
+
+	rdma = rdma_open();
+	context = context_open(&rdma, &automatic);
+	mr = mr_make(&rdma, open(PATH, O_RDWR | O_CLOEXEC), 0, LENGTH, &attr);
+	holder_ready(from, to);
+	while ((event = mr_event(context, AT_ONCE)).type)
+		fenced += event.type == HF_ASYNC_FENCED;
+	holder_say(to, mr_query(mr).registered);
+	holder_say(to, fenced);
+	holder_ready(from, to);
+}
+
+static void try_stuck(void)
+{
+	struct holder holder = holder_start(hold_stuck);
+
+	truncated_in_time("stuck hook");
+	holder_ask(&holder);
+	tap_is(holder_answer(&holder), 0, "stuck hook: it is deregistered");
+	tap_is(holder_answer(&holder), 0,
+	       "stuck hook: by the library, before the agent");
+	holder_end(&holder);
+}
+
 int main(void)
 {
 	pid_t agent = agent_start();
@@ -197,6 +241,8 @@ int main(void)
 	try_shadow();
 	close(file_make(PATH, LENGTH));
 	try_storm();
+	close(file_make(PATH, LENGTH));
+	try_stuck();
 	tap_ok(agent_said("deregistered memory region", AT_ONCE),
 	       "the log says what was taken");
 	tap_ok(agent_stop(agent), "the agent ends");

@@ -195,7 +195,7 @@ gives "holdfastd --help" 0 'usage: holdfastd *--margin*' "$holdfastd" --help
 gives "holdfastd: a wrong time" 2 'holdfastd: soon: not a time*' "$holdfastd" -m soon
 gives "holdfastd: no time" 2 'holdfastd: -m: needs a value*' "$holdfastd" -m
 gives "holdfastd: a wrong option" 2 'holdfastd: --foo: no such option*' "$holdfastd" --foo
-gives "holdfastd: an argument" 2 'holdfastd: 7: what for*' "$holdfastd" 7
+gives "holdfastd: an argument" 2 'holdfastd: 7: unexpected argument*' "$holdfastd" 7
 
 if [[ -e /dev/holdfast ]]; then
 	skip "the module is loaded"

@@ -9,6 +9,7 @@
 #include "../../tool/trace-line.h"
 #include "../../tool/utf8.h"
 #include "../tap.h"
+#include "utf8.h"
 
 static void test_size_parse(void)
 {
@@ -296,6 +297,34 @@ static void test_revocation(void)
 	tap_ok(!grace_parse("-1", &ms), "less than none");
 }
 
+static void test_tame(void)
+{
+	static const struct {
+		const char *text;
+		const char *want;
+	} lines[] = {
+		{ "caf\xc3\xa9 \xe2\x82\xac", "caf\xc3\xa9 \xe2\x82\xac" },
+		{ "\xc2\x9b"
+		  "31m \x9b"
+		  "31m \033[31m",
+		  "?31m ?31m ?[31m" },
+		{ "a\xe2\x80\xae"
+		  "b\xe2\x81\xa6"
+		  "c\xd8\x9c",
+		  "a?b?c?" },
+		{ "cut \xe2\x80", "cut ??" },
+		{ "two\nlines", "two?lines" },
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char room[64];
+
+		strcpy(room, lines[i].text);
+		utf8_tame(room);
+		tap_is_str(room, lines[i].want, "a log line is tame: %s", room);
+	}
+}
+
 int main(void)
 {
 	test_trace();
@@ -307,5 +336,6 @@ int main(void)
 	test_texts();
 	test_suggest();
 	test_event();
+	test_tame();
 	return tap_done();
 }
