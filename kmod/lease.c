@@ -186,8 +186,8 @@ static int hf_acquire_check_args(const struct holdfast_acquire *args)
 	u64 end;
 
 	if (args->flags & ~HOLDFAST_ACQUIRE_ADDRESS || args->__reserved ||
-	    !args->length ||
-	    !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->length))
+	    !args->length || !PAGE_ALIGNED(args->offset) ||
+	    !PAGE_ALIGNED(args->length))
 		return -EINVAL;
 	if (args->kind < HOLDFAST_BREAKABLE || args->kind > HOLDFAST_REWRITING)
 		return -EINVAL;
@@ -365,10 +365,10 @@ int hf_lease_acquire(struct hf_lease *lease, struct holdfast_acquire *args)
 	if (err)
 		return err;
 	if (args->flags & HOLDFAST_ACQUIRE_ADDRESS)
-		target = args->fd == -1 ? hf_mapping_file(args->offset,
-							  args->length,
-							  &args->offset)
-					: ERR_PTR(-EINVAL);
+		target = args->fd == -1
+				 ? hf_mapping_file(args->offset, args->length,
+						   &args->offset)
+				 : ERR_PTR(-EINVAL);
 	else
 		target = fget(args->fd) ?: ERR_PTR(-EBADF);
 	if (IS_ERR(target))

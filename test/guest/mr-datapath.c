@@ -206,8 +206,7 @@ int main(void)
 	       "%d writes: %ld and %ld instructions", ROUNDS, without.post,
 	       without.poll);
 	compare(count(0), without, "with the library");
-	compare(count(HF_AUTOMATIC), without,
-		"with all of it");
+	compare(count(HF_AUTOMATIC), without, "with all of it");
 	unlink(PATH);
 	return tap_done();
 }

@@ -164,14 +164,13 @@ static void test_address(void)
 	tap_is(map[MIB], 'n', "the file is mapped as before");
 	tap_is(hf_reg_mr_addr(rdma.pd, private, LENGTH, RDMA_ACCESS, &attr,
 			      &mr),
-	       -ENOENT, "a private mapping has no lease: %s",
-	       hf_verbs_error());
+	       -ENOENT, "a private mapping has no lease: %s", hf_verbs_error());
 	tap_is(hf_reg_mr_addr(rdma.pd, map, 2 * LENGTH + 8 * MIB, RDMA_ACCESS,
 			      NULL, &mr),
 	       -EFAULT, "more than is mapped");
 	unlink(PATH);
-	tap_is(hf_reg_mr_addr(rdma.pd, map, LENGTH, RDMA_ACCESS, &attr, &mr),
-	       0, "a file without a name is leased, too");
+	tap_is(hf_reg_mr_addr(rdma.pd, map, LENGTH, RDMA_ACCESS, &attr, &mr), 0,
+	       "a file without a name is leased, too");
 	tap_is(hf_dereg_mr(mr), 0, "and deregistered");
 	munmap(map, LENGTH);
 	munmap(private, LENGTH);
