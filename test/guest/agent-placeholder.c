@@ -22,13 +22,21 @@ static struct ibv_mr *buffer_make(struct rdma *rdma, size_t length)
 	return rdma_register(rdma, memory, length);
 }
 
-/* How many of them are not there any more. */
+/*
+ * How many of them are not there any more. The kernel refuses with EBUSY to destroy an
+ * object that is being looked at, here by the agent.
+ */
 static int buffers_end(struct ibv_mr **buffers, int count)
 {
 	int missing = 0;
 
-	for (int i = 0; i < count; i++)
-		missing += ibv_dereg_mr(buffers[i]) != 0;
+	for (int i = 0; i < count; i++) {
+		int err;
+
+		while ((err = ibv_dereg_mr(buffers[i])) == EBUSY)
+			sched_yield();
+		missing += err != 0;
+	}
 	return missing;
 }
 
