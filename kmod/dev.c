@@ -9,7 +9,17 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "holdfast.h"
+#include "core/event.h"
+#include "core/lease.h"
+#include "core/watch.h"
+#include "pages/held.h"
+#include "lease/acquire.h"
+#include "lease/mapping.h"
+#include "lease/party.h"
+#include "lease/permit.h"
+#include "lease/release.h"
+#include "report/report.h"
+#include "dev.h"
 
 static int hf_open(struct inode *inode, struct file *filp)
 {

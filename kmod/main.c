@@ -5,26 +5,17 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #define CREATE_TRACE_POINTS
-#include "trace.h"
-#include "hooks/hook.h"
-
-static unsigned int break_time_ms = 45000;
-module_param(break_time_ms, uint, 0644);
-MODULE_PARM_DESC(break_time_ms,
-		 "break time of a lease that does not ask for one, in ms");
-
-static unsigned int break_time_max_ms = 300000;
-module_param(break_time_max_ms, uint, 0644);
-MODULE_PARM_DESC(break_time_max_ms, "longest break time there is, in ms");
-
-/* Zombies are reaped and files freed here: neither may wait for the other. */
-struct workqueue_struct *hf_wq;
-
-unsigned int hf_break_ms(unsigned int asked)
-{
-	return min(asked ?: READ_ONCE(break_time_ms),
-		   READ_ONCE(break_time_max_ms));
-}
+#include "core/trace.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "core/lease.h"
+#include "fence/fence.h"
+#include "fence/flight.h"
+#include "lease/permit.h"
+#include "report/report.h"
+#include "hooks/selftest.h"
+#include "hooks/table.h"
+#include "dev.h"
 
 static struct miscdevice hf_device = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -44,12 +35,15 @@ static int __init hf_init(void)
 	err = hf_leases_init();
 	if (err)
 		goto destroy_wq;
-	err = hf_files_init();
+	err = hf_files_init(hf_fence_work);
 	if (err)
 		goto exit_leases;
-	err = hf_flight_test() ?: hf_hooks_init();
+	err = hf_flight_test() ?: hf_hooks_init(&hf_all_hooks);
 	if (err)
 		goto exit_files;
+	err = hf_hooks_test();
+	if (err)
+		goto exit_hooks;
 	err = hf_report_init();
 	if (err)
 		goto exit_hooks;

@@ -6,10 +6,13 @@
 #include <linux/dax.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
-#include "holdfast.h"
-#include "stray.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "change/change.h"
+#include "change/pair.h"
+#include "change/settle.h"
+#include "change/unhooked.h"
 #include "hooks/busy.h"
-#include "hooks/hook.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
 
@@ -39,9 +42,9 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 	int err = 0;
 
 	while (!err && (page = hf_change_busy_page(file, change))) {
-		hf_stray_retreat(change);
+		hf_unhooked_retreat(change);
 		if (!may_wait) {
-			hf_second_told(change, page);
+			hf_pair_told(change, page);
 			return -ERESTARTSYS;
 		}
 		err = hf_wait_page(mapping, page);
@@ -53,7 +56,7 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 static int hf_break_layout(struct hf_file *file, struct inode *inode,
 			   loff_t start, loff_t end, void(cb)(struct inode *))
 {
-	struct hf_change *change = hf_stray_here(file);
+	struct hf_change *change = hf_unhooked_here(file);
 	int err;
 
 	if (change->nothing)
@@ -61,7 +64,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	/* Without a callback the caller comes back on any error: break then. */
 	if (change->info.op == HOLDFAST_OP_UNKNOWN && cb &&
 	    hf_change_excluded(file, change)) {
-		hf_stray_passed(change);
+		hf_unhooked_passed(change);
 		return -ETXTBSY;
 	}
 	hf_change_break(file, change);
@@ -72,7 +75,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	if (!err)
 		hf_change_passed(file, change);
 	if (!err || cb)
-		hf_stray_passed(change);
+		hf_unhooked_passed(change);
 	else
 		/* It comes back at once: let somebody else run. */
 		schedule_timeout_uninterruptible(HZ / 100);
@@ -82,7 +85,7 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 			     void(cb)(struct inode *))
 {
-	struct page *page = cb ? hf_second_page(inode->i_mapping) : NULL;
+	struct page *page = cb ? hf_pair_page(inode->i_mapping) : NULL;
 	struct hf_file *file = hf_file_find(inode);
 	int err = page ? hf_wait_page(inode->i_mapping, page) : 0;
 
@@ -101,7 +104,7 @@ int hf_wrap_dax_break_layout(struct inode *inode, loff_t start, loff_t end,
 static struct page *hf_busy_page(struct hf_file *file,
 				 struct address_space *mapping)
 {
-	struct hf_change *change = hf_stray_here(file);
+	struct hf_change *change = hf_unhooked_here(file);
 	loff_t start, end;
 	struct page *page;
 
@@ -112,19 +115,19 @@ static struct page *hf_busy_page(struct hf_file *file,
 	hf_change_bytes(change, &start, &end);
 	if (!page && HF_GUARDED)
 		page = dax_layout_busy_page_range(mapping, start, end);
-	hf_second_told(change, page);
+	hf_pair_told(change, page);
 	if (page) {
-		hf_stray_retreat(change);
+		hf_unhooked_retreat(change);
 	} else {
 		hf_change_passed(file, change);
-		hf_stray_passed(change);
+		hf_unhooked_passed(change);
 	}
 	return page;
 }
 
 struct page *hf_wrap_dax_layout_busy_page(struct address_space *mapping)
 {
-	struct page *page = hf_second_page(mapping);
+	struct page *page = hf_pair_page(mapping);
 	struct hf_file *file = hf_file_find(mapping->host);
 
 	if (!page)

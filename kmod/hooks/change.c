@@ -10,11 +10,14 @@
 #include <linux/fs.h>
 #include <linux/fileattr.h>
 #include <linux/falloc.h>
-#include "holdfast.h"
-#include "hooks/caller.h"
+#include "core/caller.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "change/absorb.h"
+#include "change/change.h"
+#include "change/restart.h"
+#include "change/settle.h"
 #include "hooks/change.h"
-#include "hooks/hook.h"
-#include "restart.h"
 
 /* A truncation takes away all behind the new end; an extension nothing. */
 static void hf_change_truncate(struct hf_change *change,

@@ -7,9 +7,10 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include "compat/compat.h"
-#include "hooks/hook.h"
+#include "core/hook.h"
+#include "core/types.h"
+#include "lease/removal.h"
 #include "hooks/device.h"
-#include "removal.h"
 
 void hf_wrap_dax_remove_host(struct gendisk *disk)
 {

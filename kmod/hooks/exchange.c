@@ -8,10 +8,12 @@
 #include <linux/file.h>
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
-#include "holdfast.h"
-#include "stray.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "change/change.h"
+#include "change/settle.h"
+#include "change/unhooked.h"
 #include "hooks/exchange.h"
-#include "hooks/hook.h"
 #include "hooks/remap.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
@@ -42,7 +44,7 @@ static void hf_exchange_settle(struct inode *inode)
 
 	if (!file)
 		return;
-	change = hf_stray_here(file);
+	change = hf_unhooked_here(file);
 	change->unstoppable = true;
 	hf_change_settle(file, change);
 	hf_file_put(file);
@@ -74,7 +76,7 @@ static void hf_exchange_pass(struct inode *inode)
 		hf_forget_pages(inode, change);
 	if (change && !change->nothing) {
 		hf_change_passed(file, change);
-		hf_stray_passed(change);
+		hf_unhooked_passed(change);
 	}
 	if (file)
 		hf_file_put(file);
@@ -118,12 +120,12 @@ static int hf_exchange_begin(struct hf_file *file, u64 pos, u64 length)
 	if (change) {
 		err = hf_change_widen(file, change, &new);
 	} else {
-		change = hf_stray_begin(file, &new);
+		change = hf_unhooked_begin(file, &new);
 		err = PTR_ERR_OR_ZERO(change);
 	}
 	err = err ?: hf_change_settle(file, change);
 	if (err)
-		hf_strays_failed(err);
+		hf_unhooked_failed(err);
 	return err;
 }
 

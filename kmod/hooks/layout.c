@@ -14,8 +14,8 @@
  */
 #include <linux/dax.h>
 #include <linux/pagemap.h>
-#include "holdfast.h"
-#include "hooks/hook.h"
+#include "core/hook.h"
+#include "core/types.h"
 #include "hooks/layout.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT

@@ -24,10 +24,10 @@
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include "holdfast.h"
+#include "core/file.h"
+#include "core/hook.h"
 #include "hooks/change.h"
 #include "hooks/exchange.h"
-#include "hooks/hook.h"
 #include "hooks/layout.h"
 #include "hooks/method.h"
 

@@ -8,10 +8,10 @@
  */
 #include <linux/memremap.h>
 #include <linux/mm.h>
-#include "holdfast.h"
-#include "hooks/hook.h"
+#include "core/hook.h"
+#include "core/types.h"
+#include "pages/media.h"
 #include "hooks/poison.h"
-#include "media.h"
 
 /*
  * The kernel marks the page, and signals the processes that have mapped it, as

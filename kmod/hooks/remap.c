@@ -9,8 +9,10 @@
  */
 #include <linux/capability.h>
 #include <linux/pagemap.h>
-#include "holdfast.h"
-#include "hooks/hook.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "change/change.h"
+#include "change/settle.h"
 #include "hooks/remap.h"
 
 static DEFINE_SPINLOCK(hf_remaps_lock);

@@ -9,7 +9,7 @@
  * section, whose calls hf_hook_entry() does not take for a wrapper's.
  *
  * A work item makes them, as changes that only the end of a system call ends
- * (stray.c) end at once for a kernel thread. It uses the memory of the task that
+ * (change/unhooked.c) end at once for a kernel thread. It uses the memory of the task that
  * loads the module, for the calls that pin pages.
  */
 #include <linux/dax.h>
@@ -21,12 +21,12 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
-#include "holdfast.h"
-#include "hooks/caller.h"
-#include "hooks/fiemap.h"
-#include "hooks/hook.h"
+#include "core/caller.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "pages/fiemap.h"
+#include "pages/reflink.h"
 #include "hooks/poison.h"
-#include "hooks/reflink.h"
 #include "hooks/selftest.h"
 #include "hooks/unpin.h"
 

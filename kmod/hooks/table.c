@@ -8,18 +8,22 @@
 #include <linux/fs.h>
 #include <linux/fileattr.h>
 #include <linux/pagemap.h>
-#include "holdfast.h"
+#include "core/file.h"
+#include "core/hook.h"
+#include "pages/fiemap.h"
+#include "pages/reflink.h"
+#include "change/pair.h"
 #include "hooks/busy.h"
 #include "hooks/change.h"
 #include "hooks/device.h"
 #include "hooks/exchange.h"
-#include "hooks/fiemap.h"
 #include "hooks/gup.h"
-#include "hooks/hook.h"
 #include "hooks/layout.h"
+#include "hooks/method.h"
 #include "hooks/poison.h"
-#include "hooks/reflink.h"
 #include "hooks/remap.h"
+#include "hooks/selftest.h"
+#include "hooks/table.h"
 #include "hooks/unpin.h"
 
 /* Only changes of size are changes of layout. */
@@ -58,6 +62,7 @@ static notrace bool hf_wants_written_file(struct pt_regs *regs)
 {
 	return regs_get_kernel_argument(regs, 3) & 1 && hf_wants_file(regs);
 }
+
 #endif
 
 /* Leased files in XFS are DAX: see the wrapper for who takes these locks. */
@@ -111,7 +116,7 @@ static notrace bool hf_wants_inode(struct pt_regs *regs)
 {
 	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
 
-	return hf_inode_leased(inode) || hf_second_page(inode->i_mapping);
+	return hf_inode_leased(inode) || hf_pair_page(inode->i_mapping);
 }
 
 static notrace bool hf_wants_leased_mapping(struct pt_regs *regs)
@@ -128,8 +133,9 @@ static notrace bool hf_wants_mapping(struct pt_regs *regs)
 	struct address_space *mapping =
 		(void *)regs_get_kernel_argument(regs, 0);
 
-	return hf_inode_leased(mapping->host) || hf_second_page(mapping);
+	return hf_inode_leased(mapping->host) || hf_pair_page(mapping);
 }
+
 #endif
 
 /* There are leases, or permissions. */
@@ -202,7 +208,7 @@ static struct hf_hook hf_kernel_functions[] = {
 	HF_HOOK_BY_CALLER(pin_user_pages_fast, hf_wants_longterm),
 	/*
 	 * The same by VFIO: also clear PG_reserved, with which it would never
-	 * unpin (reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
+	 * unpin (pages/reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
 	 */
 	HF_HOOK_BY_CALLER(pin_user_pages_remote, hf_wants_longterm_remote),
 	/*
@@ -219,7 +225,7 @@ static struct hf_hook hf_kernel_functions[] = {
 #endif
 	/*
 	 * Our own question to a filesystem for extents: the answer is not for
-	 * user memory (fiemap.c). In tree: an in-kernel form of ->fiemap().
+	 * user memory (pages/fiemap.c). In tree: an in-kernel form of ->fiemap().
 	 */
 	HF_HOOK_REPLACED(fiemap_fill_next_extent, hf_wants_own_fiemap),
 	/*
@@ -289,7 +295,13 @@ static struct hf_hook hf_kernel_functions[] = {
 #endif
 };
 
-struct hf_hook_set hf_kernel_hooks = {
+static struct hf_hook_set hf_kernel_hooks = {
 	.hooks = hf_kernel_functions,
 	.nr = ARRAY_SIZE(hf_kernel_functions),
+};
+
+const struct hf_hook_source hf_all_hooks = {
+	.kernel = &hf_kernel_hooks,
+	.is_of = hf_method_set_is_of,
+	.new = hf_method_set_new,
 };

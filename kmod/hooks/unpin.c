@@ -7,9 +7,9 @@
  * only: a consumer does not let go of a registration there. Whether pages are
  * busy is never decided by these records: the reference counts say that.
  */
-#include "holdfast.h"
-#include "hooks/caller.h"
-#include "hooks/hook.h"
+#include "core/caller.h"
+#include "core/hook.h"
+#include "pages/record.h"
 #include "hooks/unpin.h"
 
 struct page *hf_unpin_test_page;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The compiled modules have no tail call: one of a hooked function would come back to its hook, for
-# ever (kmod/hooks/hook.c).
+# ever (kmod/core/hook.c).
 
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"

@@ -57,7 +57,7 @@ if find_checkpatch; then
 		case $file in
 		kmod/compat/*)	more=,LINUX_VERSION_CODE,CONSTANT_COMPARISON ;;
 		# The form that trace events have.
-		kmod/trace.h)	more=,COMPLEX_MACRO ;;
+		kmod/core/trace.h)	more=,COMPLEX_MACRO ;;
 		*)		more= ;;
 		esac
 		quiet "checkpatch: $file" checkpatch "$ignored$more" "$file"

@@ -21,7 +21,7 @@ static size_t some_size(void)
 
 /*
  * A store to a file whose blocks are shared, through an entry of 2 MiB, can make
- * stock kernels BUG (kmod/shared.c). Where files share, the pages of DAX files are
+ * stock kernels BUG (kmod/pages/shared.c). Where files share, the pages of DAX files are
  * an odd number of pages away from their addresses, so there are no such entries.
  * Of a descriptor of our own, which the other thread does not exchange.
  */

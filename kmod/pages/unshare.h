@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copies of shared blocks: see unshare.c. */
+#ifndef HF_PAGES_UNSHARE_H
+#define HF_PAGES_UNSHARE_H
+
+#include "core/types.h"
+
+int hf_read_reason(struct file *file, pgoff_t index);
+int hf_fault_reason(struct file *file, pgoff_t index);
+int hf_unshare(struct file *target, pgoff_t first, pgoff_t last);
+
+#endif

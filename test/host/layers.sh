@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The folders of kmod/ are layers. A file includes headers of its own folder and of the folders before
+# it. No files include each other in a circle. See doc/architecture.md.
+
+# shellcheck source-path=SCRIPTDIR disable=SC2317
+. "$(dirname "$0")/../tap.sh"
+
+# The folders from the bottom up. "." is kmod/ itself.
+LAYERS=(compat core pages change fence lease report hooks .)
+
+# includes DIR - "FILE HEADER" for each header of the module that a file of it includes
+includes()
+{
+	(cd "$1" && grep -r --include='*.[ch]' '^#include "' . |
+		sed -n 's|^\./\(.*\):#include "\(.*\)"$|\1 \2|p')
+}
+
+# upwards - of those, the ones that reach into a folder that comes later, or into none
+upwards()
+{
+	awk -v layers="${LAYERS[*]}" '
+	BEGIN { n = split(layers, layer, " "); for (i = 1; i <= n; i++) level[layer[i]] = i }
+	function folder(file) { return sub(/\/.*/, "", file) ? file : "." }
+	!(folder($1) in level) || !(folder($2) in level) || level[folder($2)] > level[folder($1)] {
+		print $1 " includes " $2
+	}'
+}
+
+# circles - of those, the files that reach themselves; a file and its header are one
+circles()
+{
+	sed 's/\.[ch]\b//g' | awk '$1 != $2' | sort -u | tsort 2>&1 >/dev/null | sed -n 's/^tsort: //p'
+}
+
+# without_header DIR - files of the folders of DIR that no header of the same name belongs to
+without_header()
+{
+	find "$1" -mindepth 2 -name '*.c' | while IFS= read -r file; do
+		[[ -e ${file%c}h ]] || echo "$file"
+	done
+}
+
+is_text()
+{
+	printf '%s' "$1" | diff -u - <(printf '%s' "$2")
+}
+
+quiet "an include upwards is found" is_text "core/lease.c includes hooks/hook.h" \
+	"$(printf 'core/lease.c hooks/hook.h\nhooks/hook.c core/lease.h\n' | upwards)"
+quiet "an include of no layer is found" is_text "core/lease.c includes misc/a.h" \
+	"$(printf 'core/lease.c misc/a.h\n' | upwards)"
+quiet "a circle is found" is_text "1" \
+	"$(printf 'core/a.c core/b.h\ncore/b.c core/a.h\n' | circles | grep -c 'loop')"
+quiet "no file of the module includes upwards" is_text "" "$(includes kmod | upwards)"
+quiet "no files of the module include each other in a circle" is_text "" \
+	"$(includes kmod | circles)"
+quiet "each file in a folder of the module has a header" is_text "" "$(without_header kmod)"
+finish
