@@ -251,8 +251,11 @@ static bool hf_change_is_deadlocked(struct hf_file *file,
 	return deadlocked;
 }
 
-/* Called with the inode's invalidate_lock held exclusively. */
-static void hf_change_set_waits(struct hf_file *file, struct hf_change *change)
+/*
+ * The change has found pins, and begins again from its beginning: until hf_change_break()
+ * more pins can be made. Called with the inode's invalidate_lock held exclusively.
+ */
+void hf_change_set_waits(struct hf_file *file, struct hf_change *change)
 {
 	spin_lock(&file->lock);
 	change->waits = true;

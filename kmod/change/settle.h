@@ -12,6 +12,7 @@ bool hf_change_is_under_way(struct hf_file *file, pgoff_t first, pgoff_t last);
 int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
 		    unsigned int task_state, bool *more);
 bool hf_change_is_clear(struct hf_file *file, struct hf_change *change);
+void hf_change_set_waits(struct hf_file *file, struct hf_change *change);
 int hf_change_settle(struct hf_file *file, struct hf_change *change);
 
 #endif

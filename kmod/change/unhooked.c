@@ -140,7 +140,7 @@ void hf_unhooked_passed(struct hf_change *change)
  *
  * Interruptible waits of the current task end with -ERESTARTSYS from here on, until
  * it is back in user space, like those of a task that has a signal. A worker of
- * io_uring is never there.
+ * io_uring is never there. Called with the inode's invalidate_lock held exclusively.
  */
 void hf_unhooked_retreat(struct hf_change *change)
 {
@@ -153,5 +153,6 @@ void hf_unhooked_retreat(struct hf_change *change)
 		return;
 	/* The page may be idle before the filesystem looks: @ret stays unknown. */
 	stray->retreats = true;
+	hf_change_set_waits(stray->file, change);
 	set_thread_flag(TIF_NOTIFY_SIGNAL);
 }

@@ -69,6 +69,9 @@ static int hf_break_layout(struct hf_file *file, struct inode *inode,
 	}
 	hf_change_break(file, change);
 	err = hf_wait_consumers(file, change, inode->i_mapping, cb);
+	/* From here on nothing is pinned. */
+	if (!err)
+		hf_change_break(file, change);
 	hf_change_bytes(change, &start, &end);
 	if (!err)
 		err = dax_break_layout(inode, start, end, cb);

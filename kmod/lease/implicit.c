@@ -221,6 +221,8 @@ static int hf_implicit_commit(struct hf_lease *lease,
 	if (to) {
 		joined = hf_implicit_join(to, lease->pin, span, pinner, runs,
 					  more);
+		if (joined)
+			hf_pin_open(to, to->pin);
 		hf_lease_put(to);
 	}
 	if (joined)
@@ -277,7 +279,7 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
  *
  * Return: how many pages are pinned; -ESTALE when the mapping is not there any
  * longer; -EDEADLK when a change waits for pins of the caller's own, which does not
- * read its events; or -errno.
+ * read its events, and not for those of this very registration; or -errno.
  */
 long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		     unsigned int break_ms, unsigned int flags,
@@ -304,7 +306,8 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		ret = -EFAULT;
 		if (!hf_span_limit(&part))
 			break;
-		more = hf_watch_is_open(pinner->mm);
+		more = hf_watch_is_open(pinner->mm) ||
+		       hf_registration_goes_on(lease->file, &part, pinner);
 		ret = hf_changes_wait(lease->file, part.index,
 				      part.index + part.nr - 1, TASK_KILLABLE,
 				      &more);

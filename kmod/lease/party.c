@@ -144,19 +144,21 @@ struct hf_lease *hf_party_lease(const struct hf_span *span,
 
 /*
  * The record enters the lease: 0; -EAGAIN: a change of its range is under way;
- * -EOPNOTSUPP: the lease has ended.
+ * -EOPNOTSUPP: the lease has ended. @more: of hf_changes_wait().
  */
-static int hf_party_enter(struct hf_lease *lease, struct hf_pin *pin)
+static int hf_party_enter(struct hf_lease *lease, struct hf_pin *pin, bool more)
 {
+	pgoff_t first = pin->range.start, last = pin->range.last;
 	struct hf_file *file = lease->file;
 	int err = 0;
 
 	down_write(&lease->runs_sem);
 	hf_pins_prune(lease);
 	spin_lock(&file->lock);
-	if (!hf_lease_covers(lease, pin->range.start))
+	if (!hf_lease_covers(lease, first))
 		err = -EOPNOTSUPP;
-	else if (hf_change_overlaps(file, pin->range.start, pin->range.last))
+	else if (more ? !hf_changes_all_wait(file, first, last)
+		      : hf_change_overlaps(file, first, last))
 		err = -EAGAIN;
 	else
 		hf_pin_enter(lease, pin);
@@ -209,6 +211,8 @@ static int hf_party_commit(struct hf_lease *lease, struct hf_pin *pin,
 		hf_pin_make(lease, pin, span->nr, runs);
 	spin_unlock(&lease->file->lock);
 	up_write(&lease->runs_sem);
+	if (!err)
+		hf_pin_open(lease, to ?: pin);
 	return err;
 }
 
@@ -255,19 +259,17 @@ static long hf_party_make(struct hf_lease *lease, struct hf_pin *pin,
 /* One try. -EAGAIN: a change came in between. */
 static long hf_party_try(struct hf_lease *lease, const struct hf_span *span,
 			 const struct hf_pinner *pinner, unsigned int flags,
-			 struct page **pages)
+			 struct page **pages, bool more)
 {
 	struct hf_pin *pin = hf_pin_new(span, pinner);
 	long ret;
 
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
-	ret = hf_party_enter(lease, pin);
+	ret = hf_party_enter(lease, pin, more);
 	if (!ret)
 		ret = hf_party_make(lease, pin, span, pinner, flags, pages);
-	if (ret > 0 && pin->made)
-		hf_pin_open(lease, pin);
-	else
+	if (ret <= 0 || !pin->made)
 		hf_party_drop(lease, pin);
 	return ret;
 }
@@ -284,13 +286,14 @@ static long hf_party_try(struct hf_lease *lease, const struct hf_span *span,
  *
  * Return: how many pages are pinned, up to the end of the lease or the file;
  * -ESTALE when the mapping is not there any longer; -EDEADLK when a change waits for
- * pins of the caller's own; or -errno.
+ * pins of the caller's own, except for those of this very registration; or -errno.
  */
 long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		  const struct hf_pinner *pinner, unsigned int flags,
 		  struct page **pages)
 {
 	struct hf_span part;
+	bool more;
 	long ret;
 
 	do {
@@ -298,11 +301,13 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		part.nr = min(part.nr, lease->range.last - part.index + 1);
 		if (!hf_span_limit(&part))
 			return -EFAULT;
+		more = hf_registration_goes_on(lease->file, &part, pinner);
 		ret = hf_changes_wait(lease->file, part.index,
 				      part.index + part.nr - 1, TASK_KILLABLE,
-				      NULL);
+				      &more);
 		if (!ret)
-			ret = hf_party_try(lease, &part, pinner, flags, pages);
+			ret = hf_party_try(lease, &part, pinner, flags, pages,
+					   more);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
 	return ret == -ERESTARTSYS ? -EINTR : ret;
 }

@@ -102,16 +102,51 @@ void hf_pin_join(struct hf_lease *lease, struct hf_pin *to, struct hf_pin *pin,
 	pin->charged -= span->nr;
 }
 
-/* Whether pages that are pinned next go on where a record ends. */
-static bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
+/* Whether the current system call has made or taken up a record, of the same mapping. */
+static bool hf_pin_is_open(const struct hf_pin *pin, const struct hf_span *span,
 			   const struct hf_pinner *pinner)
 {
 	return READ_ONCE(pin->opener) == current &&
 	       pin->pinner.mm == pinner->mm &&
 	       pin->pinner.consumer == pinner->consumer &&
-	       pin->range.last + 1 == span->index &&
 	       pin->address - (pin->range.start << PAGE_SHIFT) ==
 		       span->addr - (span->index << PAGE_SHIFT);
+}
+
+/* Whether pages that are pinned next go on where a record ends. */
+static bool hf_pin_goes_on(const struct hf_pin *pin, const struct hf_span *span,
+			   const struct hf_pinner *pinner)
+{
+	return pin->range.last + 1 == span->index &&
+	       hf_pin_is_open(pin, span, pinner);
+}
+
+/**
+ * hf_registration_goes_on - whether pages are the rest of a registration
+ * @file: the leased file
+ * @span: the pages
+ * @pinner: the current process, and for what
+ *
+ * The driver pins a large region in several calls. A change can come between two of
+ * them, and wait for the pins of the first.
+ */
+bool hf_registration_goes_on(struct hf_file *file, const struct hf_span *span,
+			     const struct hf_pinner *pinner)
+{
+	pgoff_t before = span->index - 1;
+	struct hf_lease *lease;
+	struct hf_pin *pin;
+	bool found = false;
+
+	if (!span->index)
+		return false;
+	spin_lock(&file->lock);
+	hf_for_each_overlap(lease, file, before, before) {
+		hf_for_each_pin(pin, lease, before, before)
+			found |= pin->made && hf_pin_goes_on(pin, span, pinner);
+	}
+	spin_unlock(&file->lock);
+	return found;
 }
 
 /* Whether a record has these pages already; @anywhere: also at other addresses. */
@@ -182,15 +217,15 @@ static void hf_seal_work(struct callback_head *work)
 }
 
 /*
- * What the current system call pins next can go on with the record; without
- * memory it makes another. A registration of its own is another system call, and
- * lets go by itself.
+ * What the current system call pins next can go on with the record, which has pins
+ * that it has just made; without memory it makes another. A registration of its own
+ * is another system call, and lets go by itself.
  */
 void hf_pin_open(struct hf_lease *lease, struct hf_pin *pin)
 {
 	struct hf_seal *seal;
 
-	if (current->flags & PF_KTHREAD)
+	if (current->flags & PF_KTHREAD || READ_ONCE(pin->opener) == current)
 		return;
 	seal = kmalloc(sizeof(*seal), GFP_KERNEL);
 	if (!seal)

@@ -12,6 +12,8 @@ void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
 		 struct hf_runs *runs);
 void hf_pin_join(struct hf_lease *lease, struct hf_pin *to, struct hf_pin *pin,
 		 const struct hf_span *span, const struct hf_runs *runs);
+bool hf_registration_goes_on(struct hf_file *file, const struct hf_span *span,
+			     const struct hf_pinner *pinner);
 bool hf_pin_may_take(const struct hf_pin *to, const struct hf_span *span,
 		     const struct hf_pinner *pinner, bool anywhere);
 bool hf_pin_takes(struct hf_pin *to, const struct hf_span *span,
