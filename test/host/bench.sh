@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The benchmarks' reports: README.md has the table of the committed results, and "check" sees what is
+# The benchmarks' reports: bench/results/README.md has the table of the committed results, and "check" sees what is
 # worse. The workloads are tried in a guest: test/guest/bench.
 
 # shellcheck source-path=SCRIPTDIR
@@ -11,10 +11,10 @@ report=bench/report
 results=(bench/results/*.json)
 
 if [[ -e ${results[0]} ]]; then
-	cp README.md "$scratch/README.md"
+	cp bench/results/README.md "$scratch/README.md"
 	quiet "README.md takes the table" $report readme "$scratch/README.md" "${results[@]}"
-	quiet "README.md has the table of bench/results: see bench/report readme" \
-		cmp README.md "$scratch/README.md"
+	quiet "bench/results/README.md has the table of the results: see bench/report readme" \
+		cmp bench/results/README.md "$scratch/README.md"
 else
 	skip "there are no bench/results"
 fi
