@@ -33,8 +33,8 @@ enum hf_column {
 	HF_COLUMN_CHANGE_OFFSET,
 	HF_COLUMN_CHANGE_LENGTH,
 	HF_COLUMN_PINNERS,
-	HF_COLUMN_ORIGIN,   /* not in reports of before implicit leases */
-	HF_COLUMN_ABSORBED, /* nor of before rewriting leases */
+	HF_COLUMN_ORIGIN,	/* not in reports of before implicit leases */
+	HF_COLUMN_ABSORBED,	/* nor of before rewriting leases */
 	HF_COLUMN_MEDIA_ERRORS, /* nor in those of before media errors */
 	HF_COLUMN_PATH,
 	HF_COLUMN_COUNT

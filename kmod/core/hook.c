@@ -247,7 +247,7 @@ static int hf_method_set_use(struct file *target)
 
 	if (set)
 		return hf_hook_set_use(set);
-	set = hf_source->new (target);
+	set = hf_source->make(target);
 	if (IS_ERR_OR_NULL(set))
 		return PTR_ERR_OR_ZERO(set);
 	err = hf_hook_set_use(set);

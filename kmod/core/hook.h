@@ -52,7 +52,7 @@ struct hf_hook_source {
 	struct hf_hook_set *kernel; /* functions of the kernel itself */
 	/* Sets of methods of filesystems: whether one is of a file's; a new one. */
 	bool (*is_of)(const struct hf_hook_set *set, const struct file *target);
-	struct hf_hook_set *(*new)(struct file *target);
+	struct hf_hook_set *(*make)(struct file *target);
 };
 
 int hf_hook_set_init(struct hf_hook_set *set);

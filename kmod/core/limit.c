@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long a break takes at most, and how much may be pinned of files: what the administrator allows for each
- * filesystem. RLIMIT_MEMLOCK is not ours: whoever pins is charged by the driver that
- * pins.
+ * What the administrator allows: how long a break takes, and how much of the files of a
+ * filesystem is pinned. RLIMIT_MEMLOCK is not ours: the driver that pins charges it.
  */
 #include <linux/module.h>
 #include <linux/slab.h>

@@ -303,5 +303,5 @@ static struct hf_hook_set hf_kernel_hooks = {
 const struct hf_hook_source hf_all_hooks = {
 	.kernel = &hf_kernel_hooks,
 	.is_of = hf_method_set_is_of,
-	.new = hf_method_set_new,
+	.make = hf_method_set_new,
 };

@@ -296,8 +296,8 @@ int main(int argc, char **argv)
 	if (argc == 3)
 		return hold(argv[2]);
 	if (argc == 1)
-		execlp("holdfast", "holdfast", "run", "--hitless", "--break-time",
-		       BREAK_S, argv[0], "under", NULL);
+		execlp("holdfast", "holdfast", "run", "--hitless",
+		       "--break-time", BREAK_S, argv[0], "under", NULL);
 	close(file_make(PATH, LENGTH));
 	try_threads();
 	rdma = rdma_open();

@@ -9,14 +9,14 @@
 #define HEADER                                                              \
 	"id kind state backing pid uid comm major minor ino offset length " \
 	"pinned age_ms break_ms deadline_ms op change_pid change_comm "     \
-	"change_offset change_length pinners origin absorbed media_errors "  \
+	"change_offset change_length pinners origin absorbed media_errors " \
 	"path\n"
 
 static const char *const good[] = {
-	"7",	 "breakable", "active", "dax",	     "812",  "1000", "dd",
-	"259",	 "0",	      "131",	"4096",	     "8192", "4096", "185000",
-	"45000", "-",	      "-",	"-",	     "-",    "-",    "-",
-	"812",	 "implicit",  "3",	"2",	     "/mnt/data",
+	"7",	 "breakable", "active", "dax",	"812",	     "1000", "dd",
+	"259",	 "0",	      "131",	"4096", "8192",	     "4096", "185000",
+	"45000", "-",	      "-",	"-",	"-",	     "-",    "-",
+	"812",	 "implicit",  "3",	"2",	"/mnt/data",
 };
 
 /* The library's own way of reading, from a text. */

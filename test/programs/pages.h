@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE 4096ULL
+#define PAGE	    4096ULL
 /* Every so many pages, and the last of these. */
 #define SPARE_EVERY 16
 

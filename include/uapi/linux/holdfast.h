@@ -372,8 +372,10 @@ struct holdfast_join {
  * execve(2). While a process has a HOLDFAST_WATCH_OWN queue open, it can make
  * more pins in the range of a change that waits for pins that it has, as it may need
  * these to let go of those: this registration does not fail with EDEADLK, unless
- * the change has begun. What it pins has to go by the same deadline. An event that finds the queue full replaces the oldest: then
- * @lost of the next event that is read counts those.
+ * the change has begun. What it pins has to go by the same deadline.
+ *
+ * An event that finds the queue full replaces the oldest: then @lost of the next
+ * event that is read counts those.
  *
  * Return the descriptor, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what; an @fd for
