@@ -63,8 +63,11 @@ int main(void)
 		tap_is(registers(fd, lease, PROT_READ | PROT_WRITE, 0), 0,
 		       "%s: mapped to be written, registered to be read",
 		       which);
-		tap_is(registers(fd, lease, PROT_READ, 0), EOPNOTSUPP,
-		       "%s: mapped to be read: EOPNOTSUPP", which);
+		/* XFS has prepared more copies than the file has pages. */
+		tap_is(registers(fd, lease, PROT_READ, 0),
+		       shared ? EINPROGRESS : 0,
+		       "%s: mapped and registered to be read%s", which,
+		       shared ? ": EINPROGRESS" : "");
 		close(lease);
 		close(fd);
 		close(other);
