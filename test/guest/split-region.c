@@ -11,8 +11,8 @@
 #include "rdma.h"
 
 #define PATH   PMEM "split-region"
-#define LENGTH (16 * MIB)
-#define ROUNDS 15
+#define LENGTH (8 * MIB)
+#define ROUNDS 10
 
 static struct rdma rdma;
 
@@ -25,7 +25,7 @@ static pid_t punch_on(void)
 	if (fd < 0 || pid < 0)
 		tap_bail("%s: %s", PATH, strerror(errno));
 	while (!pid) {
-		off_t at = random() % 8 * (off_t)MIB;
+		off_t at = random() % 4 * (off_t)MIB;
 
 		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      at, LENGTH - at))
