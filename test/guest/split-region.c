@@ -12,7 +12,7 @@
 
 #define PATH   PMEM "split-region"
 #define LENGTH (8 * MIB)
-#define ROUNDS 10
+#define ROUNDS 5
 
 static struct rdma rdma;
 
