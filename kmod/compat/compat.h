@@ -130,7 +130,7 @@ hf_pin_user_pages_remote(struct mm_struct *mm, unsigned long start,
 #endif
 
 /* break_layout(): up to 6.2 in linux/fs.h */
-#if __has_include("linux/filelock.h")
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <linux/filelock.h>
 #endif
 
@@ -140,7 +140,7 @@ static notrace inline void *hf_map_blocks(const struct super_block *sb)
 {
 	return NULL;
 }
-#elif __has_include("linux/exportfs_block.h")
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 #include <linux/exportfs_block.h>
 
 static notrace inline void *hf_map_blocks(const struct super_block *sb)
@@ -219,7 +219,7 @@ static inline bool hf_ring_has_resources(const struct io_ring_ctx *ring)
 #endif
 
 /* How pNFS asks a filesystem for blocks. */
-#if __has_include("linux/exportfs_block.h")
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 #include <linux/exportfs_block.h>
 static inline const struct exportfs_block_ops *
 hf_block_ops(const struct super_block *sb)

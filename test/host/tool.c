@@ -9,7 +9,6 @@
 #include "../../tool/trace-line.h"
 #include "../../tool/utf8.h"
 #include "../tap.h"
-#include "utf8.h"
 
 static void test_size_parse(void)
 {
@@ -307,7 +306,7 @@ static void test_tame(void)
 		{ "\xc2\x9b"
 		  "31m \x9b"
 		  "31m \033[31m",
-		  "?31m ?31m ?[31m" },
+		  "??31m ?31m ?[31m" }, /* a byte, a mark */
 		{ "a\xe2\x80\xae"
 		  "b\xe2\x81\xa6"
 		  "c\xd8\x9c",
