@@ -4,7 +4,9 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "core/lease.h"
+#include "core/watch.h"
 #include "pages/held.h"
+#include "pages/record.h"
 #include "change/change.h"
 #include "change/settle.h"
 
@@ -77,7 +79,8 @@ struct page *hf_change_busy_page(struct hf_file *file,
  * Whether all changes of the range wait for pins and have not entered the filesystem:
  * then more pins can be made. Called with file->lock held.
  */
-bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last)
+static bool hf_changes_all_wait(struct hf_file *file, pgoff_t first,
+				pgoff_t last)
 {
 	struct hf_change *change;
 
@@ -88,6 +91,20 @@ bool hf_changes_all_wait(struct hf_file *file, pgoff_t first, pgoff_t last)
 			return false;
 	}
 	return true;
+}
+
+/**
+ * hf_changes_let_in - whether a record of pins can enter the file now
+ * @file: its lock is held
+ * @first: index of the first page
+ * @last: index of the last page
+ * @more: of hf_changes_wait_to_pin()
+ */
+bool hf_changes_let_in(struct hf_file *file, pgoff_t first, pgoff_t last,
+		       bool more)
+{
+	return more ? hf_changes_all_wait(file, first, last)
+		    : !hf_change_overlaps(file, first, last);
 }
 
 /* Whether a change of the range is under way, for a moment. */
@@ -174,37 +191,24 @@ static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
  * @first: index of the first page
  * @last: index of the last page
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE
- * @more: whether the caller can make more pins while changes wait for those that its
- *	process has; out: it has to
+ * @more: out, with -EDEADLK: whether more pins could be made, as no change is in the
+ *	filesystem
  *
- * A process can need another registration before it can let go of what a change waits
- * for: a library that completes a transfer only when it is called again. One that
- * reads its events (HOLDFAST_WATCH_OWN) hears of the change, and so may make it. The
- * deadline stays.
- *
- * Return: 0: there was none for a moment, or @more; -EDEADLK: one waits for pins of
- * the caller's process; -ERESTARTSYS: a signal came.
+ * Return: 0: there was none for a moment; -EDEADLK: one waits for pins of the caller's
+ * process; -ERESTARTSYS: a signal came.
  */
 int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
 		    unsigned int task_state, bool *more)
 {
-	bool may = more && *more, can;
 	unsigned int breaks;
 	int err = 0;
-
-	if (more)
-		*more = false;
 
 	while (!err) {
 		breaks = READ_ONCE(file->breaks);
 		if (!hf_change_is_under_way(file, first, last))
 			return 0;
-		if (hf_changes_wait_for_caller(file, first, last, &can)) {
-			if (!may || !can)
-				return -EDEADLK;
-			*more = true;
-			return 0;
-		}
+		if (hf_changes_wait_for_caller(file, first, last, more))
+			return -EDEADLK;
 		err = wait_event_state(
 			file->wait,
 			!hf_change_is_under_way(file, first, last) ||
@@ -212,6 +216,34 @@ int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
 			task_state);
 	}
 	return err;
+}
+
+/**
+ * hf_changes_wait_to_pin - wait until pages of a lease can be pinned
+ * @lease: the caller holds no lock
+ * @span: the pages
+ * @pinner: the current process, and for what
+ * @more: out: a change waits for pins of the process, and these have to be made
+ *
+ * A process can need another registration before it can let go of what a change waits
+ * for: a library that completes a transfer only when it is called again. One that
+ * reads its events (HOLDFAST_WATCH_OWN) hears of the change, and so may make it. So
+ * may one whose registration has begun. The deadline stays.
+ *
+ * Return: 0, or as hf_changes_wait().
+ */
+int hf_changes_wait_to_pin(struct hf_lease *lease, const struct hf_span *span,
+			   const struct hf_pinner *pinner, bool *more)
+{
+	bool can;
+	int err = hf_changes_wait(lease->file, span->index,
+				  span->index + span->nr - 1, TASK_KILLABLE,
+				  &can);
+
+	*more = err == -EDEADLK && can &&
+		(hf_registration_goes_on(lease->file, span, pinner) ||
+		 (lease->implicit && hf_watch_is_open(pinner->mm)));
+	return *more ? 0 : err;
 }
 
 static unsigned int hf_change_task_state(const struct hf_change *change)

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/module.h>
 #include <linux/poll.h>
 #include "core/backing.h"
 #include "core/file.h"
@@ -85,7 +84,7 @@ static int hf_acquire_check_args(const struct holdfast_acquire *args)
  * hf_lease_enter - enter the file's tree, unless a change of the range is under way
  * @lease: not in there
  * @id: its number from here on; 0: it is an implicit one that is being made
- * @more: a change that waits for pins does not matter, see hf_changes_wait()
+ * @more: a change that waits for pins does not matter, see hf_changes_wait_to_pin()
  *
  * Return: whether it is in the tree.
  */
@@ -95,10 +94,8 @@ bool hf_lease_enter(struct hf_lease *lease, u64 id, bool more)
 	bool clear;
 
 	spin_lock(&file->lock);
-	clear = more ? hf_changes_all_wait(file, lease->range.start,
-					   lease->range.last)
-		     : !hf_change_overlaps(file, lease->range.start,
-					   lease->range.last);
+	clear = hf_changes_let_in(file, lease->range.start, lease->range.last,
+				  more);
 	if (clear) {
 		interval_tree_insert(&lease->range, &file->leases);
 		if (id)
@@ -229,7 +226,7 @@ put_target:
 }
 
 /*
- * Nothing pins the pages any more: undoes hf_lease_bind(), once. Called with
+ * Nothing pins the pages: undoes hf_lease_bind(), once. Called with
  * lease->mutex held. Who waits for the end may go on to unmount, so the file
  * goes first.
  */
@@ -253,7 +250,7 @@ void hf_lease_unbind(struct hf_lease *lease)
 	hf_lease_reap_now(lease);
 	spin_unlock(&file->lock);
 	hf_parties_end(lease);
-	/* Without the file the pages may be no memory any more. */
+	/* Without the file the pages may no longer be memory. */
 	hf_pins_free(lease);
 
 	hf_file_unbind(file);

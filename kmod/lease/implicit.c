@@ -16,7 +16,6 @@
 #include "core/lease.h"
 #include "core/owner.h"
 #include "core/trace.h"
-#include "core/watch.h"
 #include "pages/pin.h"
 #include "pages/record.h"
 #include "pages/runs.h"
@@ -72,7 +71,7 @@ static void hf_implicit_unbind(struct hf_lease *lease)
 
 /*
  * With the record, into the file's tree; false: a change is under way. @more: of
- * hf_changes_wait(), here and below.
+ * hf_changes_wait_to_pin(), here and below.
  */
 static bool hf_implicit_enter(struct hf_lease *lease, struct hf_pin *pin,
 			      bool more)
@@ -306,11 +305,7 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		ret = -EFAULT;
 		if (!hf_span_limit(&part))
 			break;
-		more = hf_watch_is_open(pinner->mm) ||
-		       hf_registration_goes_on(lease->file, &part, pinner);
-		ret = hf_changes_wait(lease->file, part.index,
-				      part.index + part.nr - 1, TASK_KILLABLE,
-				      &more);
+		ret = hf_changes_wait_to_pin(lease, &part, pinner, &more);
 		if (!ret)
 			ret = hf_implicit_try(lease, &part, pinner, flags,
 					      pages, more, &made);

@@ -11,7 +11,6 @@
 #include "pages/pin.h"
 #include "pages/record.h"
 #include "pages/runs.h"
-#include "change/change.h"
 #include "change/settle.h"
 #include "lease/party.h"
 
@@ -144,21 +143,20 @@ struct hf_lease *hf_party_lease(const struct hf_span *span,
 
 /*
  * The record enters the lease: 0; -EAGAIN: a change of its range is under way;
- * -EOPNOTSUPP: the lease has ended. @more: of hf_changes_wait().
+ * -EOPNOTSUPP: the lease has ended. @more: of hf_changes_wait_to_pin().
  */
 static int hf_party_enter(struct hf_lease *lease, struct hf_pin *pin, bool more)
 {
-	pgoff_t first = pin->range.start, last = pin->range.last;
 	struct hf_file *file = lease->file;
 	int err = 0;
 
 	down_write(&lease->runs_sem);
 	hf_pins_prune(lease);
 	spin_lock(&file->lock);
-	if (!hf_lease_covers(lease, first))
+	if (!hf_lease_covers(lease, pin->range.start))
 		err = -EOPNOTSUPP;
-	else if (more ? !hf_changes_all_wait(file, first, last)
-		      : hf_change_overlaps(file, first, last))
+	else if (!hf_changes_let_in(file, pin->range.start, pin->range.last,
+				    more))
 		err = -EAGAIN;
 	else
 		hf_pin_enter(lease, pin);
@@ -301,10 +299,7 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		part.nr = min(part.nr, lease->range.last - part.index + 1);
 		if (!hf_span_limit(&part))
 			return -EFAULT;
-		more = hf_registration_goes_on(lease->file, &part, pinner);
-		ret = hf_changes_wait(lease->file, part.index,
-				      part.index + part.nr - 1, TASK_KILLABLE,
-				      &more);
+		ret = hf_changes_wait_to_pin(lease, &part, pinner, &more);
 		if (!ret)
 			ret = hf_party_try(lease, &part, pinner, flags, pages,
 					   more);
