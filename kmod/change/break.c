@@ -6,7 +6,6 @@
  * The deadline belongs to the lease, not to the change. It stays when the change
  * gives up, and a second demand can only bring it nearer.
  */
-#include <linux/math.h>
 #include "core/event.h"
 #include "core/file.h"
 #include "core/info.h"
@@ -112,7 +111,7 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	hf_fence_schedule(lease->file);
 }
 
-/* Nothing breaks the lease any more. Called with file->lock held. */
+/* Nothing breaks the lease any longer. Called with file->lock held. */
 static void hf_break_over(struct hf_lease *lease)
 {
 	lease->breaker = NULL;
@@ -159,7 +158,7 @@ static ktime_t hf_break_own_deadline(const struct hf_lease *lease,
 	return ktime_add_ms(change->entered_at, lease->break_ms);
 }
 
-/* Another change has waited meanwhile. Called with file->lock held. */
+/* Another change has waited in the meantime. Called with file->lock held. */
 static void hf_break_inherit(struct hf_lease *lease, struct hf_change *heir)
 {
 	if (!hf_break_covers(lease, heir)) {

@@ -12,7 +12,6 @@
  * that large and the filesystem waits for whole entries.
  */
 #include <linux/math.h>
-#include <linux/sched/signal.h>
 #include "core/event.h"
 #include "core/file.h"
 #include "core/info.h"
@@ -136,7 +135,7 @@ static int hf_change_refuse(struct hf_file *file,
  *
  * Return: 0, or, with nothing to end, -ETXTBSY when a lease that excludes it is in the
  * way, or -ESTALE when it has to be narrowed once more, see absorb.c. An operation
- * without a name is let in: its callers can not all take an error, so it breaks such
+ * without a name is let in: not all of its callers can take an error, so it breaks such
  * leases like others.
  */
 int hf_change_begin(struct hf_file *file, struct hf_change *change)

@@ -16,8 +16,8 @@
 #include "core/watch.h"
 
 /*
- * Who polls the report is woken whenever some lease has an event, also one that
- * he does not see: he reads the report again, and that shows him his own.
+ * A process that polls the report wakes when any lease has an event, also a lease that
+ * it does not see. It reads the report again, which shows its own leases.
  */
 DECLARE_WAIT_QUEUE_HEAD(hf_report_wait);
 atomic_t hf_report_event = ATOMIC_INIT(0);

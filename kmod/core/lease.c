@@ -4,16 +4,10 @@
  * have its beginning and its end.
  *
  * The open file owns one reference, which close hands to the zombie if
- * consumers are left. Whoever finds a lease through its file's tree (under
- * file->lock) or through hf_leases (in RCU) takes another for as long as he
- * looks.
+ * consumers are left. A task that finds a lease through its file's tree
+ * (under file->lock) or through hf_leases (in RCU) takes another while it looks.
  */
 #include <linux/capability.h>
-#include <linux/file.h>
-#include <linux/module.h>
-#include <linux/pagemap.h>
-#include <linux/poll.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 #include "core/event.h"
@@ -167,8 +161,8 @@ void hf_lease_unpublish(struct hf_lease *lease)
 }
 
 /*
- * Stands for a change whose task may not wait, a thread of nfsd for one, until
- * that asks again. The deadline holds in the meantime.
+ * Stands for a change whose task may not wait, for example a thread of nfsd, until
+ * that task asks again. The deadline holds in the meantime.
  */
 struct hf_change hf_deferred;
 
@@ -178,7 +172,7 @@ bool hf_break_is_deferred(const struct hf_lease *lease)
 	return lease->breaker == &hf_deferred;
 }
 
-/* Stands for whoever revoked a lease, for as long as that takes. */
+/* Stands for the task that revoked a lease, until the pins are gone. */
 struct hf_change hf_revoker;
 
 /* Whether a lease breaks for a change that waits. Called with file->lock held. */

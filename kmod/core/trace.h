@@ -13,6 +13,7 @@
 
 /* clang-format off */
 
+/* In the order of the numbers: hf_op_name() uses it, too. */
 #ifndef HF_TRACE_OPS
 #define HF_TRACE_OPS					\
 	{ HOLDFAST_OP_UNKNOWN, "unknown" },		\

@@ -52,7 +52,7 @@ struct hf_change {
 	bool entered;	     /* the filesystem waits, or has the lock */
 	bool waits;	  /* not yet in the filesystem, for pins; file->lock */
 	bool unhooked;	  /* see unhooked.c */
-	bool unstoppable; /* can not fail: a kill ends its patience only */
+	bool unstoppable; /* cannot fail: a kill only ends its patience */
 	bool deferred;	  /* given up for now, by one that may not wait */
 	bool deadlocked;  /* given up, for pins of its own process */
 	ktime_t entered_at; /* and since when */
@@ -251,7 +251,7 @@ struct hf_lease {
 
 	union {
 		struct list_head look_node; /* the target's invalidate_lock */
-		struct rcu_head rcu;	    /* nobody's any more */
+		struct rcu_head rcu;	    /* when nobody has it */
 	};
 	wait_queue_head_t wait; /* events */
 	struct fasync_struct *fasync;

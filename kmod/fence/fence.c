@@ -13,7 +13,6 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include <linux/slab.h>
 #include "core/event.h"
 #include "core/file.h"
 #include "core/lease.h"

@@ -9,7 +9,7 @@
  * that is being made at that time either has a lease that is found here, or finds
  * the device in the list below.
  *
- * After kill_dax() nobody gets a page of the device any more. Page tables and page cache
+ * After kill_dax() nobody gets a page of the device. Page tables and page cache
  * entries still refer to pages: only XFS drops them, from 6.12 on and if it has
  * a reverse map of its blocks. Elsewhere umount(8), or the exit of a process, would
  * oops. So they are dropped here, for all files of a filesystem that had leases.

@@ -73,7 +73,7 @@ static pgoff_t hf_next_pmd_entry(struct address_space *mapping, pgoff_t index,
  * @last: index of the last page
  *
  * Called with the inode's invalidate_lock held exclusively. Other records in the
- * making find out that their pages may not be known any more.
+ * making find out that their pages may have become unknown.
  *
  * Return: false: another record has pages there.
  */

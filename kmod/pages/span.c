@@ -27,7 +27,8 @@ static bool hf_vma_is_leasable(const struct vm_area_struct *vma)
 }
 
 /* How a span is pinned, or looked at. */
-unsigned int hf_span_flags(const struct hf_span *span, unsigned int flags)
+static unsigned int hf_span_flags(const struct hf_span *span,
+				  unsigned int flags)
 {
 	flags &= ~(FOLL_LONGTERM | FOLL_WRITE | FOLL_FORCE);
 	return span->readonly ? flags : flags | FOLL_WRITE;
@@ -73,8 +74,9 @@ static bool hf_span_is_there(struct mm_struct *mm, const struct hf_span *span)
 }
 
 /* Called with the mmap lock held; it is not dropped. */
-long hf_pin_short(struct mm_struct *mm, unsigned long start, unsigned long nr,
-		  unsigned int flags, struct page **pages)
+static long hf_pin_short(struct mm_struct *mm, unsigned long start,
+			 unsigned long nr, unsigned int flags,
+			 struct page **pages)
 {
 	if (mm == current->mm)
 		return hf_pin_user_pages(start, nr, flags, pages, NULL);

@@ -5,11 +5,8 @@
 
 #include "core/types.h"
 
-unsigned int hf_span_flags(const struct hf_span *span, unsigned int flags);
 void hf_span_find(struct mm_struct *mm, unsigned long start, unsigned long nr,
 		  struct hf_span *span);
-long hf_pin_short(struct mm_struct *mm, unsigned long start, unsigned long nr,
-		  unsigned int flags, struct page **pages);
 long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
 		 unsigned int flags, struct page **pages);
 

@@ -33,7 +33,7 @@
  * @first: index of the first page of the range
  * @last: index of the last one
  *
- * Return: 0: they stay; 1 where the file has become shorter meanwhile; -EMLINK: blocks
+ * Return: 0: they stay; 1 where the file has become shorter in the meantime; -EMLINK: blocks
  * of the range, or beside it, are shared; -EINPROGRESS: copies of blocks of the file
  * may be prepared; or what the filesystem says.
  */
