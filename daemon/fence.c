@@ -202,7 +202,7 @@ static int fence_mrs(struct fencing *fencing)
 		return count;
 	err = placeholders_begin(&placeholders, fencing->fd, driver);
 	if (!err) {
-		/* With no more regions than records, each has its own. */
+		/* If there are at most as many regions as records, each region has a record. */
 		bool each = (size_t)count <= pinned_count(&fencing->job->pinned,
 							  HOLDFAST_CONSUMER_MR);
 

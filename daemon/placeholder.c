@@ -11,19 +11,27 @@
 /* A process that frees numbers below all the time does not keep us for ever. */
 #define FILLERS_MAX 65536
 
+static int command(const struct placeholders *placeholders, uint32_t number,
+		   const void *in, uint16_t in_length, void *out,
+		   uint16_t out_length)
+{
+	const struct uverbs_request request = {
+		.command = number,
+		.in = in,
+		.in_length = in_length,
+		.out = out,
+		.out_length = out_length,
+	};
+
+	return uverbs_write(placeholders->fd, placeholders->driver, &request);
+}
+
 static int make_domain(struct placeholders *placeholders)
 {
 	struct ib_uverbs_alloc_pd_resp answer = { 0 };
 	const struct ib_uverbs_alloc_pd in = { .response = (uintptr_t)&answer };
-	const struct uverbs_request request = {
-		.command = IB_USER_VERBS_CMD_ALLOC_PD,
-		.in = &in,
-		.in_length = sizeof(in),
-		.out = &answer,
-		.out_length = sizeof(answer),
-	};
-	int err =
-		uverbs_write(placeholders->fd, placeholders->driver, &request);
+	int err = command(placeholders, IB_USER_VERBS_CMD_ALLOC_PD, &in,
+			  sizeof(in), &answer, sizeof(answer));
 
 	placeholders->pd = answer.pd_handle;
 	return err;
@@ -33,13 +41,9 @@ static void free_domain(const struct placeholders *placeholders)
 {
 	const struct ib_uverbs_dealloc_pd in = { .pd_handle =
 							 placeholders->pd };
-	const struct uverbs_request request = {
-		.command = IB_USER_VERBS_CMD_DEALLOC_PD,
-		.in = &in,
-		.in_length = sizeof(in),
-	};
 
-	uverbs_write(placeholders->fd, placeholders->driver, &request);
+	command(placeholders, IB_USER_VERBS_CMD_DEALLOC_PD, &in, sizeof(in),
+		NULL, 0);
 }
 
 /* The lowest free number. */
@@ -53,15 +57,8 @@ static int make(const struct placeholders *placeholders, uint32_t *number)
 		.hca_va = UVERBS_PLACEHOLDER_IOVA,
 		.pd_handle = placeholders->pd,
 	};
-	const struct uverbs_request request = {
-		.command = IB_USER_VERBS_CMD_REG_MR,
-		.in = &in,
-		.in_length = sizeof(in),
-		.out = &answer,
-		.out_length = sizeof(answer),
-	};
-	int err =
-		uverbs_write(placeholders->fd, placeholders->driver, &request);
+	int err = command(placeholders, IB_USER_VERBS_CMD_REG_MR, &in,
+			  sizeof(in), &answer, sizeof(answer));
 
 	*number = answer.mr_handle;
 	return err;

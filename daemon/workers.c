@@ -139,7 +139,7 @@ static int make_jobs(const struct pinned *pinned, const struct demand *demands,
 	return 0;
 }
 
-/* --- who is to be next */
+/* --- which job is next */
 
 static bool rests_now(const struct fence_job *job, int64_t now)
 {

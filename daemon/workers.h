@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who does the agent's work: a fixed number of processes at a time, as a ring or a
- * device of a holder may keep whoever calls it waiting, and must not keep the holders of
- * other leases from being fenced. Users take turns, and none has more than a part of
- * them, so that a thousand late leases of one delay nobody else.
+ * A fixed number of worker processes does the agent's work. A holder's ring or device can
+ * keep a worker waiting, and must not delay the work on other leases. Users take turns,
+ * and each has at most a part of the workers, so that a thousand late leases of one user
+ * delay no other user.
  */
 #ifndef HOLDFAST_WORKERS_H
 #define HOLDFAST_WORKERS_H

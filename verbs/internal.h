@@ -324,6 +324,7 @@ void hf_mr_free_memory(struct hf_mr *mr); /* lease, mapping and file */
 /* The pages that bytes of memory are on. */
 void *hf_pages_start(const void *addr);
 size_t hf_pages_length(const void *addr, size_t length);
+uint64_t hf_pages_offset(const struct hf_mr *mr); /* in the file */
 
 /* --- workers.c */
 int hf_workers_start(struct hf_context *context);

@@ -166,8 +166,7 @@ static struct hf_attr lease_attr(const struct hf_mr *mr)
 static int lease_file(struct hf_mr *mr, struct ibv_mr **ibv)
 {
 	const struct hf_attr attr = lease_attr(mr);
-	off_t start = mr->file_offset - mr->file_offset % sysconf(_SC_PAGESIZE);
-	int ret = hf_acquire(mr->file, start,
+	int ret = hf_acquire(mr->file, hf_pages_offset(mr),
 			     hf_pages_length((void *)(uintptr_t)mr->file_offset,
 					     mr->asked),
 			     &attr);
@@ -204,7 +203,9 @@ static bool odp_asked(const struct hf_mr *mr, int *ret)
 	return only;
 }
 
-static int register_file(struct hf_mr *mr, struct ibv_mr **ibv)
+/* With on-demand paging where that is asked for, or where @lease fails and it may. */
+static int register_or_odp(struct hf_mr *mr, struct ibv_mr **ibv,
+			   int (*lease)(struct hf_mr *mr, struct ibv_mr **ibv))
 {
 	int ret;
 
@@ -214,7 +215,7 @@ static int register_file(struct hf_mr *mr, struct ibv_mr **ibv)
 		if (!ret || mr->attr.flags & HF_MR_ODP_ONLY)
 			return ret;
 	}
-	ret = lease_file(mr, ibv);
+	ret = lease(mr, ibv);
 	if (ret && odp_instead(mr, ret))
 		return register_odp(mr, ibv);
 	return ret;
@@ -285,6 +286,12 @@ static bool is_plain(const struct hf_mr *mr, int ret)
 	       !mr->attr.kind;
 }
 
+/* The page at the region's address is at @offset of the file. */
+static void set_file_offset(struct hf_mr *mr, off_t offset)
+{
+	mr->file_offset = offset + (uintptr_t)mr->addr % sysconf(_SC_PAGESIZE);
+}
+
 static int lease_mapped(struct hf_mr *mr, struct ibv_mr **ibv)
 {
 	const struct hf_attr attr = lease_attr(mr);
@@ -297,34 +304,17 @@ static int lease_mapped(struct hf_mr *mr, struct ibv_mr **ibv)
 		return is_plain(mr, ret)
 			       ? register_plain(mr, HF_BACKING_PLAIN, ibv)
 			       : hf_vfail_lease(ret);
-	mr->file_offset = offset + (uintptr_t)mr->addr % sysconf(_SC_PAGESIZE);
+	set_file_offset(mr, offset);
 	ret = adopt_lease(mr, ret, true);
 	return ret ? ret : register_leased(mr, ibv);
-}
-
-static int register_addr(struct hf_mr *mr, struct ibv_mr **ibv)
-{
-	int ret;
-
-	if (odp_asked(mr, &ret)) {
-		if (!ret)
-			ret = register_odp(mr, ibv);
-		if (!ret || mr->attr.flags & HF_MR_ODP_ONLY)
-			return ret;
-	}
-	ret = lease_mapped(mr, ibv);
-	if (ret && odp_instead(mr, ret))
-		return register_odp(mr, ibv);
-	return ret;
 }
 
 static int is_in_lease(const struct hf_mr *mr)
 {
 	const struct hf_shared_lease *shared = mr->shared;
-	size_t page = sysconf(_SC_PAGESIZE);
-	uint64_t start = mr->file_offset - mr->file_offset % page;
 
-	if (start >= shared->offset && mr->asked <= shared->length &&
+	if (hf_pages_offset(mr) >= shared->offset &&
+	    mr->asked <= shared->length &&
 	    mr->file_offset + mr->asked <= shared->offset + shared->length)
 		return 0;
 	return hf_vfail(ERANGE,
@@ -342,7 +332,7 @@ static int register_in_lease(struct hf_mr *mr, int lease, struct ibv_mr **ibv)
 		ret = hf_join(lease);
 	if (ret)
 		return hf_vfail_lease(ret);
-	mr->file_offset = offset + (uintptr_t)mr->addr % sysconf(_SC_PAGESIZE);
+	set_file_offset(mr, offset);
 	own = fcntl(lease, F_DUPFD_CLOEXEC, 0);
 	if (own < 0)
 		return hf_vfail(errno, "descriptor %d: %s", lease,
@@ -364,12 +354,12 @@ static int register_any(struct hf_mr *mr, const struct request *request,
 	if (request->lease >= 0)
 		return register_in_lease(mr, request->lease, ibv);
 	if (mr->addr)
-		return register_addr(mr, ibv);
+		return register_or_odp(mr, ibv, lease_mapped);
 	mr->file = fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
 	if (mr->file < 0)
 		return hf_vfail(errno, "descriptor %d: %s", request->fd,
 				strerror(errno));
-	return register_file(mr, ibv);
+	return register_or_odp(mr, ibv, lease_file);
 }
 
 static void drop_anchor(struct hf_mr *mr)

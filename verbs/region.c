@@ -91,7 +91,7 @@ size_t hf_pages_length(const void *addr, size_t length)
 	return (before + length + page - 1) / page * page;
 }
 
-static uint64_t pages_offset(const struct hf_mr *mr)
+uint64_t hf_pages_offset(const struct hf_mr *mr)
 {
 	return mr->file_offset - mr->file_offset % sysconf(_SC_PAGESIZE);
 }
@@ -106,7 +106,7 @@ static int locate(const struct hf_mr *mr, int fd)
 	int ret = hf_locate(fd, hf_pages_start(mr->addr),
 			    hf_pages_length(mr->addr, mr->asked), &offset);
 
-	if (!ret && (uint64_t)offset != pages_offset(mr))
+	if (!ret && (uint64_t)offset != hf_pages_offset(mr))
 		ret = -ENOENT;
 	if (ret == -EFAULT)
 		return hf_vfail(EFAULT,
