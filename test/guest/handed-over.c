@@ -11,6 +11,7 @@
 #include "attack.h"
 #include "implicit.h"
 #include "rdma.h"
+#include "status.h"
 
 #define PATH	 PMEM "handed-over"
 #define LENGTH	 MIB
@@ -80,20 +81,6 @@ static void ring_register(struct io_uring *ring)
 		_exit(1);
 }
 
-/* Bytes that a process has registered, as the kernel counts them. */
-static long registered(void)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	char line[128];
-	long pinned = -1;
-
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, "VmPin: %ld", &pinned);
-	if (file)
-		fclose(file);
-	return pinned;
-}
-
 /* A worker unpins, some time after the close. */
 static void ring_closed(int socket, int to)
 {
@@ -106,7 +93,7 @@ static void ring_closed(int socket, int to)
 	if (read(socket, &byte, 1) != 1)
 		_exit(1);
 	io_uring_queue_exit(&ring);
-	while (registered())
+	while (status_bytes("VmPin:"))
 		usleep(10000);
 	ready(to);
 	for (;;)

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "rdma.h"
+#include "status.h"
 
 #define PATH   PMEM "memlock"
 #define LENGTH (16 * MIB)
@@ -18,22 +19,6 @@ struct holder {
 	int lease;
 	char *map;
 };
-
-/* Bytes, by a line of /proc/self/status. */
-static size_t status_bytes(const char *name)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	size_t kib = 0, len = strlen(name);
-	char line[128];
-
-	if (!file)
-		tap_bail("status: %s", strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, len))
-			kib = strtoul(line + len, NULL, 0);
-	fclose(file);
-	return kib * 1024;
-}
 
 static int region_errno(struct holder *holder, size_t length)
 {

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "pages.h"
+#include "status.h"
 #include "vfio.h"
 
 #define PATH	 PMEM "vfio-lease"
@@ -19,19 +20,6 @@ static bool told(int lease, uint32_t type)
 	struct holdfast_event event;
 
 	return event_next(lease, &event, SOON) && event.type == type;
-}
-
-static long locked_kib(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[128];
-	long kib = -1;
-
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, "VmLck: %ld", &kib);
-	if (file)
-		fclose(file);
-	return kib;
 }
 
 /* The device copies one block of the file over another one. */
@@ -54,13 +42,13 @@ static void test_breakable(const struct vfio *vfio, int fd)
 	int lease =
 		lease_make(fd, OFFSET, LENGTH, HOLDFAST_BREAKABLE, LONG_BREAK);
 	char *map = map_shared(fd, OFFSET, LENGTH);
-	long locked = locked_kib();
+	size_t locked = status_bytes("VmLck:");
 	struct change change;
 
 	tap_is(vfio_map(vfio, map, LENGTH, IOVA), 0, "a lease is mapped");
 	tap_is(pages_with(&pages, PAGES_PINNED), PAGES, "all pages are pinned");
 	tap_is(pages_with(&pages, PAGES_RESERVED), 0, "none is reserved");
-	tap_is(locked_kib() - locked, LENGTH / 1024,
+	tap_is(status_bytes("VmLck:") - locked, LENGTH,
 	       "VFIO charges them to its user");
 	tap_ok(device_copies(vfio, fd, 0, 65536),
 	       "the device reads and writes the file");
@@ -73,7 +61,7 @@ static void test_breakable(const struct vfio *vfio, int fd)
 	tap_is(vfio_unmap(vfio, LENGTH, IOVA), LENGTH, "unmapped");
 	tap_ok(change_done(&change, SOON) && !change.error, "it is done");
 	tap_ok(told(lease, HOLDFAST_EVENT_CHANGED), "its end is told");
-	tap_is(locked_kib(), locked, "nothing is charged any more");
+	tap_is(status_bytes("VmLck:"), locked, "nothing is charged any more");
 	tap_ok(pages_as_before(&pages, AT_ONCE),
 	       "pages are as before, also those that the file lost");
 
