@@ -325,25 +325,13 @@ static inline void *hf_page_idle_var(struct page *page)
 	return &page_folio(page)->page;
 }
 
-/*
- * As GUP pins a page, for unpin_user_page(). The caller makes sure that the page,
- * whose count may be that of an idle one, stays what it is. False: it has too many
- * references.
- */
-static inline bool hf_page_pin(struct page *page)
+/* What a pin of a page is beyond a reference. */
+static inline void hf_folio_refs_to_pins(struct folio *folio, unsigned int nr)
 {
-	struct folio *folio = page_folio(page);
-
-	if (hf_page_is_full(page))
-		return false;
-	if (folio_test_large(folio)) {
-		folio_ref_inc(folio);
-		atomic_inc(&folio->_pincount);
-	} else {
-		folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
-	}
-	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
-	return true;
+	if (folio_test_large(folio))
+		atomic_add(nr, &folio->_pincount);
+	else
+		folio_ref_add(folio, nr * (GUP_PIN_COUNTING_BIAS - 1));
 }
 
 /* Pages whose blocks were shared look like others. */
@@ -398,15 +386,9 @@ static inline void *hf_page_idle_var(struct page *page)
 }
 
 /* The same as above; no fs-dax folio is large yet. */
-static inline bool hf_page_pin(struct page *page)
+static inline void hf_folio_refs_to_pins(struct folio *folio, unsigned int nr)
 {
-	struct folio *folio = page_folio(page);
-
-	if (hf_page_is_full(page))
-		return false;
-	folio_ref_add(folio, GUP_PIN_COUNTING_BIAS);
-	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
-	return true;
+	folio_ref_add(folio, nr * (GUP_PIN_COUNTING_BIAS - 1));
 }
 
 /*
@@ -442,5 +424,22 @@ static inline bool hf_page_looks_shared(struct page *page)
 }
 
 #endif
+
+/*
+ * As GUP pins a page, for unpin_user_page(). The caller makes sure that the page,
+ * whose count may be that of an idle one, stays what it is. False: it has too many
+ * references.
+ */
+static inline bool hf_page_pin(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (hf_page_is_full(page))
+		return false;
+	folio_ref_inc(folio);
+	hf_folio_refs_to_pins(folio, 1);
+	node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, 1);
+	return true;
+}
 
 #endif

@@ -40,6 +40,20 @@ static int hf_change_prepare(struct hf_file *file, struct hf_change *change)
 	return hf_change_settle(file, change);
 }
 
+/* It takes nothing away, so it waits for nobody and is refused by nobody. */
+static int hf_extend(struct hf_file *file, struct hf_change *change,
+		     HF_IDMAP *idmap, struct dentry *dentry, struct iattr *attr,
+		     HF_DELEGATED_INODE *delegated)
+{
+	int ret = hf_change_begin(file, change);
+
+	if (ret)
+		return ret;
+	ret = notify_change(idmap, dentry, attr, delegated);
+	hf_change_end(file, change, ret);
+	return ret;
+}
+
 static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 		       struct dentry *dentry, struct iattr *attr,
 		       HF_DELEGATED_INODE *delegated, unsigned long caller)
@@ -52,6 +66,9 @@ static int hf_truncate(struct hf_file *file, HF_IDMAP *idmap,
 	do {
 		attr->ia_size = hf_absorb_size(file, attr->ia_size);
 		hf_change_truncate(&change, inode, attr->ia_size);
+		if (change.nothing)
+			return hf_extend(file, &change, idmap, dentry, attr,
+					 delegated);
 		restart = hf_restart_begin(file, &change);
 	} while (restart == ERR_PTR(-ESTALE));
 	if (IS_ERR(restart))

@@ -73,15 +73,49 @@ static bool hf_span_is_there(struct mm_struct *mm, const struct hf_span *span)
 	       span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end;
 }
 
-/* Called with the mmap lock held; it is not dropped. */
-static long hf_pin_short(struct mm_struct *mm, unsigned long start,
-			 unsigned long nr, unsigned int flags,
+/* References of fast GUP become pins. */
+static void hf_refs_to_pins(struct page **pages, long nr)
+{
+	long i, same;
+
+	for (i = 0; i < nr; i += same) {
+		struct folio *folio = page_folio(pages[i]);
+
+		same = 1;
+		while (i + same < nr && page_folio(pages[i + same]) == folio)
+			same++;
+		hf_folio_refs_to_pins(folio, same);
+		node_stat_mod_folio(folio, NR_FOLL_PIN_ACQUIRED, same);
+	}
+}
+
+/*
+ * Pins a page, and as many as its fault has mapped with it: fast GUP takes these of a
+ * large entry at once, where pin_user_pages() looks up one by one. Where it takes none,
+ * all others are pinned as the first one is. Called with the mmap lock held; it is not
+ * dropped.
+ */
+static long hf_pin_large(unsigned long addr, long nr, unsigned int flags,
 			 struct page **pages)
 {
-	if (mm == current->mm)
-		return hf_pin_user_pages(start, nr, flags, pages, NULL);
-	return hf_pin_user_pages_remote(mm, start, nr, flags, pages, NULL,
-					NULL);
+	long done = 0, slow = 1, ret;
+
+	do {
+		ret = hf_pin_user_pages(addr + done * PAGE_SIZE, slow, flags,
+					pages + done, NULL);
+		if (ret <= 0)
+			return done ?: ret;
+		done += ret;
+		if (done == nr)
+			break;
+		ret = get_user_pages_fast_only(addr + done * PAGE_SIZE,
+					       nr - done, flags & FOLL_WRITE,
+					       pages + done);
+		hf_refs_to_pins(pages + done, ret);
+		done += ret;
+		slow = ret ? 1 : nr - done;
+	} while (done < nr);
+	return done;
 }
 
 /*
@@ -114,7 +148,12 @@ static long hf_span_pin_short(struct mm_struct *mm, const struct hf_span *span,
 	flags = hf_span_flags(span, flags);
 	if (span->readonly)
 		nr = hf_span_own(mm, span, flags, pages);
-	return nr > 0 ? hf_pin_short(mm, span->addr, nr, flags, pages) : nr;
+	if (nr <= 0)
+		return nr;
+	if (mm == current->mm)
+		return hf_pin_large(span->addr, nr, flags, pages);
+	return hf_pin_user_pages_remote(mm, span->addr, nr, flags, pages, NULL,
+					NULL);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <sys/resource.h>
 
+#include "pages.h"
 #include "rdma.h"
 
 #define PATH	 PMEM "large-pages"
@@ -95,15 +96,49 @@ static void thp_get(char value[16])
 	fclose(file);
 }
 
+/* A number that the kernel counts by CPU, and adds up when asked to. */
+static long vmstat(const char *name)
+{
+	int refresh = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	size_t length = strlen(name);
+	char line[128];
+	long value = -1;
+	FILE *file;
+
+	if (refresh < 0 || write(refresh, "1", 1) != 1)
+		tap_bail("stat_refresh: %s", strerror(errno));
+	close(refresh);
+	file = fopen("/proc/vmstat", "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, length) && line[length] == ' ')
+			value = atol(line + length);
+	if (!file || value < 0)
+		tap_bail("vmstat: no %s", name);
+	fclose(file);
+	return value;
+}
+
+/* Pins that the kernel has counted, and that have not ended. */
+static long pins(void)
+{
+	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+}
+
 static void test_use(struct rdma *rdma, int fd, uint64_t offset, char *map,
 		     int lease, const char *what)
 {
 	struct change change;
 	struct holdfast_event event;
+	struct pages pages = pages_of(fd, offset, LENGTH);
+	long before = pins();
 	struct ibv_mr *mr = rdma_register(rdma, map, LENGTH);
 	char sent[] = "l", byte;
 
 	tap_is(lease_query(lease).pinned, LENGTH, "%s: all of it is pinned",
+	       what);
+	tap_is(pages_with(&pages, PAGES_PINNED), pages.nr, "%s: each page is",
+	       what);
+	tap_is(pins() - before, LENGTH / 4096, "%s: as often as it is counted",
 	       what);
 	tap_ok(rdma_write(rdma, mr, LENGTH - 1, sent, 1) == IBV_WC_SUCCESS &&
 		       pread(fd, &byte, 1, offset + LENGTH - 1) == 1 &&
@@ -118,6 +153,9 @@ static void test_use(struct rdma *rdma, int fd, uint64_t offset, char *map,
 	       "%s: a part of it is registered again", what);
 	ibv_dereg_mr(mr);
 	tap_is(lease_query(lease).pinned, 0, "%s: nothing is pinned", what);
+	tap_is(pages_with(&pages, PAGES_PINNED), 0, "%s: no page is", what);
+	tap_is(pins() - before, 0, "%s: as many pins have ended", what);
+	pages_free(&pages);
 }
 
 int main(void)
