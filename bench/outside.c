@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Append to, extend, and punch a hole into a file outside of a lease that is in
- * use, and the same on a file that nobody has leased.
+ * use, and the same on a file that is mapped and that nobody has leased.
  */
 #define _GNU_SOURCE
 #include <linux/falloc.h>
@@ -57,13 +57,17 @@ static const struct {
 	{ "punch", punch },
 };
 
-/* Four units, of which the first two are leased. */
-static int make(const char *name)
+/* A file of four units, of which the first two are mapped and have been stored to. */
+static int make(const char *name, char **map)
 {
 	char path[256];
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	return make_file(path, 4 * UNIT);
+	fd = make_file(path, 4 * UNIT);
+	*map = map_shared(fd, 2 * UNIT);
+	memset(*map, 1, 2 * UNIT);
+	return fd;
 }
 
 static void measure(int fd, const char *variant, int round)
@@ -96,18 +100,18 @@ int main(int argc, char **argv)
 	struct holdfast_event event;
 	struct rdma rdma;
 	int leased, plain, lease;
-	char path[256];
+	char path[256], *map, *plain_map;
 
 	parse_options(argc, argv,
 		      "Changes of a file outside of a lease, and without.",
 		      options);
 	if (count > MAX_COUNT)
 		errx(2, "--count: at most %lu", MAX_COUNT);
-	leased = make("bench-leased");
-	plain = make("bench-plain");
+	leased = make("bench-leased", &map);
+	plain = make("bench-plain", &plain_map);
 	rdma_open(&rdma);
 	lease = acquire(leased, 0, 2 * UNIT);
-	rdma_register(&rdma, map_shared(leased, 2 * UNIT), 2 * UNIT);
+	rdma_register(&rdma, map, 2 * UNIT);
 	for (int round = -1; round < (int)rounds; round++) {
 		measure(leased, "leased file", round);
 		measure(plain, "unleased file", round);
