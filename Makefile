@@ -299,7 +299,7 @@ $(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
 $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
-$(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS)
+$(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 
 # --- tests of the host

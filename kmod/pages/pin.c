@@ -43,13 +43,8 @@ static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 
 	if (!target->f_op->remap_file_range)
 		return 0;
-	ret = hf_drop_shared(file, pin, target);
-	if (ret < 0)
-		return ret;
 	ret = span->readonly ? hf_blocks_stay(target, first, last)
-			     : hf_unshare(target, first, last);
-	if (!ret && HF_ENTRY_IS_FOLIO)
-		ret = hf_drop_shared(file, pin, target);
+			     : hf_unshare(file, pin, target);
 	if (ret)
 		return ret < 0 ? ret : -EAGAIN;
 	if (!span->readonly)

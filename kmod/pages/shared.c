@@ -9,20 +9,25 @@
  * clear_inode() takes for pages that were left behind (BUG). Up to 6.14 it is
  * enough that a part of an entry from before the reflink is shared; from 6.15 on,
  * where dax_break_layout() has deleted that, it takes an entry of readers, and no
- * 2 MiB of free space in one piece. A store of any program to such a file does
- * it. A pin stores to every page.
+ * 2 MiB of free space in one piece. On any of them a page whose block is not shared
+ * is copied, too, if a copy has been prepared for it beside a shared one (unshare.c).
+ * A store of any program to such a file does it. A pin stores to every page.
  *
  * A write(2) to a shared block drops the whole entry (dax_iomap_iter()). From
  * 6.15 on an entry is a folio, which counts the pins of all its pages, and ends
  * with the entry: those of a lease beside the shared block would be forgotten,
  * and their blocks given away under a device.
  *
- * So entries with shared blocks are dropped before pages of a lease are
- * faulted in, as dax_break_layout() would drop them, and from 6.15 on looked for
- * again before they are the lease's. None can come after that: a fault makes an
- * entry of blocks that are all shared or all not (xfs_read_iomap_begin(), from
- * 6.12 on), the lease's are not, and to share any of an entry is a change that
- * breaks the lease.
+ * So where blocks in or beside the range are shared, all entries there are dropped
+ * before the blocks are copied, as dax_break_layout() would drop them, and again
+ * before the pages of the lease are faulted in. No entry has shared blocks after that:
+ * a fault makes an entry of blocks that are all shared or all not
+ * (xfs_read_iomap_begin(), from 6.12 on), the lease's are not, and to share any of an
+ * entry is a change that breaks the lease. For the same reason an entry of which a
+ * lease has pinned pages has none, and stays.
+ *
+ * What is left is a process that reads such memory in just that moment, and so makes
+ * a large entry before a page of it is copied. The same happens without a lease.
  */
 #include <linux/dax.h>
 #include <linux/pagemap.h>
@@ -96,30 +101,21 @@ static bool hf_others_start_again(struct hf_file *file,
 }
 
 /*
- * With invalidate_lock held exclusively. 1: it was dropped. -EBUSY: not now.
- *
- * Where the entry is a folio, one with pinned pages of a lease stays: it has no
- * shared blocks, see above; the filesystem told us of an earlier one. It ends with
- * no page busy, that is with short-term pins over, of direct I/O for one. Where it
- * is not, it can go at any time, as it does when the filesystem drops it.
+ * With invalidate_lock held exclusively. -EBUSY: not now. Where the entry is a folio it
+ * ends with no page busy, that is with short-term pins over, of direct I/O for one.
  */
 static int hf_try_drop_entry(struct hf_file *file, const struct hf_pin *pin,
 			     struct address_space *mapping, pgoff_t index)
 {
 	pgoff_t last = index + PTRS_PER_PTE - 1;
-	int err;
+	loff_t start = (loff_t)index << PAGE_SHIFT;
 
-	if (HF_ENTRY_IS_FOLIO) {
-		loff_t start = (loff_t)index << PAGE_SHIFT;
-
-		if (!hf_others_start_again(file, pin, index, last))
-			return 0;
-		if (dax_layout_busy_page_range(mapping, start,
-					       start + PMD_SIZE - 1))
-			return -EBUSY;
-	}
-	err = invalidate_inode_pages2_range(mapping, index, last);
-	return err ?: 1;
+	if (!hf_others_start_again(file, pin, index, last))
+		return 0;
+	if (HF_ENTRY_IS_FOLIO &&
+	    dax_layout_busy_page_range(mapping, start, start + PMD_SIZE - 1))
+		return -EBUSY;
+	return invalidate_inode_pages2_range(mapping, index, last);
 }
 
 /* Drops the PMD entry that begins at @index, written back. */
@@ -181,54 +177,28 @@ bool hf_folios_are_ours(const struct hf_runs *runs,
 }
 
 /**
- * hf_drop_shared - drop PMD entries with shared blocks
+ * hf_drop_large - drop PMD entries of pages that are to be faulted in one by one
  * @file: the leased file; the caller holds no lock
- * @pin: whose pages are to be faulted in
+ * @pin: whose pages they are
  * @target: the file, open
+ * @first: index of the first page
+ * @last: index of the last one
  *
- * Looks at all of each PMD in which pages are faulted in for it: see
- * hf_cow_window().
+ * Other records in the making that have pages in one of them start again.
  *
- * Return: 1 if any were dropped (also from under other records in the making: they
- * start again), 0 if there are none, -EINTR, or what the filesystem says.
+ * Return: 0, -EINTR, or what the filesystem says.
  */
-int hf_drop_shared(struct hf_file *file, const struct hf_pin *pin,
-		   struct file *target)
+int hf_drop_large(struct hf_file *file, const struct hf_pin *pin,
+		  struct file *target, pgoff_t first, pgoff_t last)
 {
-	pgoff_t index = pin->range.start, last = pin->range.last;
-	struct inode *inode = file_inode(target);
-	bool dropped = false;
-	int ret;
+	struct address_space *mapping = target->f_mapping;
+	pgoff_t index = round_down(first, PTRS_PER_PTE);
+	int err = 0;
 
-	if (!target->f_op->remap_file_range || !inode->i_op->fiemap)
-		return 0;
-	hf_cow_window(target, &index, &last);
-	/* The file has become empty, or ends before. */
-	if (last == ULONG_MAX || index > last)
-		return 0;
-	index = round_down(index, PTRS_PER_PTE);
-	last |= PTRS_PER_PTE - 1;
-	while ((index = hf_next_pmd_entry(target->f_mapping, index, last)) <=
-	       last) {
-		struct hf_extent extent;
-
-		ret = hf_fiemap_shared(inode, (u64)index << PAGE_SHIFT,
-				       ((u64)last + 1) << PAGE_SHIFT, &extent);
-		if (ret)
-			return ret;
-		if (!extent.found)
-			break;
-		/* It may begin before. */
-		index = max_t(pgoff_t, index,
-			      round_down(extent.start, PMD_SIZE) >> PAGE_SHIFT);
-		if (xa_get_order(&target->f_mapping->i_pages, index)) {
-			ret = hf_drop_entry(file, pin, target->f_mapping,
-					    index);
-			if (ret < 0)
-				return ret;
-			dropped |= ret;
-		}
+	while (!err &&
+	       (index = hf_next_pmd_entry(mapping, index, last)) <= last) {
+		err = hf_drop_entry(file, pin, mapping, index);
 		index += PTRS_PER_PTE;
 	}
-	return dropped;
+	return err;
 }

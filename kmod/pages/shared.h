@@ -8,7 +8,7 @@
 int hf_file_shares(struct file *file, pgoff_t first, pgoff_t last);
 bool hf_folios_are_ours(const struct hf_runs *runs,
 			struct address_space *mapping);
-int hf_drop_shared(struct hf_file *file, const struct hf_pin *pin,
-		   struct file *target);
+int hf_drop_large(struct hf_file *file, const struct hf_pin *pin,
+		  struct file *target, pgoff_t first, pgoff_t last);
 
 #endif

@@ -199,24 +199,30 @@ static int hf_store(struct file *file, pgoff_t first, pgoff_t last)
 
 /**
  * hf_unshare - nothing of the range moves by itself from here on
- * @target: open for reading and writing; the caller holds no lock
- * @first: index of the first page to be pinned
- * @last: index of the last one
+ * @file: the leased file; the caller holds no lock
+ * @pin: of the pages to be pinned, in a lease of it
+ * @target: the file, open for reading and writing
  *
  * Return: 0, 1 where the file has become shorter meanwhile, or what the filesystem
  * says (-ENOSPC, -EDQUOT, -EIO).
  */
-int hf_unshare(struct file *target, pgoff_t first, pgoff_t last)
+int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
+	       struct file *target)
 {
-	pgoff_t from = first, to = last;
+	pgoff_t from = pin->range.start, to = pin->range.last;
 	int ret;
 
 	hf_cow_window(target, &from, &to);
-	if (to == ULONG_MAX || to < last)
+	if (to == ULONG_MAX || to < pin->range.last)
 		return 1;
-	ret = hf_file_shares(target, from, to);
-	if (ret <= 0)
-		return ret;
-	ret = hf_store(target, from, to);
+	/* A large entry can have shared blocks that are not to be copied: see shared.c. */
+	ret = hf_file_shares(target, round_down(from, PTRS_PER_PTE),
+			     to | (PTRS_PER_PTE - 1));
+	if (ret > 0)
+		ret = hf_drop_large(file, pin, target, from, to)
+			      ?: hf_file_shares(target, from, to);
+	if (ret > 0)
+		ret = hf_store(target, from, to)
+			      ?: hf_drop_large(file, pin, target, from, to);
 	return ret == -ENXIO ? 1 : ret;
 }

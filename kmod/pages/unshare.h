@@ -7,6 +7,7 @@
 
 int hf_read_reason(struct file *file, pgoff_t index);
 int hf_fault_reason(struct file *file, pgoff_t index);
-int hf_unshare(struct file *target, pgoff_t first, pgoff_t last);
+int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
+	       struct file *target);
 
 #endif
