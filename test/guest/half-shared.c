@@ -187,11 +187,60 @@ static void test_neighbours(struct rdma *rdma)
 	unlink(OTHER);
 }
 
+/*
+ * The block behind a large page is copied again and again. The first copy leaves the
+ * rest of its unit prepared, so the next one is prepared together with blocks of the
+ * large page, which are copied by the next store to them.
+ */
+static void test_beside(struct rdma *rdma)
+{
+	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	int other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	struct file_clone_range range = {
+		.src_fd = fd,
+		.src_offset = LARGE_PAGE,
+		.src_length = 4096,
+	};
+	unsigned int good = 0;
+	char byte = 'b', seen;
+
+	if (fd < 0 || other < 0 || fallocate(fd, 0, 0, LARGE_PAGE + 4096) ||
+	    pwrite(fd, &byte, 1, LARGE_PAGE) != 1)
+		tap_bail("%s: %s", PATH, strerror(errno));
+	if (block_of(fd, 0) % LARGE_PAGE)
+		tap_skip("beside: the blocks are not aligned");
+	for (unsigned int i = 0; i < 4; i++) {
+		int lease = lease_make(fd, 0, LARGE_PAGE, HOLDFAST_BREAKABLE,
+				       LONG_BREAK);
+		char *map = map_large(fd, LARGE_PAGE, PROT_READ | PROT_WRITE);
+		struct ibv_mr *mr = rdma_register(rdma, map, LARGE_PAGE);
+
+		byte = '0' + i;
+		good += rdma_write(rdma, mr, LARGE_PAGE - 1, &byte, 1) ==
+				IBV_WC_SUCCESS &&
+			pread(fd, &seen, 1, LARGE_PAGE - 1) == 1 &&
+			seen == byte;
+		ibv_dereg_mr(mr);
+		munmap(map, LARGE_PAGE);
+		close(lease);
+		if (ioctl(other, FICLONERANGE, &range))
+			tap_bail("reflink: %s", strerror(errno));
+	}
+	tap_is(good, 4, "beside: each registration is the file's memory");
+	tap_ok(pread(other, &seen, 1, 0) == 1 && seen == 'b',
+	       "beside: the shared block is as it was");
+	unlink(PATH);
+	unlink(OTHER);
+	tap_is(close(fd), 0, "beside: the file goes");
+	close(other);
+}
+
 int main(void)
 {
 	struct rdma rdma = rdma_open();
 
 	if (fs_is_xfs()) {
+		test_beside(&rdma);
 		test_neighbours(&rdma);
 		test_lease(&rdma, "clean", false);
 		test_lease(&rdma, "written since", true);
