@@ -86,11 +86,9 @@ static bool to_journal(int level, const struct about *about, const char *line)
 		field(fields, &n, lease, sizeof(lease), "LEASE=%" PRIu64,
 		      about->lease);
 	if (about->file)
-		field(fields, &n, file, sizeof(file), "HOLDFAST_FILE=%s",
-		      about->file);
+		field(fields, &n, file, sizeof(file), "FILE=%s", about->file);
 	if (about->pid)
-		field(fields, &n, pid, sizeof(pid), "HOLDER_PID=%d",
-		      about->pid);
+		field(fields, &n, pid, sizeof(pid), "PID=%d", about->pid);
 	if (about->message_id)
 		field(fields, &n, id, sizeof(id), "MESSAGE_ID=%s",
 		      about->message_id);

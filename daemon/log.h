@@ -15,9 +15,9 @@
 
 /**
  * struct about - what a line is about; zero and NULL are unknown
- * @lease: LEASE= of journald
- * @file: HOLDFAST_FILE=
- * @pid: HOLDER_PID=
+ * @lease: LEASE= of journald, its number
+ * @file: FILE=, its file
+ * @pid: PID=, the process that has it pinned
  * @message_id: MESSAGE_ID=
  */
 struct about {
