@@ -3,7 +3,8 @@
  * The form that all reports have, see fields.h and <linux/holdfast.h>.
  *
  * Strict on purpose: an administrator acts on what is shown, so an error is
- * better than a wrong line. Only columns may come and go.
+ * better than a wrong line. Only columns and words come and go with versions of
+ * the module: these must not hide a line.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -150,7 +151,7 @@ int hf_field_bad(struct hf_fields *fields, size_t column, const char *field)
 int hf_field_number(struct hf_fields *fields, char **values, size_t column,
 		    uint64_t max, uint64_t *value)
 {
-	if (!hf_number_parse(values[column], 10, max, value))
+	if (values[column] && !hf_number_parse(values[column], 10, max, value))
 		return hf_field_bad(fields, column, values[column]);
 	return 0;
 }
@@ -158,7 +159,8 @@ int hf_field_number(struct hf_fields *fields, char **values, size_t column,
 int hf_field_hex(struct hf_fields *fields, char **values, size_t column,
 		 uint64_t *value)
 {
-	if (!hf_number_parse(values[column], 16, UINT64_MAX, value))
+	if (values[column] &&
+	    !hf_number_parse(values[column], 16, UINT64_MAX, value))
 		return hf_field_bad(fields, column, values[column]);
 	return 0;
 }
@@ -168,6 +170,8 @@ int hf_field_pid(struct hf_fields *fields, char **values, size_t column,
 {
 	uint64_t value = 0;
 
+	if (!values[column])
+		return 0;
 	if (!hf_field_is_none(values[column]) &&
 	    !hf_number_parse(values[column], 10, INT32_MAX, &value))
 		return hf_field_bad(fields, column, values[column]);
@@ -180,6 +184,8 @@ int hf_field_text(struct hf_fields *fields, char **values, size_t column,
 {
 	char *field = values[column];
 
+	if (!field)
+		return 0;
 	if (hf_field_is_none(field)) {
 		*text = NULL;
 		return 0;

@@ -59,6 +59,9 @@ int hf_fields_split(struct hf_fields *fields, char *line, size_t length,
 /* The field is not one that its column can have: -EPROTO. */
 int hf_field_bad(struct hf_fields *fields, size_t column, const char *field);
 
+/*
+ * The value of a column. One that the report does not have leaves it as it is.
+ */
 int hf_field_number(struct hf_fields *fields, char **values, size_t column,
 		    uint64_t max, uint64_t *value);
 int hf_field_hex(struct hf_fields *fields, char **values, size_t column,

@@ -348,12 +348,17 @@ int hf_revoke(uint64_t id, unsigned int grace_ms, unsigned int flags);
 /* A report that is being read. One thread at a time may use it. */
 struct hf_report;
 
+/* A kind or state that only a newer module and library have a name for. */
+#define HF_KIND_UNKNOWN	 0U
+#define HF_STATE_UNKNOWN (~0U)
+
 /**
  * struct hf_report_entry - one lease in the report
  * @id: the lease's number
- * @kind: enum holdfast_kind
- * @state: enum holdfast_state
- * @backing: what lends the pages: "dax", "tmpfs", "hugetlbfs"
+ * @kind: enum holdfast_kind, or HF_KIND_UNKNOWN
+ * @state: enum holdfast_state, or HF_STATE_UNKNOWN
+ * @backing: what lends the pages: "dax", "tmpfs", "hugetlbfs"; NULL when not
+ *	known
  * @pid: who acquired the lease, 0 when not visible from here
  * @uid: that process' real user
  * @comm: its name, NULL when not known
@@ -380,6 +385,8 @@ struct hf_report;
  * @origin: enum holdfast_origin
  * @absorbed: how many changes a rewriting lease has absorbed
  * @media_errors: how often memory of the range has failed
+ *
+ * What the module does not report, as it is older, is 0 or NULL.
  */
 struct hf_report_entry {
 	uint64_t id;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Names of the ABI's enumerations, and back. One table each, so that the
- * report's words can not differ from those we print.
+ * report's words cannot differ from those we print.
  */
 #include <string.h>
 
@@ -66,12 +66,14 @@ static const char *name_of(const char *const *names, size_t count,
 	return value < count && names[value] ? names[value] : "unknown";
 }
 
-static int value_of(const char *const *names, size_t count, const char *name)
+/* A newer module has names that are not known here: then it is @unknown. */
+static unsigned int value_of(const char *const *names, size_t count,
+			     const char *name, unsigned int unknown)
 {
 	for (size_t i = 0; i < count; i++)
 		if (names[i] && !strcmp(names[i], name))
 			return i;
-	return -1;
+	return unknown;
 }
 
 HF_EXPORT const char *hf_kind_name(unsigned int kind)
@@ -104,31 +106,29 @@ HF_EXPORT const char *hf_consumer_name(unsigned int consumer)
 	return name_of(consumers, ARRAY_SIZE(consumers), consumer);
 }
 
-int hf_kind_value(const char *name)
+unsigned int hf_kind_value(const char *name)
 {
-	return value_of(kinds, ARRAY_SIZE(kinds), name);
+	return value_of(kinds, ARRAY_SIZE(kinds), name, HF_KIND_UNKNOWN);
 }
 
-int hf_state_value(const char *name)
+unsigned int hf_state_value(const char *name)
 {
-	return value_of(states, ARRAY_SIZE(states), name);
+	return value_of(states, ARRAY_SIZE(states), name, HF_STATE_UNKNOWN);
 }
 
-int hf_op_value(const char *name)
+unsigned int hf_op_value(const char *name)
 {
-	return value_of(ops, ARRAY_SIZE(ops), name);
+	return value_of(ops, ARRAY_SIZE(ops), name, HOLDFAST_OP_UNKNOWN);
 }
 
 unsigned int hf_origin_value(const char *name)
 {
-	int value = value_of(origins, ARRAY_SIZE(origins), name);
-
-	return value < 0 ? HOLDFAST_ORIGIN_UNKNOWN : value;
+	return value_of(origins, ARRAY_SIZE(origins), name,
+			HOLDFAST_ORIGIN_UNKNOWN);
 }
 
 unsigned int hf_consumer_value(const char *name)
 {
-	int value = value_of(consumers, ARRAY_SIZE(consumers), name);
-
-	return value < 0 ? HOLDFAST_CONSUMER_UNKNOWN : value;
+	return value_of(consumers, ARRAY_SIZE(consumers), name,
+			HOLDFAST_CONSUMER_UNKNOWN);
 }

@@ -2,12 +2,13 @@
 #ifndef HOLDFAST_NAMES_H
 #define HOLDFAST_NAMES_H
 
-/* The value that has this name, -1 when none has. */
-int hf_kind_value(const char *name);
-int hf_state_value(const char *name);
-int hf_op_value(const char *name);
-
-/* The same, where a newer module may have a name that is not known: 0. */
+/*
+ * The value that has this name. A name of a newer module has none: then it is
+ * HF_KIND_UNKNOWN, HF_STATE_UNKNOWN, HOLDFAST_OP_UNKNOWN and so on.
+ */
+unsigned int hf_kind_value(const char *name);
+unsigned int hf_state_value(const char *name);
+unsigned int hf_op_value(const char *name);
 unsigned int hf_origin_value(const char *name);
 unsigned int hf_consumer_value(const char *name);
 

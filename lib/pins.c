@@ -31,6 +31,7 @@ static const char *const column_names[COLUMNS] = {
 static const struct hf_columns columns = {
 	.names = column_names,
 	.count = COLUMNS,
+	.optional = UINT32_C(1) << CONSUMER | UINT32_C(1) << RUNS,
 };
 
 struct hf_pins {
@@ -89,7 +90,8 @@ static int parse(struct hf_fields *fields, char *line, size_t length,
 	if (ret)
 		return ret;
 	new.uid = uid;
-	new.consumer = hf_consumer_value(values[CONSUMER]);
+	if (values[CONSUMER])
+		new.consumer = hf_consumer_value(values[CONSUMER]);
 	*entry = new;
 	return 0;
 }

@@ -36,12 +36,18 @@ static const char *const column_names[HF_COLUMN_COUNT] = {
 	[HF_COLUMN_PATH] = "path",
 };
 
+#define OPTIONAL(column) (UINT32_C(1) << HF_COLUMN_##column)
+
+/* Without the others nobody could find the file or the holder. */
 static const struct hf_columns columns = {
 	.names = column_names,
 	.count = HF_COLUMN_COUNT,
-	.optional = UINT32_C(1) << HF_COLUMN_ORIGIN |
-		    UINT32_C(1) << HF_COLUMN_ABSORBED |
-		    UINT32_C(1) << HF_COLUMN_MEDIA_ERRORS,
+	.optional = OPTIONAL(KIND) | OPTIONAL(STATE) | OPTIONAL(BACKING) |
+		    OPTIONAL(COMM) | OPTIONAL(DEADLINE_MS) | OPTIONAL(OP) |
+		    OPTIONAL(CHANGE_PID) | OPTIONAL(CHANGE_COMM) |
+		    OPTIONAL(CHANGE_OFFSET) | OPTIONAL(CHANGE_LENGTH) |
+		    OPTIONAL(PINNERS) | OPTIONAL(ORIGIN) | OPTIONAL(ABSORBED) |
+		    OPTIONAL(MEDIA_ERRORS) | OPTIONAL(PATH),
 };
 
 int hf_parse_header(struct hf_parser *parser, char *line, size_t length)
@@ -50,27 +56,22 @@ int hf_parse_header(struct hf_parser *parser, char *line, size_t length)
 	return hf_fields_header(&parser->fields, line, length);
 }
 
-static int take_word(struct hf_parser *parser, char **fields,
-		     enum hf_column column, int (*value_of)(const char *name),
-		     unsigned int *word)
+/* Whether the report has the column, and the lease a value in it. */
+static bool has(char **fields, enum hf_column column)
 {
-	int value = value_of(fields[column]);
-
-	if (value < 0)
-		return hf_field_bad(&parser->fields, column, fields[column]);
-	*word = value;
-	return 0;
+	return fields[column] && !hf_field_is_none(fields[column]);
 }
 
 static int take_deadline(struct hf_parser *parser, char **fields,
 			 struct hf_report_entry *entry)
 {
 	const char *field = fields[HF_COLUMN_DEADLINE_MS];
-	bool negative = *field == '-';
+	bool negative;
 	uint64_t value;
 
-	if (hf_field_is_none(field))
+	if (!has(fields, HF_COLUMN_DEADLINE_MS))
 		return 0;
+	negative = *field == '-';
 	if (!hf_number_parse(field + negative, 10, INT64_MAX, &value))
 		return hf_field_bad(&parser->fields, HF_COLUMN_DEADLINE_MS,
 				    field);
@@ -86,7 +87,7 @@ static int take_pinners(struct hf_parser *parser, char **fields,
 	size_t count = 1;
 	uint64_t value;
 
-	if (hf_field_is_none(list))
+	if (!has(fields, HF_COLUMN_PINNERS))
 		return 0;
 	for (const char *c = list; (c = strchr(c, ',')); c++)
 		count++;
@@ -112,33 +113,52 @@ static int take_pinners(struct hf_parser *parser, char **fields,
 	return 0;
 }
 
+/* What concerns no bytes that are known concerns the whole file. */
+static int take_change_range(struct hf_parser *parser, char **fields,
+			     struct hf_report_entry *entry)
+{
+	int ret;
+
+	entry->change_length = UINT64_MAX;
+	if (!has(fields, HF_COLUMN_CHANGE_OFFSET))
+		return 0;
+	ret = hf_field_number(&parser->fields, fields, HF_COLUMN_CHANGE_OFFSET,
+			      UINT64_MAX, &entry->change_offset);
+	if (ret || !has(fields, HF_COLUMN_CHANGE_LENGTH))
+		return ret;
+	return hf_field_number(&parser->fields, fields, HF_COLUMN_CHANGE_LENGTH,
+			       UINT64_MAX - entry->change_offset,
+			       &entry->change_length);
+}
+
 static int take_change(struct hf_parser *parser, char **fields,
 		       struct hf_report_entry *entry)
 {
 	int ret;
 
-	if (hf_field_is_none(fields[HF_COLUMN_OP]))
+	if (!has(fields, HF_COLUMN_OP))
 		return 0;
 	entry->has_change = true;
-	ret = take_word(parser, fields, HF_COLUMN_OP, hf_op_value, &entry->op);
-	if (!ret)
-		ret = hf_field_pid(&parser->fields, fields,
-				   HF_COLUMN_CHANGE_PID, &entry->change_pid);
+	entry->op = hf_op_value(fields[HF_COLUMN_OP]);
+	ret = hf_field_pid(&parser->fields, fields, HF_COLUMN_CHANGE_PID,
+			   &entry->change_pid);
 	if (!ret)
 		ret = hf_field_text(&parser->fields, fields,
 				    HF_COLUMN_CHANGE_COMM, &entry->change_comm);
-	if (!ret)
-		ret = hf_field_number(&parser->fields, fields,
-				      HF_COLUMN_CHANGE_OFFSET, UINT64_MAX,
-				      &entry->change_offset);
-	if (ret)
-		return ret;
-	entry->change_length = UINT64_MAX;
-	if (hf_field_is_none(fields[HF_COLUMN_CHANGE_LENGTH]))
-		return 0;
-	return hf_field_number(&parser->fields, fields, HF_COLUMN_CHANGE_LENGTH,
-			       UINT64_MAX - entry->change_offset,
-			       &entry->change_length);
+	return ret ? ret : take_change_range(parser, fields, entry);
+}
+
+/* What a newer module has words for must not hide the lease. */
+static void take_words(char **fields, struct hf_report_entry *entry)
+{
+	entry->kind = HF_KIND_UNKNOWN;
+	entry->state = HF_STATE_UNKNOWN;
+	if (fields[HF_COLUMN_KIND])
+		entry->kind = hf_kind_value(fields[HF_COLUMN_KIND]);
+	if (fields[HF_COLUMN_STATE])
+		entry->state = hf_state_value(fields[HF_COLUMN_STATE]);
+	if (fields[HF_COLUMN_ORIGIN])
+		entry->origin = hf_origin_value(fields[HF_COLUMN_ORIGIN]);
 }
 
 /* The columns that are plain numbers: where they go, and how large they get. */
@@ -161,6 +181,8 @@ static int take_numbers(struct hf_parser *parser, char **fields,
 		{ HF_COLUMN_PINNED, UINT64_MAX, &entry->pinned },
 		{ HF_COLUMN_AGE_MS, UINT64_MAX, &entry->age_ms },
 		{ HF_COLUMN_BREAK_MS, UINT64_MAX, &entry->break_ms },
+		{ HF_COLUMN_ABSORBED, UINT64_MAX, &entry->absorbed },
+		{ HF_COLUMN_MEDIA_ERRORS, UINT64_MAX, &entry->media_errors },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -191,11 +213,7 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 	if (!ret)
 		ret = take_numbers(parser, fields, &new);
 	if (!ret)
-		ret = take_word(parser, fields, HF_COLUMN_KIND, hf_kind_value,
-				&new.kind);
-	if (!ret)
-		ret = take_word(parser, fields, HF_COLUMN_STATE, hf_state_value,
-				&new.state);
+		take_words(fields, &new);
 	if (!ret)
 		ret = hf_field_text(&parser->fields, fields, HF_COLUMN_BACKING,
 				    &new.backing);
@@ -205,16 +223,6 @@ int hf_parse_entry(struct hf_parser *parser, char *line, size_t length,
 	if (!ret)
 		ret = hf_field_text(&parser->fields, fields, HF_COLUMN_COMM,
 				    &new.comm);
-	if (!ret && fields[HF_COLUMN_ORIGIN])
-		new.origin = hf_origin_value(fields[HF_COLUMN_ORIGIN]);
-	if (!ret && fields[HF_COLUMN_ABSORBED])
-		ret = hf_field_number(&parser->fields, fields,
-				      HF_COLUMN_ABSORBED, UINT64_MAX,
-				      &new.absorbed);
-	if (!ret && fields[HF_COLUMN_MEDIA_ERRORS])
-		ret = hf_field_number(&parser->fields, fields,
-				      HF_COLUMN_MEDIA_ERRORS, UINT64_MAX,
-				      &new.media_errors);
 	if (!ret)
 		ret = take_deadline(parser, fields, &new);
 	if (!ret)

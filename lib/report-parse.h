@@ -9,7 +9,7 @@
 #include "fields.h"
 #include "holdfast.h"
 
-/* The columns of version 0.1; a report may have others, which are skipped. */
+/* A report may have others, which are skipped; of an older module it lacks some. */
 enum hf_column {
 	HF_COLUMN_ID,
 	HF_COLUMN_KIND,
@@ -33,9 +33,9 @@ enum hf_column {
 	HF_COLUMN_CHANGE_OFFSET,
 	HF_COLUMN_CHANGE_LENGTH,
 	HF_COLUMN_PINNERS,
-	HF_COLUMN_ORIGIN,	/* not in reports of before implicit leases */
-	HF_COLUMN_ABSORBED,	/* nor of before rewriting leases */
-	HF_COLUMN_MEDIA_ERRORS, /* nor in those of before media errors */
+	HF_COLUMN_ORIGIN,
+	HF_COLUMN_ABSORBED,
+	HF_COLUMN_MEDIA_ERRORS,
 	HF_COLUMN_PATH,
 	HF_COLUMN_COUNT
 };

@@ -90,6 +90,16 @@ sed '1s/pinners path/pinners absorbed path/; 2s/ breakable / rewriting /; 2s/ 81
 	"$report" >"$scratch/absorbed"
 gives "ls: how many changes a lease has absorbed" 0 '*7 *rewriting *active*5 absorbed*' \
 	"$holdfast" ls --report "$scratch/absorbed"
+# What only a newer module has words and columns for.
+sed '1s/$/ cgroup/; 2s/ breakable active dax / shared frozen cxl /; 3s/ truncate 99 / rename 99 /; 2,$s/$/ x/' \
+	"$report" >"$scratch/newer"
+gives "ls: words that are not known hide no lease" 0 '*7 *unknown *unknown *cxl *8 *exclusive *unknown by dd*' \
+	"$holdfast" ls --report "$scratch/newer"
+gives "JSON: nor do they there" 0 '*"kind": "unknown",*"state": "unknown",*"op": "unknown",*' \
+	"$holdfast" ls -J --report "$scratch/newer"
+cut -d' ' -f1,5,6,8-15 "$report" >"$scratch/older"
+gives "ls: nor do columns that are not there" 0 '*7 *812 *unknown *unknown *- *0-1G *8 *unknown *4K-12K*' \
+	"$holdfast" ls --report "$scratch/older"
 gives "JSON: no change" 0 1 json '!defined $l->[0]{op}'
 gives "JSON: device and inode" 0 "$device $inode" json '"$l->[0]{device} $l->[0]{inode}"'
 

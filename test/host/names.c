@@ -8,24 +8,26 @@
 
 static void round_trip(const char *what, unsigned int first, unsigned int last,
 		       const char *(*name)(unsigned int),
-		       int (*value)(const char *))
+		       unsigned int (*value)(const char *),
+		       unsigned int unknown)
 {
 	for (unsigned int i = first; i <= last; i++)
 		tap_is(value(name(i)), i, "%s %u is \"%s\"", what, i, name(i));
 	tap_is_str(name(last + 1), "unknown", "%s %u has no name", what,
 		   last + 1);
 	tap_is_str(name(UINT_MAX), "unknown", "nor has the largest");
-	tap_is(value("-"), -1, "no %s is called \"-\"", what);
+	tap_is(value("-"), unknown, "no %s is called \"-\"", what);
+	tap_is_str(name(unknown), "unknown", "... so that its name is none");
 }
 
 int main(void)
 {
 	round_trip("kind", HOLDFAST_BREAKABLE, HOLDFAST_REWRITING, hf_kind_name,
-		   hf_kind_value);
+		   hf_kind_value, HF_KIND_UNKNOWN);
 	round_trip("state", HOLDFAST_UNBOUND, HOLDFAST_RELEASED, hf_state_name,
-		   hf_state_value);
+		   hf_state_value, HF_STATE_UNKNOWN);
 	round_trip("op", HOLDFAST_OP_UNKNOWN, HOLDFAST_OP_EXCHANGE, hf_op_name,
-		   hf_op_value);
+		   hf_op_value, HOLDFAST_OP_UNKNOWN);
 	for (unsigned int i = 0; i <= HOLDFAST_IMPLICIT; i++)
 		tap_is(hf_origin_value(hf_origin_name(i)), i,
 		       "origin %u is \"%s\"", i, hf_origin_name(i));

@@ -61,6 +61,10 @@ static void test_plain(void)
 	tap_is(entry.consumer, HOLDFAST_CONSUMER_UNKNOWN, "... but unknown");
 	tap_is(entry.pid, 0, "a process that is not visible is 0");
 	tap_is(entry.length, 4096, "... and the rest is there");
+	tap_is(read_first("lease pid uid start_ns address offset length\n",
+			  "7 8 0 1 0 0 4096\n"),
+	       1, "nor are columns that an older one does not have");
+	tap_is(entry.consumer, HOLDFAST_CONSUMER_UNKNOWN, "... but unknown");
 }
 
 static void test_damage(void)

@@ -195,6 +195,7 @@ static void test_words(void)
 	static const char *const states[] = { "active", "breaking", "released",
 					      "releasing", "zombie" };
 	static const char *const kinds[] = { "breakable", "exclusive" };
+	static const char *const unknown[] = { "frozen", "Active", "", "-" };
 
 	for (size_t i = 0; i < 5; i++) {
 		accept(HF_COLUMN_STATE, states[i]);
@@ -206,13 +207,47 @@ static void test_words(void)
 		tap_is_str(hf_kind_name(entry.kind), kinds[i],
 			   "... and is what it says");
 	}
-	refuse(HF_COLUMN_STATE, "frozen");
-	refuse(HF_COLUMN_STATE, "Active");
-	refuse(HF_COLUMN_STATE, "");
-	refuse(HF_COLUMN_KIND, "-");
-	refuse(HF_COLUMN_OP, "rename");
-	/* An operation without its range. */
-	refuse(HF_COLUMN_OP, "truncate");
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++) {
+		accept(HF_COLUMN_STATE, unknown[i]);
+		tap_is_str(hf_state_name(entry.state), "unknown",
+			   "... but is not known");
+		accept(HF_COLUMN_KIND, unknown[i]);
+		tap_is_str(hf_kind_name(entry.kind), "unknown",
+			   "... but is not known");
+		tap_is_str(entry.path, "/mnt/data", "... with the rest");
+	}
+	accept(HF_COLUMN_BACKING, "cxl");
+	tap_is_str(entry.backing, "cxl", "... and is shown as it is");
+	accept(HF_COLUMN_OP, "rename");
+	tap_ok(entry.has_change, "a change that is not known is one");
+	tap_is_str(hf_op_name(entry.op), "unknown", "... without a name");
+	tap_ok(!entry.change_offset && entry.change_length == UINT64_MAX,
+	       "... of the whole file, as it has no range");
+}
+
+/* A module that reports no more than which files whose processes have leased. */
+static void test_few_columns(void)
+{
+	const char *few = "id pid uid major minor ino offset length pinned "
+			  "age_ms break_ms\n";
+	char without[sizeof(HEADER)];
+	int missing = 0;
+
+	tap_is(parse_line(few, "7 8 1000 259 0 131 0 4096 0 1 1\n"), 0,
+	       "a report with few columns is read");
+	tap_is(entry.pid, 8, "... with its holder");
+	tap_is_str(hf_kind_name(entry.kind), "unknown", "kind");
+	tap_is_str(hf_state_name(entry.state), "unknown", "state");
+	tap_is_str(hf_origin_name(entry.origin), "unknown", "origin");
+	tap_ok(!entry.backing && !entry.comm && !entry.path, "no texts");
+	tap_ok(!entry.has_change && !entry.has_deadline, "no change");
+	tap_is(entry.pinner_count, 0, "no pinners");
+	for (const char *name = few; (name = strchr(name, ' ')); name++) {
+		snprintf(without, sizeof(without), "%.*s%s", (int)(name - few),
+			 few, strpbrk(name + 1, " \n"));
+		missing += parse_line(without, "") == -EPROTO;
+	}
+	tap_is(missing, 10, "but none of these may be missing");
 }
 
 static void test_text(void)
@@ -353,6 +388,7 @@ int main(void)
 	test_change();
 	test_numbers();
 	test_words();
+	test_few_columns();
 	test_text();
 	test_pinners();
 	test_shape();
