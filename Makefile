@@ -62,22 +62,20 @@ VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
-# Whether a memory region is there the kernel says by the daemon's ioctl.
-VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/daemon/uverbs.o
+VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
-# What other processes have registered the daemon looks for, too.
-LOOK_SRC := daemon/pinned.c daemon/process.c daemon/uring.c daemon/uverbs.c \
-	daemon/vfio.c
-TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
+# What tool and daemon share; neither uses the other's files.
+COMMON_SRC := $(wildcard common/*.c)
+TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(COMMON_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		$(LOOK_SRC))
+		$(COMMON_SRC))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		preload/settings.c preload/table.c $(LOOK_SRC))
+		preload/settings.c preload/table.c $(COMMON_SRC))
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -89,17 +87,16 @@ URING := $(BUILD)/lib/libholdfast-uring.so
 URING_ARCHIVE := $(BUILD)/lib/libholdfast-uring.a
 URING_PC := $(BUILD)/lib/pkgconfig/holdfast-uring.pc
 TOOL := $(BUILD)/bin/holdfast
-# Names of processes, sizes and times are read and written as in the tool.
 DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
 # Its log and watchdog are systemd's where that is there: make SYSTEMD= does without.
 SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
-		$(DAEMON_SRC) tool/message.c tool/size.c tool/utf8.c)
+		$(DAEMON_SRC) $(COMMON_SRC))
 # For programs of others: it brings its own libholdfast, and shows none of it.
 SHIM := $(BUILD)/lib/libholdfast-preload.so
 SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
-		$(wildcard preload/*.c) daemon/uverbs.c)
+		$(wildcard preload/*.c) common/uverbs.c)
 GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 PROGRAMS := $(patsubst test/programs/%.c,$(BUILD)/programs/%,\
@@ -137,7 +134,7 @@ endef
 $(BUILD)/obj/lib/%.o: lib/%.c
 	$(library_object)
 
-$(BUILD)/obj/verbs/%.o: CPPFLAGS += -Idaemon
+$(BUILD)/obj/verbs/%.o: CPPFLAGS += -Icommon
 $(BUILD)/obj/verbs/%.o: verbs/%.c
 	$(library_object)
 
@@ -207,7 +204,7 @@ $(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Icommon $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -215,10 +212,16 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
 		-lsmartcols
 
+# For the libraries, too.
+$(BUILD)/obj/common/%.o: common/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+
 $(BUILD)/obj/daemon/%.o: daemon/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Itool $(CFLAGS) \
+	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Icommon $(CFLAGS) \
 		-fPIC -fvisibility=hidden -c -o $@ $<
 
 $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
@@ -232,7 +235,7 @@ $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
 $(BUILD)/obj/preload/%.o: preload/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon $(CFLAGS) -fPIC -fvisibility=hidden \
+	$(Q)$(COMPILE) $(OURS) -Icommon $(CFLAGS) -fPIC -fvisibility=hidden \
 		-c -o $@ $<
 
 # libibverbs is the program's, if it has one.
@@ -307,12 +310,12 @@ $(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
-	$(Q)$(COMPILE) $(OURS) $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
+	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
 		$(HOST_OBJ) -lsmartcols
 
 # --exec '': run them, by their first line or as programs.
@@ -325,12 +328,12 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -Idaemon -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Icommon -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
-	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
+	$(Q)$(FUZZ_COMPILE) -Icommon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
 		$(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_OBJ) -lsmartcols
 
 # What is found of new paths stays in build/fuzz/corpus, a crash beside it.

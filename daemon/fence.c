@@ -25,7 +25,6 @@
 #include "placeholder.h"
 #include "process.h"
 #include "size.h"
-#include "tool.h"
 #include "uring.h"
 #include "uverbs.h"
 #include "vfio.h"

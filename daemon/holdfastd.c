@@ -16,9 +16,9 @@
 
 #include "../lib/margin.h"
 #include "holdfast.h"
+#include "exit.h"
 #include "log.h"
 #include "size.h"
-#include "tool.h"
 #include "watch.h"
 
 /* The kernel tells by it when a break begins or ends. */

@@ -8,11 +8,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "fence.h"
 #include "log.h"
 #include "../lib/margin.h"
+#include "process.h"
 #include "size.h"
-#include "tool.h"
 #include "watch.h"
 #include "workers.h"
 
@@ -42,14 +43,6 @@ struct watch {
 	bool seen; /* in this round */
 	bool due;  /* in this round, it is time to act */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* "truncate by dd (99)" */
 static void change_text(char room[CHANGE_ROOM],
@@ -237,7 +230,7 @@ static enum outcome report_left(struct watches *watches,
 
 enum outcome watches_work(struct watches *watches, const struct fence_job *job)
 {
-	int64_t now = now_ms();
+	int64_t now = hf_clock_ms();
 	struct fenced fenced;
 	int err = fence_process(job, &fenced);
 
@@ -255,7 +248,7 @@ enum outcome watches_work(struct watches *watches, const struct fence_job *job)
 void watches_worked(struct watches *watches, const struct fence_job *job,
 		    enum outcome outcome)
 {
-	int64_t now = now_ms();
+	int64_t now = hf_clock_ms();
 
 	for (size_t i = 0; i < job->demand_count; i++) {
 		struct watch *watch = find(watches, job->demands[i].lease);
@@ -280,7 +273,7 @@ static bool is_new(const struct watch *watch, int64_t deadline_ms)
 static int handle(struct watches *watches, const struct hf_report_entry *entry,
 		  int64_t *next)
 {
-	int64_t now = now_ms(), again;
+	int64_t now = hf_clock_ms(), again;
 	struct watch *watch = find(watches, entry->id);
 
 	if (!watch)
@@ -317,7 +310,7 @@ static void over(const struct watch *watch, int64_t now)
 static void sweep(struct watches *watches)
 {
 	struct watch **at = &watches->list;
-	int64_t now = now_ms();
+	int64_t now = hf_clock_ms();
 
 	while (*at) {
 		struct watch *watch = *at;
@@ -418,10 +411,10 @@ int watches_round(struct watches *watches, int *next_ms)
 		sweep(watches);
 	/* Also where not all could be read: what is due is due. */
 	if (act(watches) || ret == -ENOMEM)
-		next = now_ms() + AGAIN_MS;
+		next = hf_clock_ms() + AGAIN_MS;
 	else if (ret)
 		return ret;
-	wait = next - now_ms();
+	wait = next - hf_clock_ms();
 	if (next == INT64_MAX)
 		*next_ms = -1;
 	else

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fence.h"
 #include "log.h"
 #include "watch.h"
@@ -31,14 +32,6 @@ static struct worker workers[WORKERS];
 static struct rest rests[64];
 static unsigned int next_rest;
 static uid_t last_user; /* whose turn it was */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static void job_free(struct fence_job *job)
 {
@@ -202,7 +195,7 @@ static int start(struct watches *watches, struct worker *worker,
 	if (pid < 0)
 		return -errno;
 	*worker = (struct worker){ .pid = pid,
-				   .until_ms = now_ms() + WORKER_MS,
+				   .until_ms = hf_clock_ms() + WORKER_MS,
 				   .job = *job };
 	last_user = job->uid;
 	*job = (struct fence_job){ 0 };
@@ -223,7 +216,7 @@ int workers_give(struct watches *watches, const struct demand *demands,
 		pinned_free(&pinned);
 	}
 	while (!ret && (worker = free_worker()) &&
-	       (job = choose(&jobs, now_ms())))
+	       (job = choose(&jobs, hf_clock_ms())))
 		ret = start(watches, worker, job);
 	jobs_free(&jobs);
 	if (ret)
@@ -255,7 +248,7 @@ static void rest(const struct fence_job *job, int64_t now)
 
 void workers_reap(struct watches *watches)
 {
-	int64_t now = now_ms();
+	int64_t now = hf_clock_ms();
 
 	for (size_t i = 0; i < WORKERS; i++) {
 		struct worker *worker = &workers[i];

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 #include "vfio-label.h"
 #include "visibility.h"
@@ -33,17 +34,9 @@ struct hf_vfio {
 	int label;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
-}
-
 static void gap_end(struct hf_vfio *vfio, uint64_t began)
 {
-	uint64_t gap = now_ns() - began;
+	uint64_t gap = hf_clock_ns() - began;
 
 	if (gap > vfio->gap_ns)
 		vfio->gap_ns = gap;
@@ -273,7 +266,7 @@ HF_EXPORT int hf_vfio_break(struct hf_vfio *vfio)
 		return 0;
 	if (vfio->policy == HF_VFIO_REDIRECT)
 		fill_shadow(vfio);
-	began = now_ns();
+	began = hf_clock_ns();
 	err = dma_unmap(vfio);
 	if (err)
 		return fail(vfio, err);
@@ -290,7 +283,7 @@ HF_EXPORT int hf_vfio_break(struct hf_vfio *vfio)
 /* Where the device finds the shadow, it finds it again after a failure. */
 static int vfio_switch(struct hf_vfio *vfio, size_t length)
 {
-	uint64_t began = now_ns();
+	uint64_t began = hf_clock_ns();
 	int err = dma_unmap(vfio);
 
 	if (err)

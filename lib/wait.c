@@ -5,16 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 #include "visibility.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static int fail(int lease, int timeout_ms, int err)
 {
@@ -38,7 +31,7 @@ static int why_no_event(short revents)
 
 HF_EXPORT int hf_wait(int lease, struct holdfast_event *event, int timeout_ms)
 {
-	int64_t end = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
+	int64_t end = timeout_ms > 0 ? hf_clock_ms() + timeout_ms : 0;
 	struct pollfd pollfd = { .fd = lease, .events = POLLIN };
 	struct holdfast_event next;
 	ssize_t length;
@@ -62,7 +55,7 @@ HF_EXPORT int hf_wait(int lease, struct holdfast_event *event, int timeout_ms)
 		if (errno != EAGAIN)
 			return fail(lease, timeout_ms, errno);
 		if (timeout_ms > 0) {
-			int64_t rest = end - now_ms();
+			int64_t rest = end - hf_clock_ms();
 
 			left = rest > 0 ? rest : 0;
 		}

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "holdfast.h"
 #include "shim.h"
 
@@ -30,18 +31,10 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int watch = -1;
 static atomic_bool failed;
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* The program has half of the break time at most. */
 static int64_t take_time(const struct holdfast_event *event)
 {
-	int64_t now = now_ms(), grace = event->deadline_ns / 1000000 - now;
+	int64_t now = hf_clock_ms(), grace = event->deadline_ns / 1000000 - now;
 
 	grace = grace > 0 ? grace / 2 : 0;
 	if (grace > settings()->grace_ms)
@@ -105,7 +98,7 @@ static void note(const struct holdfast_event *event)
 static int take_due(void)
 {
 	struct tracked_mr *tracked = NULL;
-	int64_t now = now_ms(), next = -1;
+	int64_t now = hf_clock_ms(), next = -1;
 
 	table_lock();
 	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
@@ -212,7 +205,7 @@ void thread_start(void)
 /* How many regions a change wants; with @soon they are taken soon. */
 static unsigned int wanted(bool soon)
 {
-	int64_t soon_ms = now_ms() + HURRY_MS;
+	int64_t soon_ms = hf_clock_ms() + HURRY_MS;
 	struct tracked_mr *tracked = NULL;
 	unsigned int count = 0;
 
@@ -230,11 +223,11 @@ static unsigned int wanted(bool soon)
 
 bool thread_hurry(void)
 {
-	int64_t limit = now_ms() + HURRY_MS;
+	int64_t limit = hf_clock_ms() + HURRY_MS;
 
 	/* The event may still be under way. */
 	while (!failed && !wanted(true)) {
-		if (now_ms() > limit)
+		if (hf_clock_ms() > limit)
 			return false;
 		usleep(LOOK_MS * 1000);
 	}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "place.h"
 #include "revocation.h"
 #include "select.h"
@@ -72,14 +73,14 @@ static int say_left(struct draining *draining)
 static int revoke_all(struct draining *draining)
 {
 	struct revocation *revocation = &draining->revocation;
-	uint64_t began = monotonic_ms(), said = began;
+	uint64_t began = hf_clock_ms(), said = began;
 	unsigned int pause = 0;
 
 	for (;;) {
 		struct pass pass = { .revocation = revocation };
 		int status = each_lease(NULL, &draining->selection,
 					add_and_count, &pass);
-		uint64_t now = monotonic_ms();
+		uint64_t now = hf_clock_ms();
 
 		if (!status)
 			status = revocation_step(revocation, stdout);

@@ -16,6 +16,7 @@
 
 #include "holdfast.h"
 #include "signals.h"
+#include "process.h"
 #include "tool.h"
 #include "trace-line.h"
 

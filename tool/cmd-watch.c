@@ -17,6 +17,7 @@
 #include "table.h"
 #include "terminal.h"
 #include "tool.h"
+#include "utf8.h"
 
 struct watching {
 	struct selection selection;

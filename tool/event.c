@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The life of a lease, see event.h. */
-#include <ctype.h>
 #include <inttypes.h>
-#include <time.h>
 
+#include "clock.h"
 #include "event.h"
 #include "size.h"
+#include "utf8.h"
 
 void print_acquired(FILE *to, const struct holdfast_query *query)
 {
@@ -20,24 +20,6 @@ void print_acquired(FILE *to, const struct holdfast_query *query)
 	fflush(to);
 }
 
-/* A process may have given itself a name that drives the terminal. */
-static void printable(char to[HOLDFAST_COMM_LEN + 1], const char *comm)
-{
-	int i;
-
-	for (i = 0; i < HOLDFAST_COMM_LEN && comm[i]; i++)
-		to[i] = isprint((unsigned char)comm[i]) ? comm[i] : '?';
-	to[i] = '\0';
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
-}
-
 void print_event(FILE *to, const struct holdfast_event *event)
 {
 	char comm[HOLDFAST_COMM_LEN + 1];
@@ -50,12 +32,13 @@ void print_event(FILE *to, const struct holdfast_event *event)
 		fflush(to);
 		return;
 	}
-	printable(comm, event->comm);
+	snprintf(comm, sizeof(comm), "%.*s", HOLDFAST_COMM_LEN, event->comm);
+	utf8_tame(comm);
 	fprintf(to, "%s: %s of bytes %s by %s (%" PRIu32 ")",
 		hf_event_name(event->type), hf_op_name(event->op), range, comm,
 		event->pid);
 	if (event->type == HOLDFAST_EVENT_BREAK) {
-		int64_t left = event->deadline_ns - monotonic_ns();
+		int64_t left = event->deadline_ns - hf_clock_ns();
 
 		fprintf(to, ", fence in %.3fs", left > 0 ? left / 1e9 : 0.0);
 	}

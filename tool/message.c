@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages of holdfast(1): all on stderr, all of one form; and text to print. */
+/* Messages of holdfast(1): all on stderr, all of one form. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -61,33 +61,4 @@ int bad_option(const char *command, int option, char **argv)
 	if (optopt)
 		return bad_usage(command, "%s: takes no value", given);
 	return bad_usage(command, "%s: no such option", given);
-}
-
-void print_text(FILE *to, const char *text)
-{
-	while (*text) {
-		size_t length = utf8_printable(text);
-
-		if (length)
-			fwrite(text, 1, length, to);
-		else
-			fputc('?', to);
-		text += length ? length : 1;
-	}
-}
-
-const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid)
-{
-	char path[32];
-	FILE *file;
-
-	strcpy(room, "?");
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return room;
-	if (fgets(room, PROCESS_NAME_ROOM, file))
-		room[strcspn(room, "\n")] = '\0';
-	fclose(file);
-	return room;
 }

@@ -6,20 +6,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "revocation.h"
 #include "size.h"
 #include "tool.h"
+#include "utf8.h"
 
 #define PAUSE_MS     10
 #define PAUSE_MAX_MS 200
-
-uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void pause_longer(unsigned int *ms)
 {
@@ -133,7 +127,7 @@ int revocation_add(const struct hf_report_entry *entry, void *arg)
 
 static void print_done(const struct target *target, FILE *to)
 {
-	uint64_t ms = monotonic_ms() - target->began_ms;
+	uint64_t ms = hf_clock_ms() - target->began_ms;
 
 	fprintf(to, "lease %" PRIu64 ": ", target->id);
 	if (*target->what)
@@ -150,7 +144,7 @@ static int step(struct target *target, unsigned int grace_ms, FILE *to)
 	int ret;
 
 	if (!begun)
-		target->began_ms = monotonic_ms();
+		target->began_ms = hf_clock_ms();
 	ret = hf_revoke(target->id, grace_ms, HF_REVOKE_NOWAIT);
 	if (ret == -EINPROGRESS)
 		return 0;

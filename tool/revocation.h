@@ -55,8 +55,6 @@ void print_lease(FILE *to, const struct hf_report_entry *entry);
 /* The value of --grace: seconds; "0" is as soon as possible. */
 bool grace_parse(const char *text, unsigned int *ms);
 
-uint64_t monotonic_ms(void);
-
 /* A while, longer with each call: for who looks again and again. */
 void pause_longer(unsigned int *ms);
 

@@ -3,12 +3,7 @@
 #ifndef HOLDFAST_TOOL_H
 #define HOLDFAST_TOOL_H
 
-#include <stdio.h>
-#include <sys/types.h>
-
-/* Exit statuses. */
-#define EXIT_FAILED 1 /* said on stderr what and why */
-#define EXIT_USAGE  2
+#include "exit.h"
 
 /*
  * Subcommands: main() of their own arguments, argv[0] is the subcommand.
@@ -30,12 +25,5 @@ __attribute__((format(printf, 2, 3))) int bad_usage(const char *command,
 
 /* For what getopt_long() returns for a wrong option, when asked with ":". */
 int bad_option(const char *command, int option, char **argv);
-
-/* Text that others have chosen: what would drive the terminal becomes "?". */
-void print_text(FILE *to, const char *text);
-
-/* The command name of a process or thread, "?" when it has ended. */
-#define PROCESS_NAME_ROOM 64
-const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid);
 
 #endif

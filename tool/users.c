@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "place.h"
+#include "process.h"
 #include "tool.h"
 #include "users.h"
+#include "utf8.h"
 
 /**
  * struct mount - what is looked for

@@ -12,14 +12,6 @@
 #include "internal.h"
 #include "uverbs.h"
 
-uint64_t hf_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
-}
-
 /* --- anchors */
 
 struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "clock.h"
 #include "internal.h"
 
 void hf_wake(struct hf_context *context)
@@ -134,7 +135,7 @@ static int take(struct hf_context *context, struct hf_async_event *event)
 HF_EXPORT int hf_get_async_event(struct hf_context *context,
 				 struct hf_async_event *event, int timeout_ms)
 {
-	uint64_t end = hf_now_ns() +
+	uint64_t end = hf_clock_ns() +
 		       (timeout_ms > 0 ? timeout_ms : 0) * UINT64_C(1000000);
 
 	for (;;) {
@@ -144,7 +145,7 @@ HF_EXPORT int hf_get_async_event(struct hf_context *context,
 		if (ret)
 			return ret < 0 ? ret : 0;
 		if (timeout_ms >= 0) {
-			uint64_t now = hf_now_ns();
+			uint64_t now = hf_clock_ns();
 
 			if (now >= end)
 				return hf_vfail(ETIMEDOUT,

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "clock.h"
 #include "internal.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -31,7 +32,7 @@ static int guard_deadlines(struct hf_context *context)
 	uint64_t now;
 
 again:
-	now = hf_now_ns();
+	now = hf_clock_ns();
 	next = NULL;
 	TAILQ_FOREACH(mr, &context->mrs, node) {
 		if (!is_guarded(mr))
@@ -42,7 +43,7 @@ again:
 			/* The lock was given up: the list may be another. */
 			if (ret)
 				mr->retry_ns =
-					hf_now_ns() + RETRY_MS * NS_PER_MS;
+					hf_clock_ns() + RETRY_MS * NS_PER_MS;
 			goto again;
 		}
 		if (!next || mr->due_ns < next->due_ns)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "internal.h"
 
 #define THREADS 8
@@ -26,7 +27,7 @@ bool hf_in_hook(void)
 
 static void wait_a_little(struct hf_context *context)
 {
-	uint64_t until_ns = hf_now_ns() + RETRY_MS * UINT64_C(1000000);
+	uint64_t until_ns = hf_clock_ns() + RETRY_MS * UINT64_C(1000000);
 	struct timespec until = { .tv_sec = until_ns / 1000000000,
 				  .tv_nsec = until_ns % 1000000000 };
 

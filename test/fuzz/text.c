@@ -3,7 +3,6 @@
 #include "fuzz.h"
 #include "revocation.h"
 #include "size.h"
-#include "tool.h"
 #include "utf8.h"
 
 static void numbers(const char *text)

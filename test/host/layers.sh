@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The folders of kmod/ are layers. A file includes headers of its own folder and of the folders before
-# it. No files include each other in a circle. See doc/architecture.md.
+# it. No files include each other in a circle. See doc/architecture.md. Of the programs, the tool and the
+# daemon use common/ and the library, and neither the other.
 
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"
@@ -57,4 +58,20 @@ quiet "no file of the module includes upwards" is_text "" "$(includes kmod | upw
 quiet "no files of the module include each other in a circle" is_text "" \
 	"$(includes kmod | circles)"
 quiet "each file in a folder of the module has a header" is_text "" "$(without_header kmod)"
+
+# foreign FOLDER... - includes in these folders of headers that only tool/ or daemon/ have
+foreign()
+{
+	local folder header
+
+	for folder; do
+		for header in tool/*.h daemon/*.h; do
+			[[ $header == "$folder"/* ]] || grep -l "^#include \".*\b${header#*/}\"$" "$folder"/*.[ch] |
+				sed "s|$| includes $header|"
+		done
+	done
+}
+
+quiet "neither tool nor daemon uses the other's files, and common/ and lib/ use neither's" is_text "" \
+	"$(foreign tool daemon common lib)"
 finish

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "../../daemon/pinned.h"
-#include "../../daemon/process.h"
+#include "pinned.h"
+#include "process.h"
 #include "../tap.h"
 
 #define BASE  0x10000000UL

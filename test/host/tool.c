@@ -4,10 +4,10 @@
 
 #include "../../tool/event.h"
 #include "../../tool/revocation.h"
-#include "../../tool/size.h"
+#include "size.h"
 #include "../../tool/suggest.h"
 #include "../../tool/trace-line.h"
-#include "../../tool/utf8.h"
+#include "utf8.h"
 #include "../tap.h"
 
 static void test_size_parse(void)
@@ -184,19 +184,6 @@ static void test_utf8(void)
 	}
 }
 
-static void test_printable(void)
-{
-	tap_is(utf8_printable("x"), 1, "a letter is printed");
-	tap_is(utf8_printable("\xc3\xbc"), 2, "one of two bytes, too");
-	tap_is(utf8_printable("\xf0\x9f\x98\x80"), 4, "and of four");
-	tap_is(utf8_printable("\x1b[2J"), 0, "ESC is not");
-	tap_is(utf8_printable("\n"), 0, "nor a newline");
-	tap_is(utf8_printable("\x7f"), 0, "nor DEL");
-	tap_is(utf8_printable("\x9b"), 0, "nor what is no character");
-	tap_is(utf8_printable("\xc2\x9b"), 0, "nor CSI");
-	tap_is(utf8_printable("\xc2\xa0"), 2, "U+00A0 is");
-}
-
 static char *trace_text(const char *input, bool json)
 {
 	struct trace_line line;
@@ -306,21 +293,30 @@ static void test_tame(void)
 		{ "\xc2\x9b"
 		  "31m \x9b"
 		  "31m \033[31m",
-		  "??31m ?31m ?[31m" }, /* a byte, a mark */
+		  "?31m ?31m ?[31m" }, /* a character, a mark */
 		{ "a\xe2\x80\xae"
 		  "b\xe2\x81\xa6"
 		  "c\xd8\x9c",
 		  "a?b?c?" },
 		{ "cut \xe2\x80", "cut ??" },
-		{ "two\nlines", "two?lines" },
+		{ "two\nlines\x7f", "two?lines?" },
+		{ "\xc2\xa0\xf0\x9f\x98\x80", "\xc2\xa0\xf0\x9f\x98\x80" },
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		char room[64];
+		char room[64], *printed = NULL;
+		size_t size;
+		FILE *to = open_memstream(&printed, &size);
 
+		if (!to)
+			tap_bail("no memory");
 		strcpy(room, lines[i].text);
 		utf8_tame(room);
 		tap_is_str(room, lines[i].want, "a log line is tame: %s", room);
+		print_text(to, lines[i].text);
+		fclose(to);
+		tap_is_str(printed, room, "... and what the tool prints, too");
+		free(printed);
 	}
 }
 
@@ -329,7 +325,6 @@ int main(void)
 	test_trace();
 	test_revocation();
 	test_utf8();
-	test_printable();
 	test_size_parse();
 	test_seconds_parse();
 	test_texts();

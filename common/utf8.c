@@ -35,11 +35,26 @@ static size_t character(const unsigned char *s)
 	return length;
 }
 
-size_t utf8_printable(const char *text)
+/* U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069 */
+static bool turns_around(const unsigned char *s)
+{
+	if (s[0] == 0xd8)
+		return s[1] == 0x9c;
+	if (s[0] != 0xe2)
+		return false;
+	if (s[1] == 0x80)
+		return s[2] == 0x8e || s[2] == 0x8f ||
+		       (s[2] >= 0xaa && s[2] <= 0xae);
+	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
+/* How many bytes of @text can be shown as they are, up to a character; 0: none. */
+static size_t showable(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
-	if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
+	if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) ||
+	    turns_around(s))
 		return 0;
 	return character(s);
 }
@@ -67,34 +82,32 @@ char *utf8_repair(const char *text)
 	return copy;
 }
 
-static bool turns_around(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	if (s[0] == 0xd8)
-		return s[1] == 0x9c;
-	if (s[0] != 0xe2)
-		return false;
-	if (s[1] == 0x80)
-		return s[2] == 0x8e || s[2] == 0x8f ||
-		       (s[2] >= 0xaa && s[2] <= 0xae);
-	return s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
-}
-
 void utf8_tame(char *text)
 {
 	char *to = text;
 
 	while (*text) {
-		size_t length = utf8_printable(text);
+		size_t shown = showable(text);
+		size_t length = character((const unsigned char *)text);
 
-		if (length && !turns_around(text)) {
-			memmove(to, text, length);
-			to += length;
-		} else {
+		if (shown)
+			to = memmove(to, text, shown) + shown;
+		else
 			*to++ = '?';
-		}
-		text += length ?: 1;
+		text += length ? length : 1;
 	}
 	*to = '\0';
+}
+
+void print_text(FILE *to, const char *text)
+{
+	char *tame = strdup(text);
+
+	if (!tame) {
+		fputc('?', to);
+		return;
+	}
+	utf8_tame(tame);
+	fputs(tame, to);
+	free(tame);
 }

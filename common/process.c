@@ -14,6 +14,22 @@
 #include "process.h"
 #include "vfio-label.h"
 
+const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid)
+{
+	char path[32];
+	FILE *file;
+
+	strcpy(room, "?");
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return room;
+	if (fgets(room, PROCESS_NAME_ROOM, file))
+		room[strcspn(room, "\n")] = '\0';
+	fclose(file);
+	return room;
+}
+
 bool process_started_at(pid_t pid, uint64_t start_ns)
 {
 	const uint64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);

@@ -27,6 +27,10 @@ struct process {
 int process_open(struct process *process, pid_t pid, uint64_t start_ns);
 void process_close(struct process *process);
 
+/* The command name of a process or thread, "?" when it has ended. */
+#define PROCESS_NAME_ROOM 64
+const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid);
+
 /* Whether the process @pid was started at @start_ns. */
 bool process_started_at(pid_t pid, uint64_t start_ns);
 
