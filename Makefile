@@ -61,6 +61,7 @@ LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
+TOOL_LIBS := -lsmartcols -ljson-c
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
@@ -210,7 +211,7 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
-		-lsmartcols
+		$(TOOL_LIBS)
 
 # For the libraries, too.
 $(BUILD)/obj/common/%.o: common/%.c
@@ -316,7 +317,7 @@ $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
-		$(HOST_OBJ) -lsmartcols
+		$(HOST_OBJ) $(TOOL_LIBS)
 
 # --exec '': run them, by their first line or as programs.
 check: all $(HOST_TESTS) $(FUZZERS)
@@ -334,7 +335,7 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(FUZZ_COMPILE) -Icommon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
-		$(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_OBJ) -lsmartcols
+		$(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_OBJ) $(TOOL_LIBS)
 
 # What is found of new paths stays in build/fuzz/corpus, a crash beside it.
 fuzz: $(FUZZERS)

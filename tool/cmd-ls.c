@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* holdfast-ls(1): a table of the leases, or JSON. */
+/* holdfast-ls(1): a table of the leases, or JSON; their pins and consumers. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "consumers.h"
+#include "grid.h"
 #include "pins.h"
 #include "select.h"
 #include "table.h"
@@ -48,7 +48,7 @@ static int add(const struct hf_report_entry *entry, void *arg)
 {
 	struct listing *listing = arg;
 
-	if (!listing->table.json)
+	if (!listing->table.view.json)
 		add_hint(listing->hints, entry);
 	return table_add(entry, &listing->table);
 }
@@ -59,119 +59,181 @@ static void usage(void)
 	     "List leases: your own and those on your files, or as root all "
 	     "there are; or only\n"
 	     "those on each PATH, a file, mount point or block device.\n\n"
-	     "  -b, --bytes        sizes and ranges in bytes\n"
-	     "  -c, --consumers    what has their memory registered (root)\n"
-	     "  -p, --pins         who pins what of them\n"
-	     "  -J, --json         all there is to know, as JSON\n"
-	     "      --report FILE  read FILE, a saved copy of\n"
-	     "                     " HOLDFAST_REPORT "\n"
+	     "  -b, --bytes         sizes and ranges in bytes\n"
+	     "  -c, --consumers     what has their memory registered (root)\n"
+	     "  -p, --pins          who pins what of them\n"
+	     "  -J, --json          all there is to know, as JSON\n"
+	     "  -n, --noheadings    no line of names\n"
+	     "  -o, --output LIST   only these columns: names, separated by "
+	     "commas\n"
+	     "      --pid LIST      only of these processes, separated by "
+	     "commas\n"
+	     "  -u, --user LIST     only of these users, names or numbers\n"
+	     "      --report FILE   read FILE, a saved copy of\n"
+	     "                      " HOLDFAST_REPORT "\n"
 	     "  -h, --help");
 }
 
-static int list(struct listing *listing, const char *report, char **paths,
-		size_t count)
+/* What is listed. */
+enum what {
+	LEASES,
+	CONSUMERS,
+	PINS
+};
+
+struct request {
+	enum what what;
+	struct grid_view view;
+	struct people people; /* whose */
+	const char *report;
+	char **paths;
+	size_t path_count;
+};
+
+static int print_lines(struct libscols_table *lines)
 {
-	int status = select_paths(&listing->selection, paths, count);
+	return grid_print(lines, stdout) ? failed("no memory") : 0;
+}
+
+static int print_leases(struct listing *listing, const struct request *request)
+{
+	int status = table_make(&listing->table);
 
 	if (status)
 		return status;
 	listing->hints =
 		open_memstream(&listing->hint_text, &listing->hint_size);
-	if (!listing->hints || table_make(&listing->table))
+	if (!listing->hints)
 		return failed("no memory");
 	/* What could be read is shown, whatever could not. */
-	status = each_lease(report, &listing->selection, add, listing);
-	if (scols_print_table(listing->table.lines) || fflush(listing->hints))
+	status = each_lease(request->report, &listing->selection, add, listing);
+	if (fflush(listing->hints))
 		return failed("no memory");
+	status = print_lines(listing->table.lines) ?: status;
 	fflush(stdout);
 	fputs(listing->hint_text, stderr);
 	return status;
 }
 
-static int list_consumers(struct consumers *consumers, char **paths,
-			  size_t count)
+static int list_leases(struct request *request, struct selection *selection)
 {
-	struct selection selection = { 0 };
-	int status = select_paths(&selection, paths, count);
+	struct listing listing = {
+		.table.view = request->view,
+		.selection = *selection,
+	};
+	int status;
+
+	/* The holder is one of them, or who pins its bytes. */
+	listing.selection.people = request->people;
+	status = print_leases(&listing, request);
+	if (listing.hints)
+		fclose(listing.hints);
+	free(listing.hint_text);
+	table_end(&listing.table);
+	return status;
+}
+
+static int list_consumers(struct request *request, struct selection *selection)
+{
+	struct consumers consumers = { .view = request->view,
+				       .people = request->people };
+	int status = consumers_make(&consumers);
 
 	if (!status && geteuid())
 		status = failed(
 			"to look into other processes it has to be root");
-	if (!status && consumers_make(consumers))
-		status = failed("no memory");
 	if (!status) {
-		status = each_lease(NULL, &selection, consumers_add, consumers);
-		if (scols_print_table(consumers->lines))
-			status = failed("no memory");
+		status = each_lease(NULL, selection, consumers_add, &consumers);
+		status = print_lines(consumers.lines) ?: status;
 	}
-	consumers_end(consumers);
-	selection_end(&selection);
+	consumers_end(&consumers);
 	return status;
 }
 
-static int list_pins(struct pins *pins, char **paths, size_t count)
+static int list_pins(struct request *request, struct selection *selection)
 {
-	struct selection selection = { 0 };
-	int status = select_paths(&selection, paths, count);
+	struct pins pins = { .view = request->view, .people = request->people };
+	int status = pins_make(&pins);
 
-	if (!status && pins_make(pins))
-		status = failed("no memory");
 	if (!status)
-		status = pins_read(pins);
+		status = pins_read(&pins);
 	if (!status) {
-		status = each_lease(NULL, &selection, pins_add, pins);
-		if (scols_print_table(pins->lines))
-			status = failed("no memory");
+		status = each_lease(NULL, selection, pins_add, &pins);
+		status = print_lines(pins.lines) ?: status;
 	}
-	pins_end(pins);
+	pins_end(&pins);
+	return status;
+}
+
+static int list(struct request *request)
+{
+	static int (*const list_of[])(struct request * request,
+				      struct selection * selection) = {
+		[LEASES] = list_leases,
+		[CONSUMERS] = list_consumers,
+		[PINS] = list_pins,
+	};
+	struct selection selection = { 0 };
+	int status;
+
+	if (request->report && request->what != LEASES)
+		return bad_usage("ls", "--report is of leases: not with "
+				       "--consumers or --pins");
+	status = select_paths(&selection, request->paths, request->path_count);
+	if (!status)
+		status = list_of[request->what](request, &selection);
 	selection_end(&selection);
 	return status;
 }
 
-static void end(struct listing *listing)
-{
-	if (listing->hints)
-		fclose(listing->hints);
-	free(listing->hint_text);
-	table_end(&listing->table);
-	selection_end(&listing->selection);
-}
-
-int cmd_ls(int argc, char **argv)
+/* -1 to go on, or the exit status. */
+static int parse(struct request *request, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "bytes", no_argument, NULL, 'b' },
 		{ "consumers", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'J' },
+		{ "noheadings", no_argument, NULL, 'n' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "pid", required_argument, NULL, 'P' },
 		{ "pins", no_argument, NULL, 'p' },
 		{ "report", required_argument, NULL, 'r' },
+		{ "user", required_argument, NULL, 'u' },
 		{ 0 },
 	};
-	struct consumers consumers = { 0 };
-	struct listing listing = { 0 };
-	struct pins pins = { 0 };
-	bool want_consumers = false, want_pins = false;
-	const char *report = NULL;
-	int option, status;
+	enum what what = LEASES;
+	int option, status = 0;
 
-	while ((option = getopt_long(argc, argv, ":bchJp", options, NULL)) >=
-	       0) {
+	while (!status && (option = getopt_long(argc, argv, ":bchJno:pu:",
+						options, NULL)) >= 0) {
 		switch (option) {
 		case 'b':
-			listing.table.exact = true;
+			request->view.exact = true;
 			break;
 		case 'c':
-			want_consumers = true;
+			what = CONSUMERS;
 			break;
 		case 'J':
-			listing.table.json = true;
+			request->view.json = true;
+			break;
+		case 'n':
+			request->view.no_headings = true;
+			break;
+		case 'o':
+			request->view.output = optarg;
+			break;
+		case 'P':
+			status = people_add_pids(&request->people, optarg);
 			break;
 		case 'p':
-			want_pins = true;
+			what = PINS;
 			break;
 		case 'r':
-			report = optarg;
+			request->report = optarg;
+			break;
+		case 'u':
+			status = people_add_users(&request->people, optarg);
 			break;
 		case 'h':
 			usage();
@@ -179,20 +241,25 @@ int cmd_ls(int argc, char **argv)
 		default:
 			return bad_option("ls", option, argv);
 		}
+		if (request->what != LEASES && request->what != what)
+			return bad_usage("ls", "one of --consumers and --pins "
+					       "at a time");
+		request->what = what;
 	}
-	consumers.json = pins.json = listing.table.json;
-	consumers.exact = pins.exact = listing.table.exact;
-	if (want_consumers && report)
-		return bad_usage("ls", "--consumers looks at this machine, "
-				       "not at a report");
-	if (want_pins && (report || want_consumers))
-		return bad_usage("ls", "--pins goes with neither --report nor "
-				       "--consumers");
-	if (want_pins)
-		return list_pins(&pins, argv + optind, argc - optind);
-	if (want_consumers)
-		return list_consumers(&consumers, argv + optind, argc - optind);
-	status = list(&listing, report, argv + optind, argc - optind);
-	end(&listing);
+	if (status)
+		return status;
+	request->paths = argv + optind;
+	request->path_count = argc - optind;
+	return -1;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+	struct request request = { 0 };
+	int status = parse(&request, argc, argv);
+
+	if (status < 0)
+		status = list(&request);
+	people_end(&request.people);
 	return status;
 }

@@ -144,7 +144,7 @@ static int show(const struct policy *policy)
 		status = failed("no memory");
 	else
 		status = read_policies(file, lines, policy->json);
-	if (lines && scols_print_table(lines))
+	if (lines && grid_print(lines, stdout))
 		status = failed("no memory");
 	scols_unref_table(lines);
 	fclose(file);

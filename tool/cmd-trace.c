@@ -151,18 +151,22 @@ static void print_line(const struct tracing *tracing, char *text)
 	uint64_t boot_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC);
 	char name[PROCESS_NAME_ROOM];
 	struct trace_line line;
+	int err = 0;
 
 	if (!trace_line_parse(text, &line)) {
-		trace_line_print_other(stdout, text, tracing->json);
-		return;
+		err = trace_line_print_other(stdout, text, tracing->json);
+	} else {
+		/* The kernel notes names only when it switches tasks. */
+		if (!strcmp(line.comm, "<...>"))
+			line.comm = process_name(name, line.pid);
+		if (tracing->json)
+			err = trace_line_print_json(stdout, &line,
+						    boot_us + line.time_us);
+		else
+			trace_line_print(stdout, &line, boot_us + line.time_us);
 	}
-	/* The kernel notes names only when it switches tasks. */
-	if (!strcmp(line.comm, "<...>"))
-		line.comm = process_name(name, line.pid);
-	if (tracing->json)
-		trace_line_print_json(stdout, &line, boot_us + line.time_us);
-	else
-		trace_line_print(stdout, &line, boot_us + line.time_us);
+	if (err)
+		failed("an event is missing: no memory");
 }
 
 /* Print the whole lines, keep the beginning of another. */

@@ -126,8 +126,11 @@ static int fill(struct frame *frame, const struct watching *watching,
 	frame->changes =
 		open_memstream(&frame->change_text, &frame->change_size);
 	frame->errors = open_memstream(&frame->error_text, &frame->error_size);
-	if (!frame->changes || !frame->errors || table_make(&frame->table))
+	if (!frame->changes || !frame->errors)
 		return failed("no memory");
+	status = table_make(&frame->table);
+	if (status)
+		return status;
 	status = each_lease(watching->report, &watching->selection, add, frame);
 	if (status)
 		return status;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "consumers.h"
+#include "grid.h"
 #include "pinned.h"
 #include "process.h"
 #include "size.h"
@@ -36,19 +37,16 @@ enum column {
 	COLUMNS
 };
 
-static const struct {
-	const char *name;
-	const char *json;
-	int type;
-	int flags;
-} columns[] = {
-	[LEASE] = { "LEASE", "lease", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
-	[KIND] = { "KIND", "kind", SCOLS_JSON_STRING, 0 },
-	[PID] = { "PID", "pid", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
-	[COMMAND] = { "COMMAND", "command", SCOLS_JSON_STRING, 0 },
-	[ADDRESS] = { "ADDRESS", "address", SCOLS_JSON_STRING, SCOLS_FL_RIGHT },
-	[SIZE] = { "SIZE", "size", SCOLS_JSON_NUMBER, SCOLS_FL_RIGHT },
-	[DETAIL] = { "DETAIL", "detail", SCOLS_JSON_STRING, 0 },
+#define BOTH (GRID_TABLE | GRID_JSON)
+
+static const struct grid_column columns[COLUMNS] = {
+	[LEASE] = { "LEASE", SCOLS_JSON_NUMBER, BOTH },
+	[KIND] = { "KIND", SCOLS_JSON_STRING, BOTH },
+	[PID] = { "PID", SCOLS_JSON_NUMBER, BOTH },
+	[COMMAND] = { "COMMAND", SCOLS_JSON_STRING, BOTH },
+	[ADDRESS] = { "ADDRESS", SCOLS_JSON_STRING, BOTH },
+	[SIZE] = { "SIZE", SCOLS_JSON_NUMBER, BOTH },
+	[DETAIL] = { "DETAIL", SCOLS_JSON_STRING, BOTH },
 };
 
 /* The lease that is looked at. */
@@ -69,35 +67,27 @@ __attribute__((format(printf, 6, 7))) static void
 line(struct look *look, const char *kind, pid_t pid, uint64_t addr,
      uint64_t size, const char *fmt, ...)
 {
-	struct libscols_line *line =
-		scols_table_new_line(look->consumers->lines, NULL);
-	char text[160], name[PROCESS_NAME_ROOM], room[SIZE_ROOM];
-	bool exact = look->consumers->exact || look->consumers->json;
-	int err = line ? 0 : -ENOMEM;
+	const struct grid_view *view = &look->consumers->view;
+	char lease[SIZE_ROOM], number[SIZE_ROOM], address[SIZE_ROOM],
+		room[SIZE_ROOM], name[PROCESS_NAME_ROOM], detail[160];
+	const char *texts[COLUMNS] = {
+		[LEASE] = size_text(lease, look->lease->id, true),
+		[KIND] = kind,
+		[PID] = size_text(number, pid, true),
+		[ADDRESS] = address,
+		[SIZE] = size_text(room, size, view->exact || view->json),
+		[DETAIL] = detail,
+	};
 	va_list args;
 
-	snprintf(text, sizeof(text), "%" PRIu64, look->lease->id);
-	err = err ?: scols_line_set_data(line, LEASE, text);
-	err = err ?: scols_line_set_data(line, KIND, kind);
-	snprintf(text, sizeof(text), "%d", pid);
-	err = err ?: scols_line_set_data(line, PID, text);
 	if (look->process)
-		err = err
-			      ?: scols_line_set_data(line, COMMAND,
-						     process_name(name, pid));
-	snprintf(text, sizeof(text), "%#" PRIx64, addr);
-	err = err ?: scols_line_set_data(line, ADDRESS, text);
-	err = err
-		      ?: scols_line_set_data(line, SIZE,
-					     size_text(room, size, exact));
+		texts[COMMAND] = process_name(name, pid);
+	snprintf(address, sizeof(address), "%#" PRIx64, addr);
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	err = err ?: scols_line_set_data(line, DETAIL, text);
-	for (int i = 0; !look->consumers->json && !err && i < COLUMNS; i++)
-		if (!scols_cell_get_data(scols_line_get_cell(line, i)))
-			err = scols_line_set_data(line, i, "-");
-	if (err)
+	if (grid_add(look->consumers->lines, view->json, columns, COLUMNS,
+		     texts))
 		look->err = -ENOMEM;
 }
 
@@ -251,7 +241,9 @@ int consumers_add(const struct hf_report_entry *entry, void *arg)
 	if (!look.explained)
 		look.err = -ENOMEM;
 	for (size_t i = 0; i < look.pinned.count && !look.err; i++)
-		if (pinned_is_first(&look.pinned, i))
+		if (pinned_is_first(&look.pinned, i) &&
+		    is_one_of(&look.consumers->people, look.pinned.list[i].uid,
+			      &look.pinned.list[i].pid, 1))
 			look_at_process(&look, i);
 	free(look.explained);
 	pinned_free(&look.pinned);
@@ -260,25 +252,8 @@ int consumers_add(const struct hf_report_entry *entry, void *arg)
 
 int consumers_make(struct consumers *consumers)
 {
-	struct libscols_table *lines = scols_new_table();
-
-	if (!lines)
-		return -ENOMEM;
-	consumers->lines = lines;
-	scols_table_enable_json(lines, consumers->json);
-	if (scols_table_set_name(lines, "consumers"))
-		return -ENOMEM;
-	for (int i = 0; i < COLUMNS; i++) {
-		struct libscols_column *column = scols_table_new_column(
-			lines,
-			consumers->json ? columns[i].json : columns[i].name, 0,
-			columns[i].flags);
-
-		if (!column ||
-		    scols_column_set_json_type(column, columns[i].type))
-			return -ENOMEM;
-	}
-	return 0;
+	return grid_open("consumers", &consumers->view, columns, COLUMNS,
+			 &consumers->lines);
 }
 
 void consumers_end(struct consumers *consumers)

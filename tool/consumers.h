@@ -3,20 +3,21 @@
 #ifndef HOLDFAST_CONSUMERS_H
 #define HOLDFAST_CONSUMERS_H
 
-#include <stdbool.h>
-
+#include "grid.h"
 #include "holdfast.h"
+#include "select.h"
 
-struct libscols_table;
-
-/* To be printed by libsmartcols. */
+/* To be printed by grid_print(); of the @people. */
 struct consumers {
 	struct libscols_table *lines;
-	bool json;
-	bool exact; /* sizes in bytes */
+	struct grid_view view;
+	struct people people;
 };
 
-/* Both 0 or a negative errno value; consumers_add() is a lease_fn of select.h. */
+/*
+ * 0, or the exit status after a message; 0 or a negative errno value: that is a
+ * lease_fn of select.h.
+ */
 int consumers_make(struct consumers *consumers);
 int consumers_add(const struct hf_report_entry *entry, void *consumers);
 

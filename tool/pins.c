@@ -48,8 +48,7 @@ static const struct grid_column columns[COLUMNS] = {
 
 int pins_make(struct pins *pins)
 {
-	pins->lines = grid_make("pins", pins->json, columns, COLUMNS);
-	return pins->lines ? 0 : -ENOMEM;
+	return grid_open("pins", &pins->view, columns, COLUMNS, &pins->lines);
 }
 
 static int keep(struct pins *pins, const struct hf_pins_entry *entry)
@@ -96,17 +95,17 @@ static int add_line(struct pins *pins, const struct hf_pins_entry *pin,
 		offset[SIZE_ROOM], length[SIZE_ROOM], size[SIZE_ROOM],
 		range[RANGE_ROOM], name[PROCESS_NAME_ROOM];
 	const struct passwd *user = getpwuid(pin->uid);
+	bool exact = pins->view.exact || pins->view.json;
 	const char *texts[COLUMNS] = {
 		[LEASE] = size_text(lease, pin->lease, true),
 		[USER_ID] = size_text(uid, pin->uid, true),
 		[USER] = user ? user->pw_name : uid,
 		[CONSUMER] = hf_consumer_name(pin->consumer),
 		[ADDRESS] = at,
-		[RANGE] = range_text(range, pin->offset, pin->length,
-				     pins->exact),
+		[RANGE] = range_text(range, pin->offset, pin->length, exact),
 		[OFFSET] = size_text(offset, pin->offset, true),
 		[LENGTH] = size_text(length, pin->length, true),
-		[SIZE] = size_text(size, pin->length, pins->exact),
+		[SIZE] = size_text(size, pin->length, exact),
 		[FILE_NAME] = path,
 	};
 
@@ -115,7 +114,7 @@ static int add_line(struct pins *pins, const struct hf_pins_entry *pin,
 		texts[PID] = size_text(pid, pin->pid, true);
 	if (pin->pid && process_started_at(pin->pid, pin->start_ns))
 		texts[COMMAND] = process_name(name, pin->pid);
-	return grid_add(pins->lines, pins->json, columns, COLUMNS, texts);
+	return grid_add(pins->lines, pins->view.json, columns, COLUMNS, texts);
 }
 
 int pins_add(const struct hf_report_entry *entry, void *arg)
@@ -124,7 +123,9 @@ int pins_add(const struct hf_report_entry *entry, void *arg)
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < pins->count; i++)
-		if (pins->entries[i].lease == entry->id)
+		if (pins->entries[i].lease == entry->id &&
+		    is_one_of(&pins->people, pins->entries[i].uid,
+			      &pins->entries[i].pid, 1))
 			ret = add_line(pins, &pins->entries[i], entry->path);
 	return ret;
 }

@@ -3,27 +3,27 @@
 #ifndef HOLDFAST_TOOL_PINS_H
 #define HOLDFAST_TOOL_PINS_H
 
+#include "grid.h"
 #include "holdfast.h"
-
-struct libscols_table;
+#include "select.h"
 
 /**
  * struct pins - pins that are to be printed
  * @lines: for the printing functions of libsmartcols
  * @entries: what the module has recorded
  * @count: how many there are
- * @json: as JSON
- * @exact: sizes in bytes
+ * @view: how
+ * @people: whose
  */
 struct pins {
 	struct libscols_table *lines;
 	struct hf_pins_entry *entries;
 	size_t count;
-	bool json;
-	bool exact;
+	struct grid_view view;
+	struct people people;
 };
 
-/* 0 or a negative errno value. End it in either case. */
+/* 0, or the exit status after a message. End it in either case. */
 int pins_make(struct pins *pins);
 
 /* Reads HOLDFAST_PINS: 0, or the exit status when not all could be read. */

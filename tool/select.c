@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Leases of the report, by what they are on: see select.h. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,6 +51,7 @@ int select_paths(struct selection *selection, char **paths, size_t count)
 
 void selection_end(struct selection *selection)
 {
+	people_end(&selection->people);
 	free(selection->filters);
 	selection->filters = NULL;
 	selection->count = 0;
@@ -61,9 +64,100 @@ bool filter_matches(const struct filter *filter,
 	       (!filter->ino || filter->ino == entry->ino);
 }
 
+static int add_pid(struct people *people, const char *text)
+{
+	pid_t *pids = reallocarray(people->pids, people->pid_count + 1,
+				   sizeof(*pids));
+	char *end;
+	long pid;
+
+	if (!pids)
+		return failed("no memory");
+	people->pids = pids;
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (errno || *end || pid <= 0 || pid > INT32_MAX)
+		return bad_usage("ls", "%s: not a process", text);
+	pids[people->pid_count++] = pid;
+	return 0;
+}
+
+static int add_user(struct people *people, const char *text)
+{
+	uid_t *uids = reallocarray(people->uids, people->uid_count + 1,
+				   sizeof(*uids));
+	const struct passwd *user = getpwnam(text);
+	unsigned long uid;
+	char *end;
+
+	if (!uids)
+		return failed("no memory");
+	people->uids = uids;
+	errno = 0;
+	uid = user ? user->pw_uid : strtoul(text, &end, 10);
+	if (!user && (errno || *end || !isdigit((unsigned char)*text) ||
+		      uid > UINT32_MAX))
+		return bad_usage("ls", "%s: no such user", text);
+	uids[people->uid_count++] = uid;
+	return 0;
+}
+
+static int add_each(struct people *people, const char *list,
+		    int (*add)(struct people *people, const char *text))
+{
+	char *copy = strdup(list), *rest = copy;
+	int status = copy ? 0 : failed("no memory");
+
+	for (char *one; !status && (one = strsep(&rest, ","));)
+		status = add(people, one);
+	free(copy);
+	return status;
+}
+
+int people_add_pids(struct people *people, const char *list)
+{
+	return add_each(people, list, add_pid);
+}
+
+int people_add_users(struct people *people, const char *list)
+{
+	return add_each(people, list, add_user);
+}
+
+void people_end(struct people *people)
+{
+	free(people->pids);
+	free(people->uids);
+	*people = (struct people){ 0 };
+}
+
+bool is_one_of(const struct people *people, uid_t uid, const pid_t *pids,
+	       size_t count)
+{
+	bool user = !people->uid_count, process = !people->pid_count;
+
+	for (size_t i = 0; i < people->uid_count; i++)
+		user |= people->uids[i] == uid;
+	for (size_t i = 0; i < people->pid_count; i++)
+		for (size_t j = 0; j < count; j++)
+			process |= people->pids[i] == pids[j];
+	return user && process;
+}
+
+/* Its holder, or the processes that pin its bytes. */
+static bool is_of(const struct people *people,
+		  const struct hf_report_entry *entry)
+{
+	return is_one_of(people, entry->uid, &entry->pid, 1) ||
+	       is_one_of(people, entry->uid, entry->pinners,
+			 entry->pinner_count);
+}
+
 bool selected(const struct selection *selection,
 	      const struct hf_report_entry *entry)
 {
+	if (!is_of(&selection->people, entry))
+		return false;
 	for (size_t i = 0; i < selection->count; i++)
 		if (filter_matches(&selection->filters[i], entry))
 			return true;

@@ -12,10 +12,19 @@ struct filter {
 	uint64_t ino;
 };
 
-/* Those that match one of the filters; without any, all. */
+/* Some processes and users; without any, all. */
+struct people {
+	pid_t *pids;
+	size_t pid_count;
+	uid_t *uids;
+	size_t uid_count;
+};
+
+/* Those that match one of the filters; without any, all. And of the people. */
 struct selection {
 	struct filter *filters;
 	size_t count;
+	struct people people;
 };
 
 /*
@@ -24,6 +33,18 @@ struct selection {
  */
 int select_paths(struct selection *selection, char **paths, size_t count);
 void selection_end(struct selection *selection);
+
+/*
+ * Add those of @list, separated by commas: processes by number, users by name or
+ * number. 0, or the exit status after a message.
+ */
+int people_add_pids(struct people *people, const char *list);
+int people_add_users(struct people *people, const char *list);
+void people_end(struct people *people);
+
+/* Whether the user is one of them, and one of the processes. */
+bool is_one_of(const struct people *people, uid_t uid, const pid_t *pids,
+	       size_t count);
 
 bool filter_matches(const struct filter *filter,
 		    const struct hf_report_entry *entry);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The columns of leases, see table.h. */
-#include <errno.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
-#include <locale.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "grid.h"
 #include "size.h"
 #include "table.h"
-#include "utf8.h"
 
 /*
  * A cell's text: a string that lasts until the next call, or malloc()ed in
@@ -209,17 +207,19 @@ static const char *cell_change_length(struct cell *cell,
 	return number(cell, e->change_length);
 }
 
-/* libsmartcols makes an array of the lines of a cell. */
 static const char *cell_pinners(struct cell *cell,
 				const struct hf_report_entry *e)
 {
 	size_t room;
-	FILE *stream = open_memstream(&cell->owned, &room);
+	FILE *stream;
 
+	if (!e->pinner_count)
+		return NULL;
+	stream = open_memstream(&cell->owned, &room);
 	if (!stream)
 		return NULL;
 	for (size_t i = 0; i < e->pinner_count; i++)
-		fprintf(stream, "%s%d", i ? "\n" : "", e->pinners[i]);
+		fprintf(stream, "%s%d", i ? "," : "", e->pinners[i]);
 	fclose(stream);
 	return cell->owned;
 }
@@ -255,127 +255,141 @@ static const char *cell_file(struct cell *cell, const struct hf_report_entry *e)
 	return e->path;
 }
 
-/* Which output has a column. The table's names are JSON's in capitals. */
-#define TABLE 1
-#define JSON  2
-
-static const struct column {
-	const char *name;
-	cell_fn *text;
-	int where;
-	int json_type;
-} columns[] = {
-	{ "ID", cell_id, TABLE | JSON, SCOLS_JSON_NUMBER },
-	{ "PID", cell_pid, TABLE | JSON, SCOLS_JSON_NUMBER },
-	{ "COMMAND", cell_command, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "UID", cell_uid, JSON, SCOLS_JSON_NUMBER },
-	{ "USER", cell_user, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "KIND", cell_kind, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "ORIGIN", cell_origin, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "STATE", cell_state, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "BACKING", cell_backing, TABLE | JSON, SCOLS_JSON_STRING },
-	{ "RANGE", cell_range, TABLE, SCOLS_JSON_STRING },
-	{ "OFFSET", cell_offset, JSON, SCOLS_JSON_NUMBER },
-	{ "LENGTH", cell_length, JSON, SCOLS_JSON_NUMBER },
-	{ "SIZE", cell_size, TABLE, SCOLS_JSON_NUMBER },
-	{ "PINNED", cell_pinned, TABLE | JSON, SCOLS_JSON_NUMBER },
-	{ "AGE", cell_age, TABLE, SCOLS_JSON_NUMBER },
-	{ "AGE_MS", cell_age_ms, JSON, SCOLS_JSON_NUMBER },
-	{ "BREAK_MS", cell_break_ms, JSON, SCOLS_JSON_NUMBER },
-	{ "DEADLINE_MS", cell_deadline_ms, JSON, SCOLS_JSON_NUMBER },
-	{ "CHANGE", cell_change, TABLE, SCOLS_JSON_STRING },
-	{ "OP", cell_op, JSON, SCOLS_JSON_STRING },
-	{ "CHANGE_PID", cell_change_pid, JSON, SCOLS_JSON_NUMBER },
-	{ "CHANGE_COMMAND", cell_change_command, JSON, SCOLS_JSON_STRING },
-	{ "CHANGE_OFFSET", cell_change_offset, JSON, SCOLS_JSON_NUMBER },
-	{ "CHANGE_LENGTH", cell_change_length, JSON, SCOLS_JSON_NUMBER },
-	{ "ABSORBED", cell_absorbed, JSON, SCOLS_JSON_NUMBER },
-	{ "MEDIA_ERRORS", cell_media_errors, JSON, SCOLS_JSON_NUMBER },
-	{ "PINNERS", cell_pinners, JSON, SCOLS_JSON_ARRAY_NUMBER },
-	{ "DEVICE", cell_device, JSON, SCOLS_JSON_STRING },
-	{ "INODE", cell_inode, JSON, SCOLS_JSON_NUMBER },
-	{ "FILE", cell_file, TABLE | JSON, SCOLS_JSON_STRING },
+enum column {
+	COLUMN_ID,
+	COLUMN_PID,
+	COLUMN_COMMAND,
+	COLUMN_UID,
+	COLUMN_USER,
+	COLUMN_KIND,
+	COLUMN_ORIGIN,
+	COLUMN_STATE,
+	COLUMN_BACKING,
+	COLUMN_RANGE,
+	COLUMN_OFFSET,
+	COLUMN_LENGTH,
+	COLUMN_SIZE,
+	COLUMN_PINNED,
+	COLUMN_AGE,
+	COLUMN_AGE_MS,
+	COLUMN_BREAK_MS,
+	COLUMN_DEADLINE_MS,
+	COLUMN_CHANGE,
+	COLUMN_OP,
+	COLUMN_CHANGE_PID,
+	COLUMN_CHANGE_COMMAND,
+	COLUMN_CHANGE_OFFSET,
+	COLUMN_CHANGE_LENGTH,
+	COLUMN_ABSORBED,
+	COLUMN_MEDIA_ERRORS,
+	COLUMN_PINNERS,
+	COLUMN_DEVICE,
+	COLUMN_INODE,
+	COLUMN_FILE,
+	COLUMNS
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+/* Either output can be asked for all of them. */
+#define BOTH (GRID_TABLE | GRID_JSON)
 
-static bool shown(const struct table *table, const struct column *column)
-{
-	return column->where & (table->json ? JSON : TABLE);
-}
+static const struct grid_column columns[COLUMNS] = {
+	[COLUMN_ID] = { "ID", SCOLS_JSON_NUMBER, BOTH },
+	[COLUMN_PID] = { "PID", SCOLS_JSON_NUMBER, BOTH },
+	[COLUMN_COMMAND] = { "COMMAND", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_UID] = { "UID", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_USER] = { "USER", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_KIND] = { "KIND", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_ORIGIN] = { "ORIGIN", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_STATE] = { "STATE", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_BACKING] = { "BACKING", SCOLS_JSON_STRING, BOTH },
+	[COLUMN_RANGE] = { "RANGE", SCOLS_JSON_STRING, GRID_TABLE },
+	[COLUMN_OFFSET] = { "OFFSET", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_LENGTH] = { "LENGTH", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_SIZE] = { "SIZE", SCOLS_JSON_NUMBER, GRID_TABLE },
+	[COLUMN_PINNED] = { "PINNED", SCOLS_JSON_NUMBER, BOTH },
+	[COLUMN_AGE] = { "AGE", SCOLS_JSON_STRING, GRID_TABLE | GRID_RIGHT },
+	[COLUMN_AGE_MS] = { "AGE_MS", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_BREAK_MS] = { "BREAK_MS", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_DEADLINE_MS] = { "DEADLINE_MS", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_CHANGE] = { "CHANGE", SCOLS_JSON_STRING, GRID_TABLE },
+	[COLUMN_OP] = { "OP", SCOLS_JSON_STRING, GRID_JSON },
+	[COLUMN_CHANGE_PID] = { "CHANGE_PID", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_CHANGE_COMMAND] = { "CHANGE_COMMAND", SCOLS_JSON_STRING,
+				    GRID_JSON },
+	[COLUMN_CHANGE_OFFSET] = { "CHANGE_OFFSET", SCOLS_JSON_NUMBER,
+				   GRID_JSON },
+	[COLUMN_CHANGE_LENGTH] = { "CHANGE_LENGTH", SCOLS_JSON_NUMBER,
+				   GRID_JSON },
+	[COLUMN_ABSORBED] = { "ABSORBED", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_MEDIA_ERRORS] = { "MEDIA_ERRORS", SCOLS_JSON_NUMBER,
+				  GRID_JSON },
+	[COLUMN_PINNERS] = { "PINNERS", SCOLS_JSON_ARRAY_NUMBER, GRID_JSON },
+	[COLUMN_DEVICE] = { "DEVICE", SCOLS_JSON_STRING, GRID_JSON },
+	[COLUMN_INODE] = { "INODE", SCOLS_JSON_NUMBER, GRID_JSON },
+	[COLUMN_FILE] = { "FILE", SCOLS_JSON_STRING, BOTH },
+};
 
-static int add_column(struct table *table, const struct column *column)
-{
-	bool right = column->json_type == SCOLS_JSON_NUMBER;
-	bool lines = column->json_type == SCOLS_JSON_ARRAY_NUMBER;
-	struct libscols_column *cl = scols_table_new_column(
-		table->lines, column->name, 0,
-		(right ? SCOLS_FL_RIGHT : 0) | (lines ? SCOLS_FL_WRAP : 0));
-
-	if (!cl)
-		return -ENOMEM;
-	if (lines) {
-		scols_column_set_safechars(cl, "\n");
-		scols_column_set_wrapfunc(cl, scols_wrapnl_chunksize,
-					  scols_wrapnl_nextchunk, NULL);
-	}
-	return scols_column_set_json_type(cl, column->json_type);
-}
+static cell_fn *const cells[COLUMNS] = {
+	[COLUMN_ID] = cell_id,
+	[COLUMN_PID] = cell_pid,
+	[COLUMN_COMMAND] = cell_command,
+	[COLUMN_UID] = cell_uid,
+	[COLUMN_USER] = cell_user,
+	[COLUMN_KIND] = cell_kind,
+	[COLUMN_ORIGIN] = cell_origin,
+	[COLUMN_STATE] = cell_state,
+	[COLUMN_BACKING] = cell_backing,
+	[COLUMN_RANGE] = cell_range,
+	[COLUMN_OFFSET] = cell_offset,
+	[COLUMN_LENGTH] = cell_length,
+	[COLUMN_SIZE] = cell_size,
+	[COLUMN_PINNED] = cell_pinned,
+	[COLUMN_AGE] = cell_age,
+	[COLUMN_AGE_MS] = cell_age_ms,
+	[COLUMN_BREAK_MS] = cell_break_ms,
+	[COLUMN_DEADLINE_MS] = cell_deadline_ms,
+	[COLUMN_CHANGE] = cell_change,
+	[COLUMN_OP] = cell_op,
+	[COLUMN_CHANGE_PID] = cell_change_pid,
+	[COLUMN_CHANGE_COMMAND] = cell_change_command,
+	[COLUMN_CHANGE_OFFSET] = cell_change_offset,
+	[COLUMN_CHANGE_LENGTH] = cell_change_length,
+	[COLUMN_ABSORBED] = cell_absorbed,
+	[COLUMN_MEDIA_ERRORS] = cell_media_errors,
+	[COLUMN_PINNERS] = cell_pinners,
+	[COLUMN_DEVICE] = cell_device,
+	[COLUMN_INODE] = cell_inode,
+	[COLUMN_FILE] = cell_file,
+};
 
 int table_make(struct table *table)
 {
-	int ret = 0;
-
-	setlocale(LC_CTYPE, ""); /* which characters of a name can be shown */
-	scols_init_debug(0);
-	table->lines = scols_new_table();
-	if (!table->lines)
-		return -ENOMEM;
-	scols_table_enable_json(table->lines, table->json);
-	if (table->json)
-		ret = scols_table_set_name(table->lines, "leases");
-	for (size_t i = 0; !ret && i < COLUMNS; i++)
-		if (shown(table, &columns[i]))
-			ret = add_column(table, &columns[i]);
-	return ret;
+	return grid_open("leases", &table->view, columns, COLUMNS,
+			 &table->lines);
 }
 
-static int set_cell(struct table *table, struct libscols_line *line,
-		    size_t place, const char *text)
-{
-	char *repaired;
-	int ret;
-
-	if (!table->json)
-		return scols_line_set_data(line, place, text ? text : "-");
-	if (!text)
-		return scols_line_set_data(line, place, NULL);
-	repaired = utf8_repair(text);
-	if (!repaired)
-		return -ENOMEM;
-	ret = scols_line_refer_data(line, place, repaired);
-	if (ret)
-		free(repaired);
-	return ret;
-}
-
+/* Only what is shown is made: some of it takes time. */
 int table_add(const struct hf_report_entry *entry, void *to)
 {
 	struct table *table = to;
-	struct libscols_line *line = scols_table_new_line(table->lines, NULL);
-	size_t place = 0;
-	int ret = line ? 0 : -ENOMEM;
+	const char *texts[COLUMNS] = { NULL };
+	struct cell rooms[COLUMNS] = { 0 };
+	size_t column;
+	int ret;
 
-	for (size_t i = 0; !ret && i < COLUMNS; i++) {
+	for (size_t place = 0;
+	     (column = grid_column_at(table->lines, columns, COLUMNS, place)) <
+	     COLUMNS;
+	     place++) {
 		/* Programs read JSON, and do their own rounding. */
-		struct cell cell = { .exact = table->exact || table->json };
-
-		if (!shown(table, &columns[i]))
-			continue;
-		ret = set_cell(table, line, place++,
-			       columns[i].text(&cell, entry));
-		free(cell.owned);
+		rooms[column].exact = table->view.exact || table->view.json;
+		free(rooms[column].owned); /* a column may be shown twice */
+		rooms[column].owned = NULL;
+		texts[column] = cells[column](&rooms[column], entry);
 	}
+	ret = grid_add(table->lines, table->view.json, columns, COLUMNS, texts);
+	for (size_t i = 0; i < COLUMNS; i++)
+		free(rooms[i].owned);
 	return ret;
 }
 

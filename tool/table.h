@@ -3,23 +3,23 @@
 #ifndef HOLDFAST_TABLE_H
 #define HOLDFAST_TABLE_H
 
+#include "grid.h"
 #include "holdfast.h"
-
-struct libscols_table;
 
 /**
  * struct table - leases that are to be printed
  * @lines: for the printing functions of libsmartcols
- * @json: everything there is to know, as JSON
- * @exact: sizes in bytes
+ * @view: how; JSON has everything there is to know
  */
 struct table {
 	struct libscols_table *lines;
-	bool json;
-	bool exact;
+	struct grid_view view;
 };
 
-/* Both 0 or a negative errno value; table_add() is a lease_fn of select.h. */
+/*
+ * 0, or the exit status after a message; 0 or a negative errno value: that is a
+ * lease_fn of select.h.
+ */
 int table_make(struct table *table);
 int table_add(const struct hf_report_entry *entry, void *table);
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Lines of trace_pipe, see trace-line.h. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "tool.h"
+#include "json.h"
 #include "trace-line.h"
 #include "utf8.h"
 
@@ -58,23 +59,6 @@ void trace_line_print(FILE *to, const struct trace_line *line, uint64_t real_us)
 	fprintf(to, " (%d)\n", line->pid);
 }
 
-static void print_string(FILE *to, const char *text)
-{
-	char *repaired = utf8_repair(text);
-
-	fputc('"', to);
-	for (const char *c = repaired ? repaired : ""; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			fprintf(to, "\\%c", *c);
-		else if ((unsigned char)*c < ' ')
-			fprintf(to, "\\u%04x", *c);
-		else
-			fputc(*c, to);
-	}
-	fputc('"', to);
-	free(repaired);
-}
-
 /* As JSON has them: without zeros in front. */
 static bool is_number(const char *text)
 {
@@ -112,37 +96,74 @@ static char *next_field(char **fields, char **value)
 	return name;
 }
 
-void trace_line_print_json(FILE *to, struct trace_line *line, uint64_t real_us)
+/* What is a number in the trace is one in JSON; a name of a process never is. */
+static struct json_object *field_value(const char *name, const char *value)
 {
-	char *fields = line->fields;
-	char *name, *value;
-
-	fprintf(to,
-		"{\"time\": %" PRIu64 ".%06u, \"trace\": ", real_us / 1000000,
-		(unsigned int)(real_us % 1000000));
-	print_string(to, line->event);
-	fprintf(to, ", \"task\": %d, \"task_comm\": ", line->pid);
-	print_string(to, line->comm);
-	while ((name = next_field(&fields, &value))) {
-		fputs(", ", to);
-		print_string(to, name);
-		fputs(": ", to);
-		if (is_number(value) && strcmp(name, "comm"))
-			fputs(value, to);
-		else
-			print_string(to, value);
-	}
-	fputs("}\n", to);
+	if (!is_number(value) || !strcmp(name, "comm"))
+		return json_text(value);
+	if (*value == '-')
+		return json_object_new_int64(strtoll(value, NULL, 10));
+	return json_object_new_uint64(strtoull(value, NULL, 10));
 }
 
-void trace_line_print_other(FILE *to, const char *text, bool json)
+static struct json_object *time_of(uint64_t real_us)
 {
-	if (json) {
-		fputs("{\"trace\": \"other\", \"text\": ", to);
-		print_string(to, text);
-		fputs("}\n", to);
-	} else {
+	char text[32];
+
+	/* With all its digits. */
+	snprintf(text, sizeof(text), "%" PRIu64 ".%06u", real_us / 1000000,
+		 (unsigned int)(real_us % 1000000));
+	return json_object_new_double_s(real_us / 1e6, text);
+}
+
+static int print_object(FILE *to, struct json_object *object, int err)
+{
+	if (!err)
+		err = json_print(to, object);
+	json_object_put(object);
+	fputc('\n', to);
+	return err;
+}
+
+int trace_line_print_json(FILE *to, struct trace_line *line, uint64_t real_us)
+{
+	struct json_object *object = json_object_new_object();
+	char *fields = line->fields;
+	char *name, *value;
+	int err = object ? 0 : -ENOMEM;
+
+	err = err ?: json_add(object, "time", time_of(real_us), false);
+	err = err ?: json_add(object, "trace", json_text(line->event), false);
+	err = err
+		      ?: json_add(object, "task",
+				  json_object_new_int(line->pid), false);
+	err = err
+		      ?: json_add(object, "task_comm", json_text(line->comm),
+				  false);
+	while (!err && (name = next_field(&fields, &value))) {
+		char *repaired = utf8_repair(name);
+
+		err = repaired ? json_add(object, repaired,
+					  field_value(name, value), false)
+			       : -ENOMEM;
+		free(repaired);
+	}
+	return print_object(to, object, err);
+}
+
+int trace_line_print_other(FILE *to, const char *text, bool json)
+{
+	struct json_object *object;
+	int err;
+
+	if (!json) {
 		print_text(to, text);
 		fputc('\n', to);
+		return 0;
 	}
+	object = json_object_new_object();
+	err = object ? 0 : -ENOMEM;
+	err = err ?: json_add(object, "trace", json_text("other"), false);
+	err = err ?: json_add(object, "text", json_text(text), false);
+	return print_object(to, object, err);
 }

@@ -31,13 +31,13 @@ bool trace_line_parse(char *text, struct trace_line *line);
 
 /*
  * @real_us: what the real-time clock showed then. The JSON is an object with
- * the fields as members, in one line.
+ * the fields as members, in one line: 0 or -ENOMEM.
  */
 void trace_line_print(FILE *to, const struct trace_line *line,
 		      uint64_t real_us);
-void trace_line_print_json(FILE *to, struct trace_line *line, uint64_t real_us);
+int trace_line_print_json(FILE *to, struct trace_line *line, uint64_t real_us);
 
 /* A line that is no event: that events were lost, for one. */
-void trace_line_print_other(FILE *to, const char *text, bool json);
+int trace_line_print_other(FILE *to, const char *text, bool json);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The report of leases, read by the library and shown by holdfast ls. */
 #include <errno.h>
-#include <libsmartcols/libsmartcols.h>
 
 #include "holdfast.h"
 #include "json.h"
@@ -29,17 +28,16 @@ static void print(struct table *table)
 	FILE *to = open_memstream(&text, &length);
 
 	must(to);
-	scols_table_set_stream(table->lines, to);
-	must(scols_print_table(table->lines) == 0);
+	must(grid_print(table->lines, to) == 0);
 	fclose(to);
-	must(!table->json || is_json(text));
+	must(!table->view.json || is_json(text));
 	free(text);
 }
 
 static void read_report(bool json)
 {
 	struct hf_report_entry entry, untouched;
-	struct table table = { .json = json };
+	struct table table = { .view.json = json };
 	struct hf_report *report;
 	int ret;
 

@@ -217,22 +217,22 @@ static void test_trace(void)
 		  "holdfast_acquire: lease=4 dev=259:0 holder=812",
 		  "00:02:00.000045 acquire  lease=4 dev=259:0 holder=812 in "
 		  "hold (812)\n",
-		  "{\"time\": 120.000045, \"trace\": \"acquire\", "
+		  "{ \"time\": 120.000045, \"trace\": \"acquire\", "
 		  "\"task\": 812, \"task_comm\": \"hold\", \"lease\": 4, "
-		  "\"dev\": \"259:0\", \"holder\": 812}\n" },
+		  "\"dev\": \"259:0\", \"holder\": 812 }\n" },
 		{ " a-b holder=1: x-7       [000] d.h.1     0.000001: "
 		  "holdfast_break: lease=4 length=-1 comm=a holder=\"3 "
 		  "holder=812",
 		  "00:00:00.000001 break    lease=4 length=-1 comm=a "
 		  "holder=\"3 holder=812 in a-b holder=1: x (7)\n",
-		  "{\"time\": 0.000001, \"trace\": \"break\", \"task\": 7, "
+		  "{ \"time\": 0.000001, \"trace\": \"break\", \"task\": 7, "
 		  "\"task_comm\": \"a-b holder=1: x\", \"lease\": 4, "
 		  "\"length\": -1, \"comm\": \"a holder=\\\"3\", "
-		  "\"holder\": 812}\n" },
+		  "\"holder\": 812 }\n" },
 		{ "CPU:0 [LOST 12 EVENTS]", "CPU:0 [LOST 12 EVENTS]\n",
-		  "{\"trace\": \"other\", \"text\": "
-		  "\"CPU:0 [LOST 12 EVENTS]\"}\n" },
-		{ "", "\n", "{\"trace\": \"other\", \"text\": \"\"}\n" },
+		  "{ \"trace\": \"other\", \"text\": "
+		  "\"CPU:0 [LOST 12 EVENTS]\" }\n" },
+		{ "", "\n", "{ \"trace\": \"other\", \"text\": \"\" }\n" },
 		{ "            hold-812     [001] .....   120.000045: "
 		  "sched_switch: x",
 		  NULL, NULL },
