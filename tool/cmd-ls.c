@@ -9,6 +9,7 @@
 
 #include "consumers.h"
 #include "grid.h"
+#include "lsof.h"
 #include "pins.h"
 #include "select.h"
 #include "table.h"
@@ -62,6 +63,8 @@ static void usage(void)
 	     "  -b, --bytes         sizes and ranges in bytes\n"
 	     "  -c, --consumers     what has their memory registered (root)\n"
 	     "  -p, --pins          who pins what of them\n"
+	     "      --lsof          who holds or pins what, as lsof -F prints "
+	     "it\n"
 	     "  -J, --json          all there is to know, as JSON\n"
 	     "  -n, --noheadings    no line of names\n"
 	     "  -o, --output LIST   only these columns: names, separated by "
@@ -78,7 +81,8 @@ static void usage(void)
 enum what {
 	LEASES,
 	CONSUMERS,
-	PINS
+	PINS,
+	LSOF
 };
 
 struct request {
@@ -165,6 +169,21 @@ static int list_pins(struct request *request, struct selection *selection)
 	return status;
 }
 
+static int list_lsof(struct request *request, struct selection *selection)
+{
+	struct pins pins = { .people = request->people };
+	struct lsof lsof = { .pins = &pins };
+	int status = pins_read(&pins);
+
+	if (!status) {
+		status = each_lease(NULL, selection, lsof_add, &lsof);
+		lsof_print(&lsof, stdout);
+	}
+	lsof_end(&lsof);
+	pins_end(&pins);
+	return status;
+}
+
 static int list(struct request *request)
 {
 	static int (*const list_of[])(struct request * request,
@@ -172,13 +191,14 @@ static int list(struct request *request)
 		[LEASES] = list_leases,
 		[CONSUMERS] = list_consumers,
 		[PINS] = list_pins,
+		[LSOF] = list_lsof,
 	};
 	struct selection selection = { 0 };
 	int status;
 
 	if (request->report && request->what != LEASES)
 		return bad_usage("ls", "--report is of leases: not with "
-				       "--consumers or --pins");
+				       "--consumers, --pins or --lsof");
 	status = select_paths(&selection, request->paths, request->path_count);
 	if (!status)
 		status = list_of[request->what](request, &selection);
@@ -194,6 +214,7 @@ static int parse(struct request *request, int argc, char **argv)
 		{ "consumers", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'J' },
+		{ "lsof", no_argument, NULL, 'l' },
 		{ "noheadings", no_argument, NULL, 'n' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "pid", required_argument, NULL, 'P' },
@@ -216,6 +237,9 @@ static int parse(struct request *request, int argc, char **argv)
 			break;
 		case 'J':
 			request->view.json = true;
+			break;
+		case 'l':
+			what = LSOF;
 			break;
 		case 'n':
 			request->view.no_headings = true;
@@ -242,8 +266,8 @@ static int parse(struct request *request, int argc, char **argv)
 			return bad_option("ls", option, argv);
 		}
 		if (request->what != LEASES && request->what != what)
-			return bad_usage("ls", "one of --consumers and --pins "
-					       "at a time");
+			return bad_usage("ls", "one of --consumers, --pins and "
+					       "--lsof at a time");
 		request->what = what;
 	}
 	if (status)
