@@ -61,7 +61,7 @@ LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
 TOOL_SRC := $(wildcard tool/*.c)
-TOOL_LIBS := -lsmartcols -ljson-c
+TOOL_LIBS := -lsmartcols -ljson-c -lmount
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "mountinfo.h"
 #include "place.h"
 
 /* The number after "NAME:" in a file of lines; false: there is none. */
@@ -38,29 +40,17 @@ static bool describe(int fd, unsigned long long *mount, unsigned long long *ino)
 	return number_in(path, "mnt_id", mount) && number_in(path, "ino", ino);
 }
 
-/* The device of a mount that we can see. */
-static bool device_of(unsigned long long mount, struct statx *stx)
+/* Looks for the device of the mount @stx->stx_mnt_id. */
+static bool take_device(struct libmnt_fs *fs, void *arg)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	unsigned int major, minor;
-	unsigned long long id;
-	char *line = NULL;
-	size_t room = 0;
-	bool found = false;
+	struct statx *stx = arg;
 
-	while (file && !found && getline(&line, &room, file) > 0) {
-		found = sscanf(line, "%llu %*u %u:%u", &id, &major, &minor) ==
-				3 &&
-			id == mount;
-		if (found) {
-			stx->stx_dev_major = major;
-			stx->stx_dev_minor = minor;
-		}
-	}
-	free(line);
-	if (file)
-		fclose(file);
-	return found;
+	if ((uint64_t)mnt_fs_get_id(fs) != stx->stx_mnt_id)
+		return true;
+	stx->stx_dev_major = major(mnt_fs_get_devno(fs));
+	stx->stx_dev_minor = minor(mnt_fs_get_devno(fs));
+	stx->stx_mask |= STATX_MNT_ID;
+	return false;
 }
 
 /* A directory whose ".." is on another mount is a mount point. */
@@ -82,10 +72,12 @@ static bool describe_place(int fd, struct statx *stx)
 	unsigned long long mount, ino;
 
 	memset(stx, 0, sizeof(*stx));
-	if (!describe(fd, &mount, &ino) || !device_of(mount, stx))
+	if (!describe(fd, &mount, &ino))
 		return false;
-	stx->stx_mask = STATX_TYPE | STATX_INO | STATX_MNT_ID;
 	stx->stx_mnt_id = mount;
+	if (each_mount(take_device, stx) || !(stx->stx_mask & STATX_MNT_ID))
+		return false;
+	stx->stx_mask |= STATX_TYPE | STATX_INO;
 	stx->stx_ino = ino;
 	describe_directory(fd, stx);
 	return true;

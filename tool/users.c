@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mountinfo.h"
 #include "place.h"
 #include "process.h"
 #include "tool.h"
@@ -23,12 +24,14 @@
  * @fs: its root
  * @to: where the lines go
  * @users: how many keep it busy
+ * @hidden: how many processes cannot be looked into
  */
 struct mount {
 	const char *at;
 	struct statx fs;
 	FILE *to;
 	int users;
+	unsigned int hidden;
 };
 
 /* Uses of the mount by one process: the first is shown. */
@@ -72,15 +75,19 @@ static void look(const struct mount *mount, struct uses *uses, const char *link,
 	snprintf(uses->first, sizeof(uses->first), "%s %s", how, target);
 }
 
-static void look_in(const struct mount *mount, struct uses *uses,
-		    const char *folder, const char *how)
+static void look_in(struct mount *mount, struct uses *uses, const char *folder,
+		    const char *how)
 {
 	char link[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir = opendir(folder);
 
-	if (!dir)
-		return; /* it has ended, or is a thread of the kernel */
+	if (!dir) {
+		/* Otherwise it has ended. The mappings ask for more rights. */
+		if (errno == EACCES && !strcmp(how, "has open"))
+			mount->hidden++;
+		return;
+	}
 	while ((entry = readdir(dir))) {
 		if (*entry->d_name == '.')
 			continue;
@@ -144,41 +151,18 @@ static int print_processes(struct mount *mount)
 	return 0;
 }
 
-/* Each line of a file of the kernel's. */
-static void each_line(struct mount *mount, const char *path,
-		      void (*fn)(struct mount *mount, char *line))
+static bool print_mount(struct libmnt_fs *fs, void *arg)
 {
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t room = 0;
-
-	if (!file)
-		return;
-	while (getline(&line, &room, file) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		fn(mount, line);
-	}
-	free(line);
-	fclose(file);
-}
-
-/* "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT ...", see proc(5). */
-static void print_mount(struct mount *mount, char *line)
-{
-	unsigned long long parent;
-	char *at;
+	struct mount *mount = arg;
 
 	if (!(mount->fs.stx_mask & STATX_MNT_ID) ||
-	    sscanf(line, "%*u %llu", &parent) != 1 ||
-	    parent != mount->fs.stx_mnt_id)
-		return;
-	for (int i = 0; line && i < 4; i++)
-		line = (line = strchr(line, ' ')) ? line + 1 : NULL;
-	at = strsep(&line, " ");
+	    (uint64_t)mnt_fs_get_parent_id(fs) != mount->fs.stx_mnt_id)
+		return true;
 	fputs("mounted in it: ", mount->to);
-	print_text(mount->to, at ? at : "?");
+	print_text(mount->to, mnt_fs_get_target(fs));
 	fputc('\n', mount->to);
 	mount->users++;
+	return true;
 }
 
 static void print_file_user(struct mount *mount, const char *what,
@@ -194,15 +178,26 @@ static void print_file_user(struct mount *mount, const char *what,
 	mount->users++;
 }
 
-static void print_swap(struct mount *mount, char *line)
+static bool print_swap(struct libmnt_fs *fs, void *arg)
 {
-	line[strcspn(line, " \t")] = '\0';
-	print_file_user(mount, "swap", line);
+	print_file_user(arg, "swap", mnt_fs_get_source(fs));
+	return true;
 }
 
-static void print_backing(struct mount *mount, char *line)
+/* The file of a loop device, which @path of sysfs names. */
+static void print_backing(struct mount *mount, const char *path)
 {
-	print_file_user(mount, "loop device on", line);
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (file && getline(&line, &room, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		print_file_user(mount, "loop device on", line);
+	}
+	free(line);
+	if (file)
+		fclose(file);
 }
 
 static void print_loops(struct mount *mount)
@@ -212,13 +207,14 @@ static void print_loops(struct mount *mount)
 	if (glob("/sys/block/loop*/loop/backing_file", 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		each_line(mount, found.gl_pathv[i], print_backing);
+		print_backing(mount, found.gl_pathv[i]);
 	globfree(&found);
 }
 
 int print_users(FILE *to, const char *mountpoint)
 {
 	struct mount mount = { .at = mountpoint, .to = to };
+	int err;
 
 	if (place_of(mountpoint, 0, STATX_TYPE | STATX_MNT_ID, &mount.fs)) {
 		failed("%s: %s", mountpoint, strerror(errno));
@@ -226,8 +222,19 @@ int print_users(FILE *to, const char *mountpoint)
 	}
 	if (print_processes(&mount))
 		return -1;
-	each_line(&mount, "/proc/self/mountinfo", print_mount);
-	each_line(&mount, "/proc/swaps", print_swap);
+	err = each_mount(print_mount, &mount);
+	if (!err)
+		err = each_swap(print_swap, &mount);
+	if (err) {
+		failed("mounts and swap: %s", strerror(-err));
+		return -1;
+	}
 	print_loops(&mount);
+	if (mount.hidden) {
+		failed("%s: %u processes do not show their open files, and may "
+		       "use it",
+		       mountpoint, mount.hidden);
+		return -1;
+	}
 	return mount.users;
 }
