@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "revocation.h"
+#include "rights.h"
 #include "select.h"
 #include "tool.h"
 
@@ -41,11 +42,16 @@ static int find_id(const struct hf_report_entry *entry, void *arg)
 
 static int none_on(const char *path)
 {
-	if (geteuid())
-		return failed("%s: no lease that you can see: those of other "
-			      "users show only to the file's owner and the "
-			      "administrator (CAP_SYS_ADMIN)",
-			      path);
+	int all = sees_all_leases();
+
+	if (all < 0)
+		return EXIT_FAILED;
+	if (!all)
+		return failed(
+			"%s: no lease that you can see: those of other "
+			"users show only to the file's owner and the "
+			"administrator (CAP_SYS_ADMIN), and not to root of a user namespace",
+			path);
 	return failed("%s: no lease", path);
 }
 
