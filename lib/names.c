@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Names of the ABI's enumerations, and back. One table each, so that the
- * report's words cannot differ from those we print.
+ * Names of the ABI's enumerations, and back. The module has the same tables, so
+ * that the report's words cannot differ from those we print.
  */
+#include <linux/holdfast_names.h>
 #include <string.h>
 
 #include "holdfast.h"
@@ -11,54 +12,14 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static const char *const kinds[] = {
-	[HOLDFAST_BREAKABLE] = "breakable",
-	[HOLDFAST_EXCLUSIVE] = "exclusive",
-	[HOLDFAST_REWRITING] = "rewriting",
-};
+#define BY_VALUE(value, name) [value] = name
 
-static const char *const states[] = {
-	[HOLDFAST_UNBOUND] = "unbound",	  [HOLDFAST_ACTIVE] = "active",
-	[HOLDFAST_BREAKING] = "breaking", [HOLDFAST_RELEASING] = "releasing",
-	[HOLDFAST_ZOMBIE] = "zombie",	  [HOLDFAST_RELEASED] = "released",
-};
-
-static const char *const ops[] = {
-	[HOLDFAST_OP_UNKNOWN] = "unknown",
-	[HOLDFAST_OP_TRUNCATE] = "truncate",
-	[HOLDFAST_OP_PUNCH] = "punch",
-	[HOLDFAST_OP_COLLAPSE] = "collapse",
-	[HOLDFAST_OP_INSERT] = "insert",
-	[HOLDFAST_OP_ZERO] = "zero",
-	[HOLDFAST_OP_UNSHARE] = "unshare",
-	[HOLDFAST_OP_REFLINK] = "reflink",
-	[HOLDFAST_OP_DEDUPE] = "dedupe",
-	[HOLDFAST_OP_REVOKE] = "revoke",
-	[HOLDFAST_OP_EXCHANGE] = "exchange",
-};
-
-static const char *const origins[] = {
-	[HOLDFAST_ORIGIN_UNKNOWN] = "unknown",
-	[HOLDFAST_EXPLICIT] = "explicit",
-	[HOLDFAST_IMPLICIT] = "implicit",
-};
-
-static const char *const consumers[] = {
-	[HOLDFAST_CONSUMER_UNKNOWN] = "unknown",
-	[HOLDFAST_CONSUMER_MR] = "mr",
-	[HOLDFAST_CONSUMER_BUFFER] = "buffer",
-	[HOLDFAST_CONSUMER_VFIO] = "vfio",
-	[HOLDFAST_CONSUMER_UMEM] = "umem",
-};
-
-static const char *const events[] = {
-	[HOLDFAST_EVENT_BREAK] = "break",
-	[HOLDFAST_EVENT_CHANGED] = "changed",
-	[HOLDFAST_EVENT_FENCED] = "fenced",
-	[HOLDFAST_EVENT_DECOHERENCE] = "decoherence",
-	[HOLDFAST_EVENT_ABSORBED] = "absorbed",
-	[HOLDFAST_EVENT_MEDIA_ERROR] = "media-error",
-};
+static const char *const kinds[] = { HOLDFAST_KIND_NAMES(BY_VALUE) };
+static const char *const states[] = { HOLDFAST_STATE_NAMES(BY_VALUE) };
+static const char *const ops[] = { HOLDFAST_OP_NAMES(BY_VALUE) };
+static const char *const origins[] = { HOLDFAST_ORIGIN_NAMES(BY_VALUE) };
+static const char *const consumers[] = { HOLDFAST_CONSUMER_NAMES(BY_VALUE) };
+static const char *const events[] = { HOLDFAST_EVENT_NAMES(BY_VALUE) };
 
 static const char *name_of(const char *const *names, size_t count,
 			   unsigned int value)

@@ -121,16 +121,3 @@ bool hf_caller_is_do_truncate(unsigned long caller)
 	hf_caller_name(caller, symbol);
 	return strstarts(symbol, "do_truncate");
 }
-
-const char *hf_consumer_name(enum holdfast_consumer consumer)
-{
-	static const char *const names[] = {
-		[HOLDFAST_CONSUMER_UNKNOWN] = "unknown",
-		[HOLDFAST_CONSUMER_MR] = "mr",
-		[HOLDFAST_CONSUMER_BUFFER] = "buffer",
-		[HOLDFAST_CONSUMER_VFIO] = "vfio",
-		[HOLDFAST_CONSUMER_UMEM] = "umem",
-	};
-
-	return names[consumer];
-}

@@ -9,6 +9,5 @@ enum holdfast_consumer hf_consumer_of(unsigned long caller);
 bool hf_caller_may_unlock(unsigned long caller);
 bool hf_caller_lets_go(unsigned long caller, enum holdfast_consumer *consumer);
 bool hf_caller_is_do_truncate(unsigned long caller);
-const char *hf_consumer_name(enum holdfast_consumer consumer);
 
 #endif

@@ -8,25 +8,14 @@
 #if !defined(HF_CORE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define HF_CORE_TRACE_H
 
+#include <linux/holdfast_names.h>
 #include <linux/tracepoint.h>
 #include "core/types.h"
 
 /* clang-format off */
 
-/* In the order of the numbers: hf_op_name() uses it, too. */
-#ifndef HF_TRACE_OPS
-#define HF_TRACE_OPS					\
-	{ HOLDFAST_OP_UNKNOWN, "unknown" },		\
-	{ HOLDFAST_OP_TRUNCATE, "truncate" },		\
-	{ HOLDFAST_OP_PUNCH, "punch" },			\
-	{ HOLDFAST_OP_COLLAPSE, "collapse" },		\
-	{ HOLDFAST_OP_INSERT, "insert" },		\
-	{ HOLDFAST_OP_ZERO, "zero" },			\
-	{ HOLDFAST_OP_UNSHARE, "unshare" },		\
-	{ HOLDFAST_OP_REFLINK, "reflink" },		\
-	{ HOLDFAST_OP_DEDUPE, "dedupe" },		\
-	{ HOLDFAST_OP_REVOKE, "revoke" },		\
-	{ HOLDFAST_OP_EXCHANGE, "exchange" }
+#ifndef HF_SYMBOL
+#define HF_SYMBOL(value, name) { value, name }
 #endif
 
 DECLARE_EVENT_CLASS(hf_lease,
@@ -54,9 +43,7 @@ DECLARE_EVENT_CLASS(hf_lease,
 		  __entry->id, MAJOR(__entry->dev), MINOR(__entry->dev),
 		  __entry->ino, __entry->offset, __entry->length,
 		  __print_symbolic(__entry->kind,
-				   { HOLDFAST_BREAKABLE, "breakable" },
-				   { HOLDFAST_EXCLUSIVE, "exclusive" },
-				   { HOLDFAST_REWRITING, "rewriting" }),
+				   HOLDFAST_KIND_NAMES(HF_SYMBOL)),
 		  __entry->holder)
 );
 
@@ -88,7 +75,8 @@ DECLARE_EVENT_CLASS(hf_change,
 		__entry->holder = pid_nr(lease->tgid);
 	),
 	TP_printk("lease=%llu op=%s offset=%llu length=%lld pid=%d comm=%s holder=%d",
-		  __entry->id, __print_symbolic(__entry->op, HF_TRACE_OPS),
+		  __entry->id,
+		  __print_symbolic(__entry->op, HOLDFAST_OP_NAMES(HF_SYMBOL)),
 		  __entry->offset, (s64)__entry->length, __entry->pid,
 		  __entry->comm, __entry->holder)
 );
@@ -136,12 +124,7 @@ TRACE_EVENT(holdfast_notice,
 	),
 	TP_printk("lease=%llu seq=%llu event=%s", __entry->id, __entry->seq,
 		  __print_symbolic(__entry->type,
-				   { HOLDFAST_EVENT_BREAK, "break" },
-				   { HOLDFAST_EVENT_CHANGED, "changed" },
-				   { HOLDFAST_EVENT_FENCED, "fenced" },
-				   { HOLDFAST_EVENT_DECOHERENCE, "decoherence" },
-				   { HOLDFAST_EVENT_ABSORBED, "absorbed" },
-				   { HOLDFAST_EVENT_MEDIA_ERROR, "media-error" }))
+				   HOLDFAST_EVENT_NAMES(HF_SYMBOL)))
 );
 
 /* clang-format on */

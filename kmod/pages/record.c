@@ -20,6 +20,7 @@
 #include "core/lease.h"
 #include "core/left.h"
 #include "core/limit.h"
+#include "core/names.h"
 #include "pages/record.h"
 #include "pages/reserved.h"
 #include "pages/runs.h"

@@ -21,25 +21,6 @@
 
 #define HF_PROC_DIR "fs/holdfast"
 
-static const char *const hf_state_names[] = {
-	[HOLDFAST_UNBOUND] = "unbound",	  [HOLDFAST_ACTIVE] = "active",
-	[HOLDFAST_BREAKING] = "breaking", [HOLDFAST_RELEASING] = "releasing",
-	[HOLDFAST_ZOMBIE] = "zombie",	  [HOLDFAST_RELEASED] = "released",
-};
-/* clang-format on */
-
-static const char *hf_kind_name(enum holdfast_kind kind)
-{
-	switch (kind) {
-	case HOLDFAST_EXCLUSIVE:
-		return "exclusive";
-	case HOLDFAST_REWRITING:
-		return "rewriting";
-	default:
-		return "breakable";
-	}
-}
-
 /* What changes while one looks, in one piece. */
 struct hf_snapshot {
 	enum holdfast_state state;
@@ -124,7 +105,7 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 
 	hf_snapshot_take(&snap, lease);
 	seq_printf(m, "%llu %s %s %s %d %u ", lease->id,
-		   hf_kind_name(lease->kind), hf_state_names[snap.state],
+		   hf_kind_name(lease->kind), hf_state_name(snap.state),
 		   hf_backing_name(lease->backing), pid_nr_ns(lease->tgid, ns),
 		   from_kuid_munged(seq_user_ns(m), lease->cred->uid));
 	hf_show_text(m, lease->comm);
@@ -306,7 +287,7 @@ void hf_report_fdinfo(struct seq_file *m, struct hf_lease *lease)
 	seq_printf(m, "holdfast-range:\t%llu %llu\n", hf_lease_offset(lease),
 		   hf_lease_pages(lease) << PAGE_SHIFT);
 	seq_printf(m, "holdfast-kind:\t%s\n", hf_kind_name(lease->kind));
-	seq_printf(m, "holdfast-state:\t%s\n", hf_state_names[snap.state]);
+	seq_printf(m, "holdfast-state:\t%s\n", hf_state_name(snap.state));
 	if (snap.change.tgid)
 		seq_printf(m, "holdfast-deadline:\t%lld ms\n",
 			   hf_ms_from_now(snap.deadline));

@@ -84,6 +84,8 @@ header()
 	gcc -Wall -Wextra -Wpedantic -Werror -Iinclude/uapi -Ilib -fsyntax-only "$@"
 }
 quiet "holdfast.h stands alone in C99" header -std=c99 -x c lib/holdfast.h
+quiet "holdfast_names.h stands alone in C11" header -std=c11 -x c include/uapi/linux/holdfast_names.h
+quiet "holdfast_names.h stands alone in C++" header -std=c++17 -x c++ include/uapi/linux/holdfast_names.h
 quiet "holdfast.h stands alone in C++" header -std=c++11 -x c++ lib/holdfast.h
 
 header_verbs()
