@@ -339,5 +339,4 @@ void hf_guard_stop(struct hf_context *context);
 /* --- thread.c: a thread without the program's signals */
 int hf_thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
-
 #endif

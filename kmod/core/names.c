@@ -14,7 +14,8 @@ const char *hf_kind_name(enum holdfast_kind kind)
 
 const char *hf_state_name(enum holdfast_state state)
 {
-	static const char *const names[] = { HOLDFAST_STATE_NAMES(HF_BY_VALUE) };
+	static const char *const names[] = { HOLDFAST_STATE_NAMES(
+		HF_BY_VALUE) };
 
 	return names[state];
 }
@@ -28,9 +29,8 @@ const char *hf_op_name(enum holdfast_op op)
 
 const char *hf_consumer_name(enum holdfast_consumer consumer)
 {
-	static const char *const names[] = {
-		HOLDFAST_CONSUMER_NAMES(HF_BY_VALUE)
-	};
+	static const char *const names[] = { HOLDFAST_CONSUMER_NAMES(
+		HF_BY_VALUE) };
 
 	return names[consumer];
 }
