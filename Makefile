@@ -102,6 +102,9 @@ GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
 		$(wildcard test/guest/*.c))
 PROGRAMS := $(patsubst test/programs/%.c,$(BUILD)/programs/%,\
 		$(wildcard test/programs/*.c))
+# What runs in a machine inside of a guest, without an operating system.
+MACHINES := $(patsubst test/programs/machine/%.c,$(BUILD)/programs/%,\
+		$(wildcard test/programs/machine/*.c))
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/test/host/%,\
 		$(wildcard test/host/*.c))
 FUZZERS := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*.c))
@@ -268,7 +271,7 @@ $(BUILD)/test/static-mr: test/guest/static-mr.c
 
 # Linked to libraries of the guests' Debian: those that the source names after "link:". What these
 # need in turn is in the guest alone.
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(MACHINES)
 
 SYSROOT = $(shell lab/build programs)/sysroot
 SYSLIB = $(SYSROOT)/usr/lib/x86_64-linux-gnu
@@ -318,6 +321,14 @@ $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
 		$(HOST_OBJ) $(TOOL_LIBS)
+
+$(MACHINES): $(BUILD)/programs/%: test/programs/machine/%.c
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -std=gnu11 -O2 $(WARN) -ffreestanding -fno-pic -no-pie -fno-stack-protector \
+		-fcf-protection=none -mgeneral-regs-only -fno-asynchronous-unwind-tables \
+		-fno-toplevel-reorder -nostdlib -static \
+		-Wl,--build-id=none,-N,--no-warn-rwx-segments,-Ttext=0x100000,-e,start -o $@ $<
 
 # --exec '': run them, by their first line or as programs.
 check: all $(HOST_TESTS) $(FUZZERS)

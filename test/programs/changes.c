@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * changes BREAK_MS FILE...: change files at random until SIGTERM: holes in their spare pages (pages.h),
- * reflinks to FILE.clone, unsharing, truncation to the length that they have. Prints a line for each
- * change, and in the end "N changes, N failed, N late, worst N ms"; a change is late when it took longer
- * than the break time and what a busy machine needs beside.
+ * changes [-k] BREAK_MS FILE...: change files at random until SIGTERM: holes in their spare pages (pages.h),
+ * reflinks to FILE.clone, unsharing, truncation to the length that they have. With -k only changes that keep
+ * what is in the file: no holes. Prints a line for each change, and in the end "N changes, N failed, N late,
+ * worst N ms"; a change is late when it took longer than the break time and what a busy machine needs beside.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -93,12 +93,16 @@ static const struct {
 	const char *name;
 	int (*make)(const struct target *target);
 } ops[] = {
-	{ "punch", punch },
-	{ "zero", zero },
 	{ "truncate", truncate_same },
 	{ "reflink", reflink },
 	{ "unshare", unshare_all },
+	/* These leave zeros. */
+	{ "punch", punch },
+	{ "zero", zero },
 };
+
+#define OPS	(sizeof(ops) / sizeof(ops[0]))
+#define KEEPING (OPS - 2)
 
 static void target_open(struct target *target, const char *path)
 {
@@ -120,9 +124,14 @@ int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = end };
 	struct target *targets = calloc(argc, sizeof(*targets));
-	unsigned int count = 0, failed = 0, late = 0;
+	unsigned int count = 0, failed = 0, late = 0, choice = OPS;
 	long limit_ms, worst = 0;
 
+	if (argc > 1 && !strcmp(argv[1], "-k")) {
+		choice = KEEPING;
+		argc--;
+		argv++;
+	}
 	if (argc < 3)
 		return 2;
 	limit_ms = atol(argv[1]) + MACHINE_MS;
@@ -133,7 +142,7 @@ int main(int argc, char **argv)
 	while (!over) {
 		const struct target *target =
 			&targets[2 + random() % (argc - 2)];
-		unsigned int op = random() % (sizeof(ops) / sizeof(ops[0]));
+		unsigned int op = random() % choice;
 		long began = now_ms(), took;
 		int err = ops[op].make(target) ? errno : 0;
 

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What tests of other people's programs share: files that a program works on, and another process that
+# changes these meanwhile (changes.c). Sourced.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../guest/common.sh"
+
+# shellcheck disable=SC2034	# for who sources this
+# For how long a program works while its files change
+seconds=${HOLDFAST_PROGRAM_SECONDS:-6}
+files=("$pmem/program.0" "$pmem/program.1")
+# rxe has less room than libfabric's rxm asks for by default.
+export FI_PROVIDER=verbs,ofi_rxm FI_VERBS_IFACE=dummy0 FI_UNIVERSE_SIZE=2 FI_OFI_RXM_MSG_TX_SIZE=128 FI_OFI_RXM_MSG_RX_SIZE=128
+# What runs a program with Holdfast: a change has a minute. The shim reports what it does.
+# shellcheck disable=SC2034
+held=(holdfast run -v --break-time 60)
+
+files_remove()
+{
+	rm -f "${files[@]}" "${files[@]/%/.clone}"
+}
+
+# Not a multiple of 2 MiB: then a truncation to this length concerns mapped bytes.
+file_kib=1984
+
+files_make()
+{
+	local file
+
+	files_remove
+	for file in "${files[@]}"; do
+		fallocate -l $((file_kib << 10)) "$file" || bail "cannot make $file"
+	done
+}
+
+# within SECONDS COMMAND... - true as soon as COMMAND is, for what takes a program some time
+within()
+{
+	local limit_=$((SECONDS + $1 * scale))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < limit_)) || return 1
+		sleep 0.2
+	done
+}
+
+# limited COMMAND... - what it prints is in $scratch/out
+limited()
+{
+	local status=0
+
+	timeout -s KILL $((120 * scale)) "$@" >"$scratch/out" 2>&1 || status=$?
+	((status == 0)) || diag "$(tail -n 30 "$scratch/out" | tr -d '\0')"
+	return "$status"
+}
+
+# changing TEXT COMMAND... - COMMAND works while its files change, and each change is done within its break
+# time. $change_options are those of changes.c.
+change_options=()
+changing()
+{
+	local text=$1 changes
+
+	shift
+	changes "${change_options[@]}" 60000 "${files[@]}" >"$scratch/changes" 2>&1 &
+	changes=$!
+	ok "$text while its files change" limited "$@"
+	kill -TERM $changes
+	wait $changes
+	is $? 0 "... all changes are done within the break time"
+	diag "$(tail -n 1 "$scratch/changes")"
+	diag "$(sort -t: -k2 -n "$scratch/changes" | grep -v changes, | tail -n 3)"
+}
+
+# goes_on TEXT COMMAND... - the same, nothing is taken from COMMAND, and it met changes
+goes_on()
+{
+	changing "$@"
+	is "$(grep -ac 'took the memory region' "$scratch/out")" 0 "... nothing is taken from it"
+	is "$(grep -ac 'a change waits' "$scratch/out" | grep -c '^0$')" 0 "... and changes met it"
+	ok "... no lease is left" soon no_leases
+}
+
+# rounds_right - what programs of two ranks say of their data
+rounds_right()
+{
+	diag "$(grep -a '^rank' "$scratch/out")"
+	is "$(grep -ac ' 0 pages wrong' "$scratch/out")" 2 "... all data is right"
+}
