@@ -136,7 +136,9 @@ enum holdfast_op {
  * another size (see the kernel log), with EHWPOISON where a page has failed (see
  * HOLDFAST_EVENT_MEDIA_ERROR), with EFAULT beyond the end of the file, and
  * with EDEADLK where a change of its range waits for pins of the same process. It
- * waits, killably, for other changes of its range.
+ * waits, killably, for other changes of its range. A pin fails with EOPNOTSUPP where
+ * no lease covers it, and with EACCES where only an implicit lease could, and the
+ * file is open for reading only and neither the process's own nor CAP_LEASE is there.
  *
  * A pin of a mapping that can only be read is one for reading, and changes nothing
  * of the file. It fails with
