@@ -149,8 +149,8 @@ HF_EXPORT int hf_find_mr(struct hf_context *context, uint32_t key,
 	hf_context_leave(context);
 	if (!entry)
 		return hf_vfail(ENOENT,
-				"key %#x: no region of this context has it, "
-				"nor had it lately",
+				"key %#x: not a key, nor one of the last "
+				"former keys, of this context",
 				key);
 	return 0;
 }
