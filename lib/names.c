@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Names of the ABI's enumerations, and back. One table each, so that the
- * report's words can not differ from those we print.
+ * report's words cannot differ from those we print.
  */
 #include <string.h>
 

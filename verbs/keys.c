@@ -34,7 +34,7 @@ static void remove_at(struct hf_keys *keys, size_t at)
 		(keys->count - at) * sizeof(keys->entries[0]));
 }
 
-/* Room for the two keys of a registration, so that adding them can not fail. */
+/* Room for the two keys of a registration, so that adding them cannot fail. */
 int hf_keys_reserve(struct hf_keys *keys)
 {
 	size_t room = keys->room ? keys->room * 2 : 64;

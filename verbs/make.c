@@ -185,7 +185,7 @@ static bool odp_instead(const struct hf_mr *mr, int ret)
 	       hf_odp_can(mr->pd->context, mr->access, false);
 }
 
-/* Whether to try on-demand paging; *@ret: it can not be, but was insisted on. */
+/* Whether to try on-demand paging; *@ret: it is required and not possible. */
 static bool odp_asked(const struct hf_mr *mr, int *ret)
 {
 	bool only = mr->attr.flags & HF_MR_ODP_ONLY;

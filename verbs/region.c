@@ -10,7 +10,7 @@
 
 #include "internal.h"
 
-/* --- who (de)registers */
+/* --- which thread (de)registers */
 
 /* Waits for the others. */
 static void busy_begin(struct hf_mr *mr)
@@ -156,7 +156,7 @@ struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length, int *ret)
 		*ret = reach_of(mr, &reach);
 		if (*ret)
 			return NULL;
-		/* Once more if a change has moved the end of the file meanwhile. */
+		/* Once more if a change has moved the end of the file. */
 		if (reach == tried) {
 			*ret = hf_vfail(err, "ibv_reg_mr: %s",
 					hf_registration_error(err));
@@ -360,8 +360,8 @@ void hf_mr_free_memory(struct hf_mr *mr)
 }
 
 /*
- * Nothing begins with it any more; then waits for what has begun. In a hook it does not
- * wait for other hooks: those may wait for this one.
+ * From here on no thread begins to use the region; then waits for those that have begun. In
+ * a hook it does not wait for other hooks, which may wait for this one.
  */
 static int end(struct hf_mr *mr)
 {
