@@ -113,8 +113,10 @@ PERCENT := %
 SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
 	$(patsubst test/soak/%/main.c,$(BUILD)/soak/%,\
 		$(wildcard test/soak/*/main.c))
+# One example is of libuv, where that is there. Guests have none: it is linked into the program.
+LIBUV := $(shell pkg-config --exists libuv-static && echo yes)
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
-		$(wildcard examples/*.c))
+		$(filter-out $(if $(LIBUV),,examples/11-libuv.c),$(wildcard examples/*.c)))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
 		$(wildcard bench/*.c))
 
@@ -257,7 +259,7 @@ $(call say,LD)
 $(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 $(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
 	-o $@ $< -L$(BUILD)/lib -lholdfast-verbs -lholdfast-uring -lholdfast \
-	-libverbs -lrdmacm -luring -lpthread
+	-libverbs -lrdmacm -luring -lpthread $(LDLIBS)
 endef
 
 $(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING)
@@ -303,6 +305,7 @@ $(BUILD)/soak/%: test/soak/%/main.c \
 $(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
+$(BUILD)/examples/11-libuv: LDLIBS = $(shell pkg-config --libs libuv-static)
 $(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
 	$(program)
 

@@ -57,7 +57,7 @@ static int read_buffers(FILE *file, struct buffer **to)
 			want--;
 		}
 	}
-	/* Whoever is in the ring has its lock, and the kernel does not wait. */
+	/* A task in the ring has its lock, and the kernel does not wait. */
 	if (!found || count < want) {
 		free(buffers);
 		return -EBUSY;

@@ -53,7 +53,7 @@ int uverbs_driver(int fd);
 /* The handles of the memory regions, the latest first; returns how many. */
 int uverbs_mr_list(int fd, int driver, uint32_t handles[UVERBS_MRS_MAX]);
 
-/* -ENOENT: there is none (any more); -ENODATA: the driver does not tell. */
+/* -ENOENT: there is none; -ENODATA: the driver does not report it. */
 int uverbs_mr_query(int fd, int driver, uint32_t handle, struct uverbs_mr *mr);
 
 /* "rxe0", or "?" */

@@ -24,7 +24,7 @@ int vfio_label_read(const struct process *process, int fd,
 
 	if (own < 0)
 		return own;
-	/* Only files in memory have seals: others may keep who reads waiting. */
+	/* Only files in memory have seals; a read of other files may wait. */
 	if (fcntl(own, F_GET_SEALS) >= 0 &&
 	    pread(own, label, sizeof(*label), 0) == sizeof(*label) &&
 	    label->magic == HF_VFIO_LABEL_MAGIC && !label->zero)

@@ -29,7 +29,7 @@ static int open_report(void)
 	if (fd < 0)
 		say(LOG_ERR, "%s: %s", HOLDFAST_REPORT,
 		    errno == ENOENT
-			    ? "not there: load the module (modprobe holdfast)"
+			    ? "not there; load the module (modprobe holdfast)"
 			    : strerror(errno));
 	return fd;
 }

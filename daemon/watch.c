@@ -301,7 +301,7 @@ static void over(const struct watch *watch, int64_t now)
 	if (watch->revoked_ms)
 		say_about(LOG_NOTICE, &about,
 			  "lease %" PRIu64
-			  ": %s need not wait any more, %.1f s %s the deadline",
+			  ": %s no longer waits, %.1f s %s the deadline",
 			  watch->lease, watch->change, llabs(left) / 1e3,
 			  left > 0 ? "before" : "after");
 }

@@ -4,7 +4,7 @@
  * address DEVICE, bound to vfio-pci. The device's DMA engine copies the first half
  * of FILE, on a DAX filesystem, over its second half, and goes round for ever.
  * When a change wants the file the device is told off, and takes its place again
- * when the change is over, at the same address. With -r it never stops: meanwhile
+ * when the change is over, at the same address. With -r it never stops: in the meantime
  * it works on a copy.
  */
 #include <err.h>

@@ -70,9 +70,9 @@ static int hf_fasync(int fd, struct file *filp, int on)
 }
 
 /*
- * Who pins may be killed because of it. So that nobody has strangers killed, who
- * are handed a lease and join it, only his own processes may; or any, where he
- * could kill any.
+ * A process that pins may be killed because of it. A user could hand a lease to a
+ * stranger's process and have that killed. So only processes of the lease's user can
+ * join, or any process if that user could kill any.
  */
 static bool hf_may_join(const struct hf_lease *lease)
 {

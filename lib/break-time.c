@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The break time of a program that does not ask for one. */
+/* The break time of a lease whose program passes none. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@
 const char *hf_explain_hooks(void)
 {
 	return "a live patch occupies a kernel function that Holdfast "
-	       "hooks: disable it (flag I in "
+	       "hooks; disable it (flag I in "
 	       "/sys/kernel/tracing/enabled_functions); or ftrace is "
-	       "off: set the sysctl kernel.ftrace_enabled to 1";
+	       "off; set the sysctl kernel.ftrace_enabled to 1";
 }
 
 static const char *join_text(int err)
@@ -19,11 +19,10 @@ static const char *join_text(int err)
 		return "not a lease, or the lease has been released or "
 		       "revoked";
 	case EPERM:
-		return "the lease of another user: only a process of the user "
-		       "who acquired a lease can join it, unless that user "
-		       "had CAP_KILL";
+		return "permission denied: only the user who acquired the "
+		       "lease can join it, unless that user had CAP_KILL";
 	case ENOTTY:
-		return "not a lease, or the module is older than this library: "
+		return "not a lease, or the module is older than this library; "
 		       "install the same version of both";
 	default:
 		return NULL;
@@ -34,7 +33,7 @@ static const char *watch_text(int err)
 {
 	if (err == EPERM)
 		return "only the administrator (CAP_SYS_ADMIN) can watch a "
-		       "filesystem: watch the process's own leases "
+		       "filesystem; watch the process's own leases "
 		       "(hf_watch_own)";
 	return NULL;
 }
@@ -46,10 +45,10 @@ static const char *policy_text(enum hf_call call, int err)
 		return "only the administrator (CAP_SYS_ADMIN) sets what a "
 		       "filesystem allows";
 	case EOPNOTSUPP:
-		return "not on XFS or ext4, or on a filesystem without a UUID: "
+		return "not on XFS or ext4, or on a filesystem without a UUID; "
 		       "only these can have implicit leases";
 	case ENOENT:
-		return "implicit leases are not allowed on this filesystem: "
+		return "implicit leases are not allowed on this filesystem; "
 		       "there is nothing to forbid";
 	case EINVAL:
 		return call == HF_CALL_POLICY_ALLOW
@@ -66,11 +65,11 @@ static const char *common_text(int err)
 	case EBUSY:
 		return hf_explain_hooks();
 	case EMFILE:
-		return "too many open files: raise RLIMIT_NOFILE (ulimit -n)";
+		return "too many open files; raise RLIMIT_NOFILE (ulimit -n)";
 	case ENOTTY:
 	case EINVAL:
 	case E2BIG:
-		return "the module does not understand this library: install "
+		return "the module does not understand this library; install "
 		       "the same version of both";
 	case ENOMEM:
 		return "no memory";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * From an errno value to a sentence, see explain.h. What each value means is
- * in <linux/holdfast.h>; the sentence has the form "SUBJECT: what is wrong:
- * what to do".
+ * in <linux/holdfast.h>; the sentence has the form "SUBJECT: problem;
+ * remedy".
  */
 #include <ctype.h>
 #include <errno.h>
@@ -131,7 +131,7 @@ static void say_not_lendable(struct text *text, const struct hf_facts *facts)
 		say(text, "not on XFS or ext4 with DAX, tmpfs or hugetlbfs");
 	else if (can_dax && facts->dax)
 		say(text,
-		    "on %s with DAX, but its device does not lend its pages: "
+		    "on %s with DAX, but its device does not lend its pages; "
 		    "make the namespace an fsdax one (ndctl create-namespace "
 		    "-m fsdax)%s",
 		    name,
@@ -141,7 +141,7 @@ static void say_not_lendable(struct text *text, const struct hf_facts *facts)
 			    : "");
 	else if (can_dax)
 		say(text,
-		    "on %s without DAX: mount it with -o dax=always, or use a "
+		    "on %s without DAX; mount it with -o dax=always, or use a "
 		    "file on a filesystem that is",
 		    name);
 	else if (name)
@@ -182,7 +182,7 @@ static void say_invalid(struct text *text, const struct hf_facts *facts)
 		    ")",
 		    facts->length, facts->page_size);
 	else
-		say(text, "the module does not understand this library: "
+		say(text, "the module does not understand this library; "
 			  "install the same version of both");
 }
 
@@ -199,7 +199,7 @@ static void say_not_owner(struct text *text, const struct hf_facts *facts)
 	    facts->attr.kind == HOLDFAST_REWRITING ? "a rewriting"
 						   : "an exclusive");
 	say_uids(text, facts);
-	say(text, " or CAP_LEASE: take a breakable one");
+	say(text, " or CAP_LEASE; take a breakable one");
 }
 
 /* Why a change cannot be waited for, or pages not be pinned. */
@@ -218,17 +218,17 @@ static void say_no_access(struct text *text, const struct hf_facts *facts)
 	switch (facts->access) {
 	case O_RDWR:
 		say(text, "append-only, so that it cannot be mapped for "
-			  "writing: lift that (chattr -a), or open it with "
+			  "writing; lift that (chattr -a), or open it with "
 			  "O_RDONLY");
 		break;
 	case O_RDONLY:
 		say(text, "open for reading only, which is for the file's "
 			  "owner");
 		say_uids(text, facts);
-		say(text, " or CAP_LEASE: open it with O_RDWR");
+		say(text, " or CAP_LEASE; open it with O_RDWR");
 		break;
 	default:
-		say(text, "not open for reading%s: open it with O_RDWR",
+		say(text, "not open for reading%s; open it with O_RDWR",
 		    facts->access == O_WRONLY ? " (write only)" : "");
 		break;
 	}
@@ -241,7 +241,7 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		say_invalid(text, facts);
 		break;
 	case E2BIG:
-		say(text, "the module is older than this library: install the "
+		say(text, "the module is older than this library; install the "
 			  "same version of both");
 		break;
 	case EOVERFLOW:
@@ -250,7 +250,7 @@ static void say_acquire(struct text *text, const struct hf_facts *facts)
 		    (intmax_t)facts->offset, facts->length);
 		break;
 	case ENODEV:
-		say(text, "%s: only a regular file can be leased",
+		say(text, "%s; lease a regular file",
 		    facts->has_stat ? type_name(facts->mode)
 				    : "not a regular file");
 		break;
@@ -276,7 +276,7 @@ static void say_await(struct text *text, const struct hf_facts *facts)
 {
 	if (facts->err == ENXIO)
 		say(text,
-		    "the file ends before the range begins, at %jd: try again "
+		    "the file ends before the range begins, at %jd; try again "
 		    "when it has grown",
 		    (intmax_t)facts->offset);
 	else
@@ -287,14 +287,14 @@ static void say_revoke(struct text *text, const struct hf_facts *facts)
 {
 	switch (facts->err) {
 	case EINPROGRESS:
-		say(text, "its memory is still registered: the holder has "
-			  "been told to let go, and is fenced if he does not");
+		say(text, "its memory is still registered; the holder has an "
+			  "event, and is fenced if it does not deregister");
 		break;
 	case EINTR:
 		say(text, "a signal came; the revocation goes on");
 		break;
 	case ENOENT:
-		say(text, "there is no such lease (any more)");
+		say(text, "there is no such lease");
 		break;
 	case EPERM:
 		say(text, "only its holder, the owner of its file and the "
@@ -307,7 +307,7 @@ static void say_revoke(struct text *text, const struct hf_facts *facts)
 			    facts->attr.flags & ~HF_REVOKE_NOWAIT);
 		else
 			say(text, "the module does not understand this "
-				  "library: install the same version of both");
+				  "library; install the same version of both");
 		break;
 	default:
 		say_errno(text, facts->err);
@@ -321,15 +321,15 @@ static void say_device(struct text *text, const struct hf_facts *facts)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		say(text, "not there: load the module (modprobe holdfast)");
+		say(text, "not there; load the module (modprobe holdfast)");
 		break;
 	case EACCES:
 	case EPERM:
-		say(text, "this process may not open it: see its permissions "
+		say(text, "this process may not open it; see its permissions "
 			  "and those of the container (device cgroup)");
 		break;
 	case EMFILE:
-		say(text, "too many open files: raise RLIMIT_NOFILE (ulimit "
+		say(text, "too many open files; raise RLIMIT_NOFILE (ulimit "
 			  "-n)");
 		break;
 	default:
@@ -369,7 +369,7 @@ static void say_release(struct text *text, const struct hf_facts *facts)
 {
 	switch (facts->err) {
 	case EAGAIN:
-		say(text, "the memory is still registered: deregister it "
+		say(text, "the memory is still registered; deregister it "
 			  "(ibv_dereg_mr) and release the lease again");
 		break;
 	case EINTR:
@@ -381,7 +381,7 @@ static void say_release(struct text *text, const struct hf_facts *facts)
 		break;
 	case E2BIG:
 	case EINVAL:
-		say(text, "the module does not understand this library: "
+		say(text, "the module does not understand this library; "
 			  "install the same version of both");
 		break;
 	default:
@@ -401,11 +401,11 @@ static void say_mapping(struct text *text, const struct hf_facts *facts)
 		    "not one range of one file, mapped shared (MAP_SHARED)");
 		break;
 	case EBADFD:
-		say(text, "the lease has ended, or is none: acquire one");
+		say(text, "not a lease, or the lease has ended; acquire one");
 		break;
 	case EACCES:
 		say(text, "the file was not open for both reading and writing "
-			  "when it was mapped: map it anew (O_RDWR)");
+			  "when it was mapped; map it anew (O_RDWR)");
 		break;
 	case EINVAL:
 		if (facts->offset % facts->page_size ||
@@ -433,7 +433,7 @@ static void say_report(struct text *text, const struct hf_facts *facts)
 	else if (facts->err == ENOENT && facts->path &&
 		 (!strcmp(facts->path, HOLDFAST_REPORT) ||
 		  !strcmp(facts->path, HOLDFAST_PINS)))
-		say(text, "not there: load the module (modprobe holdfast)");
+		say(text, "not there; load the module (modprobe holdfast)");
 	else
 		say_errno(text, facts->err);
 }
@@ -442,11 +442,11 @@ static void say_vfio(struct text *text, const struct hf_facts *facts)
 {
 	switch (facts->err) {
 	case ENOTTY:
-		say(text, "not a VFIO container: open /dev/vfio/vfio");
+		say(text, "not a VFIO container; open /dev/vfio/vfio");
 		break;
 	case EEXIST:
 		say(text,
-		    "something is mapped at these addresses of the device: "
+		    "something is mapped at these addresses of the device; "
 		    "unmap it first, or choose others");
 		break;
 	case EINVAL:
@@ -463,13 +463,12 @@ static void say_vfio(struct text *text, const struct hf_facts *facts)
 		break;
 	case EFAULT:
 	case EAGAIN:
-		say(text,
-		    "not mapped: the file does not reach so far (any more): "
-		    "answer the break, then restore");
+		say(text, "not mapped: the file is shorter; "
+			  "answer the break, then restore");
 		break;
 	case EOPNOTSUPP:
 		say(text, "not mapped: this process has no lease of the file's "
-			  "range (any more): acquire or join one");
+			  "range; acquire or join one");
 		break;
 	default:
 		say_pages(text, facts);

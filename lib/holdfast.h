@@ -9,21 +9,22 @@
  *		errx(1, "%s", hf_error());
  *	addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
  *	mr = ibv_reg_mr(pd, addr, length, access);
- *	hf_wait(lease, &event, -1);		// a change wants the range
- *	ibv_dereg_mr(mr);			// it goes on
+ *	hf_wait(lease, &event, -1);		// a change waits for the range
+ *	ibv_dereg_mr(mr);			// the change goes on
  *	hf_await_changes(fd, 0, length, &reach);
  *	mr = ibv_reg_mr(pd, addr, reach, access);
  *	...
  *	hf_release(lease);			// after ibv_dereg_mr()
  *
- * A lease is a file descriptor, made by hf_acquire(). poll(2), fcntl(2),
+ * A lease is a file descriptor that hf_acquire() returns. poll(2), fcntl(2),
  * fork(2), close(2) and passing it over a socket do with it what they do with
- * any descriptor; it is close-on-exec. The last close ends the lease, once
- * nothing pins its pages any more.
+ * any descriptor; it is close-on-exec. After the last close(2) the lease ends as soon as
+ * nothing pins its pages.
  *
  * Conventions, for every function:
  * - It returns 0 or a file descriptor, or on failure a negative errno value;
- *   exceptions say so. hf_error() then explains in words.
+ *   exceptions say so. hf_error() then explains in words. Its manual page has
+ *   the errno values, and libholdfast(7) those that every function can return.
  * - On failure nothing has changed and no out parameter has been written,
  *   unless the function says otherwise.
  * - Any thread may call it at any time. The library keeps nothing but the
@@ -46,8 +47,8 @@ extern "C" {
 #endif
 
 /*
- * The lease's descriptor has O_NONBLOCK: read(2) of it and hf_release() give
- * -EAGAIN instead of waiting. hf_wait() still waits as long as it is told to.
+ * The lease's descriptor has O_NONBLOCK: read(2) of it and hf_release() return
+ * -EAGAIN instead of waiting. hf_wait() still waits for its timeout.
  */
 #define HF_NONBLOCK 1U
 
@@ -57,7 +58,7 @@ extern "C" {
  *	HOLDFAST_BREAKABLE
  * @break_ms: milliseconds from the break event until the holder is fenced. 0
  *	is the system's default, /proc/sys/fs/lease-break-time; more than the
- *	administrator's cap is the cap. hf_query() tells what it came to.
+ *	administrator's cap is the cap. hf_query() reports the break time that holds.
  * @flags: HF_NONBLOCK or 0
  *
  * A structure of zeros is what attr == NULL means. Initialise it by member
@@ -78,49 +79,20 @@ struct hf_attr {
  *	beyond the end of the file.
  * @attr: the kind of lease, or NULL
  *
- * Afterwards this process can register shared mappings of the range for DMA, as often
- * as it likes, as long as it has the lease; other processes can after hf_join(). A
- * mapping that can only be read is registered for reading. Acquiring changes nothing of the file and locks no memory. Waits for
- * changes of the range that are under way.
+ * As long as this process has the lease, it can register shared mappings of the range
+ * for DMA, as often as it wants; other processes can after hf_join(). A mapping that can
+ * only be read is registered for reading. The call changes nothing of the file and locks
+ * no memory. It waits for changes of the range that are under way.
  *
  * A registration reaches as far as the file does when it is made. It allocates the
- * holes and unshares the shared extents of what it pins, so that the first one of
- * a sparse file can take long and fill the filesystem, and it waits for changes that
- * are under way. Where its driver passes the errno value on, it fails with ENOSPC,
- * EIO, EDQUOT (also for the administrator's limit), EUCLEAN (another file that had
- * the same blocks is mapped in pages of another size, 6.15 and later), EHWPOISON (a
- * page has failed), EDEADLK (a change waits for pins of this process), or EFAULT
- * beyond the end of the file.
+ * holes and unshares the shared extents of what it pins, so the first one of a sparse
+ * file can take long and fill the filesystem. It waits for changes that are under way.
+ * A registration of a mapping that can only be read leaves the file as it is.
+ * hf_registration_error() explains the errno value of a registration that fails.
  * What a device writes is durable after an fsync(2) of the file.
  *
- * A registration of a mapping that can only be read leaves the file as it is. It fails
- * with ENODATA where the range has a hole, with EMLINK where blocks of the range or
- * beside it are shared, with EINPROGRESS where XFS may have prepared copies of blocks
- * of the file, and with EFAULT where the device is to write.
- * hf_registration_error() explains these values.
- *
  * RETURN VALUE
- * The lease, a new descriptor with close-on-exec set, or on failure:
- *
- * ERRORS
- * EINVAL	@offset or @length unaligned, negative or zero; unknown kind or
- *		flags in @attr
- * EOVERFLOW	@offset + @length is beyond the largest file
- * EBADF	@fd is not an open file
- * ENODEV	@fd is not a regular file
- * EACCES	@fd is not open for reading; or it is not open for writing, and
- *		the caller neither owns the file nor has CAP_LEASE
- * EPERM	exclusive or rewriting, and the caller neither owns the file nor has
- *	CAP_LEASE
- * EOPNOTSUPP	the file is not on a filesystem and device that lend their
- *		pages
- * EBUSY	another tool (livepatch) occupies a kernel function that Holdfast
- *		must watch
- * ENOMEM	no memory
- * EDEADLK	a change of the range waits for pins of this process: let go of
- *		those first
- * EINTR	a signal came while a change was waited for
- * and those of open(2) of /dev/holdfast: ENOENT when the module is not loaded.
+ * The lease, a new descriptor with close-on-exec set, or a negative errno value.
  */
 int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
 
@@ -135,14 +107,7 @@ int hf_acquire(int fd, off_t offset, size_t length, const struct hf_attr *attr);
  * file needs neither a name nor an open descriptor.
  *
  * RETURN VALUE
- * The lease, or on failure, with *@offset unchanged:
- *
- * ERRORS
- * ENOENT	what is mapped there is not one range of one file, mapped shared;
- *		or the module is not loaded
- * EFAULT	not all of it is mapped
- * EACCES	the file was not open for both reading and writing when it was mapped
- * and those of hf_acquire()
+ * The lease, or a negative errno value with *@offset unchanged.
  */
 int hf_acquire_mapped(const void *addr, size_t length,
 		      const struct hf_attr *attr, off_t *offset);
@@ -153,19 +118,11 @@ int hf_acquire_mapped(const void *addr, size_t length,
  * @addr: @length: as for hf_acquire_mapped()
  * @offset: out
  *
- * A program that finds its mapping where it made it knows that nobody has mapped
- * something else there.
+ * A program that finds its mapping where it made it knows that nothing else has been
+ * mapped there.
  *
  * RETURN VALUE
- * 0, or on failure, with *@offset unchanged:
- *
- * ERRORS
- * ENOENT	something else is mapped there; or the module is not loaded
- * EFAULT	not all of it is mapped
- * EINVAL	@addr or @length unaligned, or @length zero
- * EBADF	@fd is not an open file
- * EBADFD	@fd is a lease that has ended
- * and those of open(2) of /dev/holdfast, where @fd is the file
+ * 0, or a negative errno value with *@offset unchanged.
  */
 int hf_locate(int fd, const void *addr, size_t length, off_t *offset);
 
@@ -175,22 +132,13 @@ int hf_locate(int fd, const void *addr, size_t length, off_t *offset);
  * @event: out: the event
  * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
  *
- * The events of a lease are one queue, and who reads an event takes it. When
- * several threads or processes wait for the same lease, acquire it with
- * HF_NONBLOCK (or set O_NONBLOCK for a watch, fcntl(2)): without, a call that
- * is beaten to an event may wait for the next one beyond its timeout.
+ * The events of a lease are one queue, and each event is read once. When several
+ * threads or processes wait for the same lease, acquire it with HF_NONBLOCK (or set
+ * O_NONBLOCK for a watch, fcntl(2)). Otherwise a call may wait beyond its timeout
+ * after another one has taken the event.
  *
  * RETURN VALUE
- * 0, or on failure, with *@event unchanged:
- *
- * ERRORS
- * ETIMEDOUT	no event within @timeout_ms
- * EINTR	a signal handler ran
- * EBADF	@lease is not an open descriptor
- * EPIPE	the lease has ended: it was released or revoked, nothing pins its
- *		pages any more, and no event is left
- * EBADFD	@lease is not a lease
- * EPROTO	what was read is not an event
+ * 0, or a negative errno value with *@event unchanged.
  */
 int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
 
@@ -201,19 +149,12 @@ int hf_wait(int lease, struct holdfast_event *event, int timeout_ms);
  * @reach: out: how many bytes of the range, from its start, the file has then, up
  *	to the page that it ends in
  *
- * For who has let go of a range, and registers it again. A registration waits by
- * itself, too, but cannot be interrupted, and fails where the change has made the
- * file shorter. The next change can come at any time.
+ * For a program that has deregistered a range and registers it again. A registration
+ * waits by itself, too, but cannot be interrupted, and fails where the change has made
+ * the file shorter. The next change can come at any time.
  *
  * RETURN VALUE
- * 0, or on failure, with *@reach unchanged:
- *
- * ERRORS
- * ENXIO	nothing of the range is in the file
- * EDEADLK	a change of the range waits for pins of this process: let go of
- *		those first
- * EINTR	a signal handler ran
- * and those of hf_acquire()
+ * 0, or a negative errno value with *@reach unchanged.
  */
 int hf_await_changes(int fd, off_t offset, size_t length, uint64_t *reach);
 
@@ -221,20 +162,13 @@ int hf_await_changes(int fd, off_t offset, size_t length, uint64_t *reach);
  * hf_release - end a lease, wait until nothing pins its pages, and close it
  * @lease: from hf_acquire()
  *
- * Deregister what was registered first: nobody else does, and the call waits
- * for it. close(2) instead of this call ends the lease without waiting.
+ * Deregister first: the call waits for what is registered. close(2) instead of this
+ * call ends the lease without waiting. After -EAGAIN (HF_NONBLOCK) and -EINTR the
+ * release has begun, and the program calls again or closes the descriptor.
  *
  * RETURN VALUE
- * 0 when the lease has ended and the descriptor is closed. On failure the
- * descriptor is still open:
- *
- * ERRORS
- * EAGAIN	pins are left, and the lease was acquired with HF_NONBLOCK. The
- *		release has begun: call again, or close(2).
- * EINTR	a fatal signal came; as EAGAIN
- * EBADF	@lease is not an open descriptor
- * EBADFD	@lease is an open /dev/holdfast, but not a lease
- * ENOTTY	@lease is some other file
+ * 0 when the lease has ended and the descriptor is closed, or a negative errno value
+ * with the descriptor still open.
  */
 int hf_release(int lease);
 
@@ -244,11 +178,7 @@ int hf_release(int lease);
  * @query: out: see <linux/holdfast.h>
  *
  * RETURN VALUE
- * 0, or on failure, with *@query unchanged:
- *
- * ERRORS
- * EBADF	@lease is not an open descriptor
- * ENOTTY	@lease is some other file
+ * 0, or a negative errno value with *@query unchanged.
  */
 int hf_query(int lease, struct holdfast_query *query);
 
@@ -302,8 +232,8 @@ int hf_watch_filesystem(int fd);
  * @gid: only processes of this group; HF_ANY_GROUP: all
  * @break_ms: as for hf_allow()
  *
- * For the administrator. Holds for the filesystem, which its UUID identifies,
- * until the module is unloaded, and replaces what was allowed before.
+ * For the administrator. The policy holds for the filesystem, which its UUID
+ * identifies, until the module is unloaded, and replaces an earlier one.
  */
 int hf_policy_allow(int fd, gid_t gid, unsigned int break_ms);
 
@@ -319,29 +249,19 @@ int hf_policy_forbid(int fd);
 /**
  * hf_revoke - end somebody's lease
  * @id: the lease's number: from a report, hf_query() or an event
- * @grace_ms: milliseconds that its holder has to let go before he is fenced;
- *	0, or more than the lease's break time, is the break time, and so
- *	it is for a caller who neither is the holder nor has CAP_SYS_ADMIN
+ * @grace_ms: milliseconds that the holder has to deregister before it is fenced.
+ *	0, or more than the lease's break time, is the break time. The owner of
+ *	the file, without CAP_SYS_ADMIN, always grants the break time.
  * @flags: HF_REVOKE_NOWAIT or 0
  *
  * For the holder, the owner of the leased file, and the administrator; an
  * exclusive lease ends as any other. The holder gets an event with
  * HOLDFAST_OP_REVOKE and its deadline. A second call for the same lease can
- * only bring the deadline nearer.
+ * only bring the deadline nearer. After -EINPROGRESS (HF_REVOKE_NOWAIT) and -EINTR the
+ * revocation goes on by itself.
  *
  * RETURN VALUE
- * 0 when the lease has ended and nothing pins its pages any more, or on
- * failure:
- *
- * ERRORS
- * EINPROGRESS	pins are left, with HF_REVOKE_NOWAIT. The revocation has
- *		begun, and goes on by itself.
- * EINTR	a fatal signal came; the revocation goes on
- * ENOENT	there is no lease @id, or no module
- * EPERM	not the holder, nor the file's owner (or CAP_FOWNER), nor
- *		CAP_SYS_ADMIN
- * EINVAL	unknown flags
- * and those of open(2) of /dev/holdfast
+ * 0 when the lease has ended and nothing pins its pages, or a negative errno value.
  */
 int hf_revoke(uint64_t id, unsigned int grace_ms, unsigned int flags);
 
@@ -359,8 +279,8 @@ struct hf_report;
  * @state: enum holdfast_state, or HF_STATE_UNKNOWN
  * @backing: what lends the pages: "dax", "tmpfs", "hugetlbfs"; NULL when not
  *	known
- * @pid: who acquired the lease, 0 when not visible from here
- * @uid: that process' real user
+ * @pid: the process that acquired the lease, 0 when not visible from here
+ * @uid: the real user of that process
  * @comm: its name, NULL when not known
  * @major: @minor: the file's device
  * @ino: the file's inode number
@@ -425,17 +345,11 @@ struct hf_report_entry {
  * @path: a file that holds a report, NULL is HOLDFAST_REPORT
  * @report: out: end with hf_report_close()
  *
- * The list has the caller's own leases and those on files that he owns, with
- * CAP_SYS_ADMIN all of them.
+ * The list has the caller's own leases and those on files that the caller owns; with
+ * CAP_SYS_ADMIN it has all leases.
  *
  * RETURN VALUE
- * 0, or on failure, with *@report unchanged:
- *
- * ERRORS
- * ENOENT	the module is not loaded, or there is no @path
- * EPROTO	the first line does not name the columns of a report
- * ENOMEM	no memory
- * and those of open(2) and read(2)
+ * 0, or a negative errno value with *@report unchanged.
  */
 int hf_report_open(const char *path, struct hf_report **report);
 
@@ -446,14 +360,8 @@ int hf_report_open(const char *path, struct hf_report **report);
  *	call with this @report.
  *
  * RETURN VALUE
- * 1 with *@entry written; 0 at the end of the report; or on failure, with
- * *@entry unchanged:
- *
- * ERRORS
- * EPROTO	the line is malformed, or says what only a newer library knows.
- *		The next call goes on with the next line.
- * ENOMEM	no memory
- * and those of read(2)
+ * 1 with *@entry written; 0 at the end of the report; or a negative errno value
+ * with *@entry unchanged. After -EPROTO the next call goes on with the next line.
  */
 int hf_report_next(struct hf_report *report, struct hf_report_entry *entry);
 
@@ -492,17 +400,16 @@ struct hf_pins_entry {
 };
 
 /*
- * Read who pins what, as hf_report_open() and its kin read the leases: same
- * return values and errors. @path NULL is HOLDFAST_PINS.
+ * Read the records of pins, as hf_report_open(), hf_report_next() and hf_report_close()
+ * read the leases, with the same return values. @path NULL is HOLDFAST_PINS.
  */
 int hf_pins_open(const char *path, struct hf_pins **pins);
 int hf_pins_next(struct hf_pins *pins, struct hf_pins_entry *entry);
 void hf_pins_close(struct hf_pins *pins);
 
 /*
- * Names as the report has them: hf_kind_name(HOLDFAST_BREAKABLE) is
- * "breakable". A value without a name gives "unknown". The text lasts for
- * ever.
+ * Names as the report has them: hf_kind_name(HOLDFAST_BREAKABLE) is "breakable". A
+ * value without a name is "unknown". The text lasts for ever.
  */
 const char *hf_kind_name(unsigned int kind);
 const char *hf_state_name(unsigned int state);
@@ -563,7 +470,7 @@ struct hf_vfio_attr {
  *	HF_VFIO_REDIRECT
  * @before: the same as it was when that break began
  * @written: bytes of the pages where the two differed when the mapping was
- *	restored: what the device has written, and the file has not got
+ *	restored: the device has written them, and the file does not have them
  * @gap_ns: the longest time in nanoseconds, so far, in which there was neither
  *	the file nor the shadow
  */
@@ -590,40 +497,29 @@ struct hf_vfio;
  * @vfio: out: the mapping, for the functions below, which must not be called
  *	at once for the same one
  *
- * A memfd says where it is, for the fence agent. Waits for changes of the range that
- * are under way.
+ * A memfd says where the mapping is, for the fence agent. The call waits for changes of
+ * the range that are under way.
  *
  * RETURN VALUE
- * 0, or on failure:
- *
- * ERRORS
- * EINVAL	as VFIO_IOMMU_MAP_DMA; unknown @attr
- * EEXIST	something is mapped there
- * ENOTTY	@container is none
- * ENOMEM	no memory, or RLIMIT_MEMLOCK: VFIO charges what it maps
- * EFAULT	beyond the end of the file
- * EOPNOTSUPP	this process has no lease of the range
- * EDEADLK	a change of the range waits for pins of this process
- * ENOSPC EDQUOT EIO EUCLEAN EHWPOISON ENODATA EMLINK EINPROGRESS	as for hf_acquire()'s pins
- * and those of hf_query(), mmap(2) and memfd_create(2)
+ * 0, or a negative errno value.
  */
 int hf_vfio_map(int container, uint64_t iova, int lease, int file, off_t offset,
 		size_t length, const struct hf_vfio_attr *attr,
 		struct hf_vfio **vfio);
 
 /**
- * hf_vfio_break - let a change have the file
+ * hf_vfio_break - unmap the file from the devices, so that a change goes on
  * @vfio: from hf_vfio_map()
  *
  * For HOLDFAST_EVENT_BREAK. Afterwards the device does not reach the file. The
  * shadow has the file's content if this is called before the change is over, and
- * zeros behind its end. What the device writes while it is copied the file has,
- * and the shadow may not have.
+ * zeros behind its end. Bytes that the device writes during the copy are in the file,
+ * and may be missing in the shadow.
  *
  * RETURN VALUE
- * 0, also when it is broken already, or on failure what VFIO_IOMMU_UNMAP_DMA
- * gives, nothing changed; or what mapping the shadow gives (ENOMEM:
- * RLIMIT_MEMLOCK), with nothing mapped.
+ * 0, also when it is broken already, or a negative errno value: of
+ * VFIO_IOMMU_UNMAP_DMA, with nothing changed; or of mapping the shadow, with
+ * nothing mapped.
  */
 int hf_vfio_break(struct hf_vfio *vfio);
 
@@ -631,16 +527,12 @@ int hf_vfio_break(struct hf_vfio *vfio);
  * hf_vfio_restore - map the file again where it was
  * @vfio: after hf_vfio_break()
  *
- * Waits for the change, as hf_await_changes(). A file that is shorter now is mapped as
- * far as it reaches.
+ * Waits for the change, as hf_await_changes() does. A file that is shorter now is mapped
+ * as far as it reaches.
  *
  * RETURN VALUE
- * 0, also when it is not broken, or on failure, with the mapping as
- * hf_vfio_break() left it:
- *
- * ERRORS
- * EAGAIN	the next change has come: go on as for any break
- * and those of hf_await_changes() and hf_vfio_map()
+ * 0, also when it is not broken, or a negative errno value with the mapping as
+ * hf_vfio_break() left it.
  */
 int hf_vfio_restore(struct hf_vfio *vfio);
 
@@ -655,10 +547,10 @@ void hf_vfio_query(const struct hf_vfio *vfio, struct hf_vfio_info *info);
  * hf_vfio_unmap - end a mapping, broken or not
  * @vfio: from hf_vfio_map(); gone on success
  *
- * The lease goes on. Before the container is closed.
+ * The lease goes on. Call it before the container is closed.
  *
  * RETURN VALUE
- * 0, or what VFIO_IOMMU_UNMAP_DMA gives.
+ * 0, or a negative errno value of VFIO_IOMMU_UNMAP_DMA.
  */
 int hf_vfio_unmap(struct hf_vfio *vfio);
 

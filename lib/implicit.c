@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Implicit leases: who may have them, and their events. */
+/* Implicit leases: permissions, and events. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

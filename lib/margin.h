@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who acts when, before the deadline of a break: first the program, then
+ * The order of actions before the deadline of a break: first the program, then
  * libholdfast-verbs for it (HF_AUTOMATIC), then holdfastd(8), at last the kernel.
  */
 #ifndef HOLDFAST_MARGIN_H

@@ -193,7 +193,7 @@ static int take_numbers(struct hf_parser *parser, char **fields,
 		if (ret)
 			return ret;
 	}
-	/* Whoever shows the range adds the two. */
+	/* The caller that shows the range adds the two. */
 	if (entry->length > UINT64_MAX - entry->offset)
 		return hf_field_bad(&parser->fields, HF_COLUMN_LENGTH,
 				    fields[HF_COLUMN_LENGTH]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a program has of a lease in a VFIO container, for the fence agent: VFIO
- * tells nobody. A memfd of this name, one for each mapping, holds it; whoever may
- * take the program's descriptors can read it, also of a stopped one.
+ * The label of a mapping of a lease in a VFIO container, for the fence agent, because
+ * VFIO does not report its mappings. A memfd of this name, one for each mapping, holds
+ * it. A process that may take the program's descriptors can read it, also if the
+ * program is stopped.
  */
 #ifndef HOLDFAST_VFIO_LABEL_H
 #define HOLDFAST_VFIO_LABEL_H

@@ -115,7 +115,7 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 	return ret;
 }
 
-/* Gone from the table meanwhile: it may not be taken. */
+/* Gone from the table: it may not be taken. */
 SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 			     void *addr, size_t length, int access)
 {

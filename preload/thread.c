@@ -143,7 +143,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are the program's, but for those of what the thread itself does. */
+/* Signals are for the program, except those that the thread itself causes. */
 static void block_signals(sigset_t *old)
 {
 	static const int own[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
@@ -250,8 +250,8 @@ static void after_fork(void)
 
 /*
  * The child's leases are others, and it has no thread until it registers something.
- * Memory regions stay the parent's: two who deregister by number would meet on
- * somebody else's.
+ * Memory regions stay the parent's: if both processes deregistered by number, one
+ * would end a region of the other.
  */
 static void in_child(void)
 {

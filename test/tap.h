@@ -95,7 +95,7 @@ tap_is_str(const char *got, const char *want, const char *fmt, ...)
 	return ok;
 }
 
-/* One test that can not be made here; the text says why. */
+/* One test that cannot be made here; the text says why. */
 __attribute__((format(printf, 1, 2))) static inline void
 tap_skip(const char *fmt, ...)
 {

@@ -115,7 +115,7 @@ static int catch_signals(struct holding *holding)
 	return holding->signals < 0 ? EXIT_FAILED : 0;
 }
 
-/* The exit statuses of env(1) when it can not run its command. */
+/* The exit statuses of env(1) when it cannot run its command. */
 static int spawn(struct holding *holding)
 {
 	posix_spawn_file_actions_t actions;
@@ -189,7 +189,7 @@ static int hold(struct holding *holding)
 {
 	struct pollfd fds[] = {
 		{ .fd = holding->signals, .events = POLLIN },
-		/* An event goes to one reader: the one who has the lease. */
+		/* Each event is read once: by the process that has the lease. */
 		{ .fd = holding->pass_fd ? -1 : holding->lease,
 		  .events = POLLIN },
 	};

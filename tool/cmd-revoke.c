@@ -82,7 +82,7 @@ static int add(struct revoking *revoking, char *target)
 	return 0;
 }
 
-/* Before anything is done: who is killed by it can be asked about. */
+/* Before the first revocation, which may kill the process that the log names. */
 static void log_reason(const struct revoking *revoking)
 {
 	openlog("holdfast", LOG_PID, LOG_AUTHPRIV);

@@ -111,7 +111,7 @@ static int make_instance(struct tracing *tracing)
 	ret = set(tracing, "trace_clock", "mono");
 	if (ret)
 		return failed("%s/trace_clock: %s", path, strerror(-ret));
-	/* Wake at the first event; kernels that can not are polled. */
+	/* Wake at the first event; kernels that cannot are polled. */
 	set(tracing, "buffer_percent", "0");
 	ret = set(tracing, "events/holdfast/enable", "1");
 	if (ret == -ENOENT)
@@ -209,7 +209,7 @@ static int follow(struct tracing *tracing)
 	struct pollfd fds[] = {
 		{ .fd = tracing->signals, .events = POLLIN },
 		{ .fd = tracing->pipe, .events = POLLIN },
-		{ .fd = STDOUT_FILENO }, /* POLLERR: nobody reads any more */
+		{ .fd = STDOUT_FILENO }, /* POLLERR: the reader is gone */
 	};
 
 	for (;;) {

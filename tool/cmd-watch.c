@@ -174,7 +174,7 @@ static int show(const struct watching *watching)
 	return status;
 }
 
-/* As the shell's job control has it, with the screen given back meanwhile. */
+/* As the shell's job control does it, with the screen restored in the meantime. */
 static void stop(void)
 {
 	terminal_leave();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who pins what, as the module has recorded it: holdfast ls --pins. */
+/* The records of pins: holdfast ls --pins. */
 #ifndef HOLDFAST_TOOL_PINS_H
 #define HOLDFAST_TOOL_PINS_H
 

@@ -12,7 +12,7 @@
  * @id: its number
  * @what: file and holder, in words; empty when the report does not have it
  * @began_ms: when its revocation began, on the monotonic clock; 0 not yet
- * @done: it has ended, or can not be revoked
+ * @done: it has ended, or cannot be revoked
  */
 struct target {
 	uint64_t id;
@@ -55,7 +55,7 @@ void print_lease(FILE *to, const struct hf_report_entry *entry);
 /* The value of --grace: seconds; "0" is as soon as possible. */
 bool grace_parse(const char *text, unsigned int *ms);
 
-/* A while, longer with each call: for who looks again and again. */
+/* Sleeps, longer with each call, in a loop that checks again and again. */
 void pause_longer(unsigned int *ms);
 
 #endif

@@ -164,7 +164,7 @@ bool selected(const struct selection *selection,
 	return !selection->count;
 }
 
-/* A line that can not be read must not hide the others. */
+/* A line that cannot be read must not hide the others. */
 int each_lease(const char *path, const struct selection *selection,
 	       lease_fn *fn, void *arg)
 {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Have signals come as data, so that whoever ends cleans up behind itself: a
- * signalfd(2) for @signals, which ends with 0, or -1 after a message. The
+ * Turn signals into data, so that the program can clean up before it ends. Returns a
+ * signalfd(2) for @signals, or -1 after a message. The
  * signals that were blocked before go to @old, unless that is NULL.
  */
 int signals_open(const int *signals, sigset_t *old);

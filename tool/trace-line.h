@@ -37,7 +37,7 @@ void trace_line_print(FILE *to, const struct trace_line *line,
 		      uint64_t real_us);
 int trace_line_print_json(FILE *to, struct trace_line *line, uint64_t real_us);
 
-/* A line that is no event: that events were lost, for one. */
+/* A line that is no event, for example the number of lost events. */
 int trace_line_print_other(FILE *to, const char *text, bool json);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who uses a mount, see users.h: as proc(5) tells it, so it is for root. */
+/* The users of a mount, see users.h, from proc(5), so it needs root. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 /*
- * Who keeps a mounted filesystem busy: processes with an open or mapped file,
+ * The users of a mounted filesystem: processes with an open or mapped file,
  * a working folder or a root on it, other mounts, loop devices and swap. A
- * line for each; returns how many of them umount(8) would stumble over, or -1
- * after a message.
+ * line for each. Returns how many of them make umount(8) fail, or -1 after a
+ * message.
  */
 int print_users(FILE *to, const char *mountpoint);
 

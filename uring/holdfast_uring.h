@@ -7,15 +7,15 @@
  *	io_uring_register_buffers_sparse(&ring, 8);
  *	hf_uring_register_buffers(&ring, 0, fd, 0, 8 * MIB, 8, &buffers);
  *	...				// IORING_OP_READ_FIXED and the like
- *	hf_wait(lease, &event, -1);	// a change wants the file
- *	hf_uring_break(buffers);	// it goes on
+ *	hf_wait(lease, &event, -1);	// a change waits for the file
+ *	hf_uring_break(buffers);	// the change goes on
  *	hf_uring_restore(buffers);	// same places, same addresses
  *
- * What a disk reads into such a buffer is in the file, without a copy; what it
- * writes out of one comes from the file. The process has a lease of the range, is
- * a party to one (hf_join()), or may have implicit leases (hf_allow()). The
- * conventions are those of holdfast.h; hf_error() explains only failures of
- * hf_uring_restore() that are those of hf_await_changes().
+ * A request that reads from a disk into such a buffer puts the bytes into the file
+ * without a copy, and one that writes to a disk takes them from the file. The process has
+ * a lease of the range, is a party to one (hf_join()), or may have implicit leases
+ * (hf_allow()). The conventions are those of holdfast.h. hf_error() explains only
+ * failures of hf_uring_restore() that come from hf_await_changes().
  *
  * The functions take a ring as liburing does: one thread at a time, and for a ring
  * with IORING_SETUP_SINGLE_ISSUER the ring's own thread.
@@ -35,7 +35,7 @@ struct hf_uring;
 
 /**
  * struct hf_uring_info - where the buffers are
- * @addr: the first one; they lie one behind the other
+ * @addr: the first one; the others follow it
  * @size: of each, in bytes
  * @first: index of the first in the ring
  * @count: how many there are
@@ -65,30 +65,18 @@ struct hf_uring_info {
  * for changes of the range that are under way.
  *
  * RETURN VALUE
- * 0, or on failure, with nothing registered, the places empty, and *@buffers
- * unchanged:
- *
- * ERRORS
- * EINVAL	@offset unaligned; @length zero; @count zero or no divisor of
- *		@length; or the table has no such places
- * ENXIO	the ring has no table
- * EOPNOTSUPP	the process has no lease of the range
- * EFAULT	beyond the end of the file
- * EDEADLK	a change of the range waits for pins of this process
- * ENOMEM	RLIMIT_MEMLOCK would be exceeded, or no memory
- * EEXIST	the ring is that of another thread (IORING_SETUP_SINGLE_ISSUER)
- * ENOSPC EDQUOT EIO EUCLEAN EHWPOISON	as for hf_acquire()'s pins
- * and those of fcntl(2) and mmap(2)
+ * 0, or a negative errno value with nothing registered, the places empty, and
+ * *@buffers unchanged.
  */
 int hf_uring_register_buffers(struct io_uring *ring, unsigned int first, int fd,
 			      off_t offset, size_t length, unsigned int count,
 			      struct hf_uring **buffers);
 
 /**
- * hf_uring_break - take the buffers from the ring, so that a change goes on
+ * hf_uring_break - unregister the buffers, so that a change goes on
  * @buffers: from hf_uring_register_buffers()
  *
- * The change goes on when the requests under way that use them are done. New
+ * The change goes on when the requests that use the buffers have completed. New
  * requests with these indices fail with EFAULT. Other buffers of the ring stay.
  *
  * RETURN VALUE
@@ -100,37 +88,27 @@ int hf_uring_break(struct hf_uring *buffers);
  * hf_uring_restore - register the buffers again after a change
  * @buffers: from hf_uring_register_buffers()
  *
- * Does hf_uring_break() first, waits until the change is over, and registers the
- * file's new blocks at the same addresses and indices: those buffers that lie
- * wholly in the file.
+ * Calls hf_uring_break(), waits until the change is over, and registers the file's new
+ * blocks at the same addresses and indices. Buffers that do not lie wholly in the file
+ * stay unregistered.
  *
  * RETURN VALUE
- * 0, or on failure, with the buffers broken:
- *
- * ERRORS
- * EAGAIN	the next change has come: call again
- * EDEADLK	the change waits for other pins of this process, for example of
- *		requests under way, or for the broken buffers themselves: Linux
- *		6.1 unpins them up to a second later. Call again when they are
- *		gone, after HOLDFAST_EVENT_CHANGED for example.
- * EINTR	a signal handler ran
- * ENXIO	the file has no room for one buffer
- * and those of hf_uring_register_buffers()
+ * 0, or a negative errno value with the buffers broken.
  */
 int hf_uring_restore(struct hf_uring *buffers);
 
 /**
- * hf_uring_query - tell where the buffers are
+ * hf_uring_query - report where the buffers are
  * @buffers: from hf_uring_register_buffers()
  * @info: out
  */
 void hf_uring_query(const struct hf_uring *buffers, struct hf_uring_info *info);
 
 /**
- * hf_uring_unregister_buffers - take the buffers from the ring and unmap them
+ * hf_uring_unregister_buffers - unregister the buffers and unmap them
  * @buffers: from hf_uring_register_buffers(), or NULL. Gone on success.
  *
- * Before io_uring_queue_exit(). The lease stays.
+ * Call it before io_uring_queue_exit(). The lease stays.
  *
  * RETURN VALUE
  * 0, or -EEXIST as above, with nothing changed

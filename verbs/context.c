@@ -128,7 +128,7 @@ static int check(const struct hf_context_attr *attr)
 	    (attr->quiesce || attr->resume || attr->margin_ms || attr->threads))
 		return hf_vfail(EINVAL,
 				"quiesce, resume, margin_ms and threads are "
-				"for HF_AUTOMATIC: set it in flags");
+				"for HF_AUTOMATIC; set it in flags");
 	return 0;
 }
 

@@ -96,7 +96,7 @@ static int take_device_event(struct hf_context *context,
 	struct hf_async_event next = { .type = HF_ASYNC_DEVICE };
 	int ret = 0;
 
-	/* One at a time: who is beaten to an event would wait for the next. */
+	/* One thread at a time: a second one would wait for the next event. */
 	pthread_mutex_lock(&context->device_lock);
 	if (poll(&pollfd, 1, 0) == 1) {
 		if (!ibv_get_async_event(context->device, &next.device)) {

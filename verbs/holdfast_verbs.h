@@ -8,7 +8,7 @@
  *	poll(hf_context_fd(context));
  *	hf_get_async_event(context, &event, 0);
  *	if (event.type == HF_ASYNC_DECOHERENCE) {
- *		...				// let nobody use the keys
+ *		...				// stop all use of the keys
  *		hf_restore_mr(event.mr);	// new pages, new keys
  *	}
  *	hf_ack_async_event(&event);
@@ -17,11 +17,11 @@
  *	hf_close_context(context);
  *
  * hf_reg_mr() leases a range of the file, maps it, and registers the
- * mapping. Posting and polling are untouched: the library is not on their way.
+ * mapping. Posting and polling are those of libibverbs.
  *
  * Conventions, for every function:
  * - It returns 0, or on failure a negative errno value; exceptions say so.
- *   hf_verbs_error() then explains in words.
+ *   hf_verbs_error() then explains in words. Its manual page has the errno values.
  * - On failure nothing has changed and no out parameter has been written,
  *   unless the function says otherwise.
  * - Any thread may call it at any time, but a region must not be used by one
@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-/* What the library keeps of an RDMA device that was opened. */
+/* What the library knows of an open RDMA device. */
 struct hf_context;
 
 /* A memory region with its lease and its mapping. */
@@ -50,8 +50,8 @@ struct hf_mr;
 #define HF_AUTOMATIC 1U
 
 /*
- * The device's own events are left alone: for programs and libraries that read
- * them by ibv_get_async_event().
+ * The library does not read the device's own events: for programs and libraries that
+ * read them by ibv_get_async_event().
  */
 #define HF_NO_DEVICE_EVENTS 2U
 
@@ -64,18 +64,18 @@ struct hf_mr;
  *	holdfastd(8) acts.
  * @threads: with HF_AUTOMATIC: how many threads call @quiesce and @resume; 0 is 8.
  *	They are started by hf_open_context().
- * @quiesce: with HF_AUTOMATIC: let nobody use the keys of @mr any more, and
- *	return when nobody does; may be NULL. @change says who wants what.
- * @resume: with HF_AUTOMATIC: the region can be used again, when @error is 0,
- *	with the keys that hf_query_mr() gives; otherwise it was deregistered
- *	but could not be restored, and @error is what hf_restore_mr() gave,
+ * @quiesce: with HF_AUTOMATIC: stops all use of the keys of @mr, and returns when they
+ *	are no longer used; may be NULL. @change has the operation, range and task.
+ * @resume: with HF_AUTOMATIC: if @error is 0, the region can be used again, with the
+ *	keys that hf_query_mr() returns. Otherwise the library has deregistered it and
+ *	could not restore it; @error is a positive errno value of hf_restore_mr(),
  *	EPIPE for a lease that was revoked. May be NULL.
  * @arg: for both
  *
- * The two are called by one of the @threads, and so may wait, and may call every
+ * One of the @threads calls the two hooks. They may wait, and may call every
  * function of this library except hf_dereg_mr() of the same region and
- * hf_close_context(). They must not wait for one another: a call for one region
- * can come after the return of that for another. All signals except synchronous
+ * hf_close_context(). A hook must not wait for the hook of another region, which may be
+ * called only after the first has returned. All signals except synchronous
  * ones (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS) are blocked in these
  * threads.
  */
@@ -96,27 +96,21 @@ struct hf_context_attr {
  * @context: out: end with hf_close_context()
  *
  * Without HF_AUTOMATIC the program answers each HF_ASYNC_DECOHERENCE before
- * its deadline, by hf_suspend_mr(), hf_restore_mr() or hf_dereg_mr(), or the
- * kernel ends it.
+ * its deadline, by hf_suspend_mr(), hf_restore_mr() or hf_dereg_mr(). Otherwise the
+ * kernel kills it.
  *
  * With HF_AUTOMATIC threads of the library wait for breaks and answer each:
- * @attr->quiesce, deregister, and, when the change is over, restore and
- * @attr->resume. When the deadline comes nearer than the margin and
- * @attr->quiesce has not returned, the region is deregistered nevertheless. What
- * was done can be read as events, but need not be.
+ * they call @attr->quiesce, deregister, and, when the change is over, restore the region
+ * and call @attr->resume. When the deadline comes nearer than the margin and
+ * @attr->quiesce has not returned, they deregister the region nevertheless. A program
+ * can read what they did as events.
  *
  * One ibv_context can have several contexts, for example of libraries that share
- * it; of these, one at most reads the device's events. hf_reg_mr() is then told
- * which one, see struct hf_mr_attr.
+ * it; all except one have HF_NO_DEVICE_EVENTS. struct hf_mr_attr names the context of a
+ * region.
  *
  * RETURN VALUE
- * 0, or on failure, with *@context unchanged:
- *
- * ERRORS
- * EINVAL	unknown flags, or hooks without HF_AUTOMATIC
- * EBUSY	@device has a context already that reads the device's events:
- *		set HF_NO_DEVICE_EVENTS
- * EMFILE ENFILE ENOMEM EAGAIN	no more descriptors, memory or threads
+ * 0, or a negative errno value with *@context unchanged.
  */
 int hf_open_context(struct ibv_context *device,
 		    const struct hf_context_attr *attr,
@@ -127,12 +121,7 @@ int hf_open_context(struct ibv_context *device,
  * @context: from hf_open_context(). It is gone afterwards.
  *
  * RETURN VALUE
- * 0, or on failure:
- *
- * ERRORS
- * EBUSY	it has regions: hf_dereg_mr() them first
- * EINVAL	@context is none (any more)
- * EPERM	@context is the parent's
+ * 0, or a negative errno value.
  */
 int hf_close_context(struct hf_context *context);
 
@@ -140,13 +129,13 @@ int hf_close_context(struct hf_context *context);
  * hf_context_fd - the descriptor to wait for
  * @context: from hf_open_context()
  *
- * For poll(2) and its like: readable when there is an event, of a region or of
- * the device itself. An event may turn out to be of no concern, so wait with
- * hf_get_async_event() and a timeout of 0 where waiting is not wanted. It is
- * the library's: do not read or close it.
+ * poll(2) and its like find it readable when there is an event, of a region or of
+ * the device itself. The library may find that the event concerns no region: call
+ * hf_get_async_event() with a timeout of 0 in order not to wait. The descriptor belongs
+ * to the library: do not read or close it.
  *
  * RETURN VALUE
- * The descriptor, or EINVAL, EPERM as for hf_close_context().
+ * The descriptor, or a negative errno value.
  */
 int hf_context_fd(struct hf_context *context);
 
@@ -156,7 +145,7 @@ int hf_context_fd(struct hf_context *context);
 #define HF_MR_LEASE    (1U << 2) /* a lease or nothing */
 #define HF_MR_FORK     (1U << 3) /* children inherit the lease's descriptor */
 #define HF_MR_OR_ODP   (1U << 4) /* on-demand paging if the lease is refused */
-#define HF_MR_IOVA     (1U << 5) /* the device is to use other addresses: iova */
+#define HF_MR_IOVA     (1U << 5) /* the device uses other addresses: iova */
 
 /**
  * struct hf_mr_attr - what kind of region
@@ -164,9 +153,9 @@ int hf_context_fd(struct hf_context *context);
  *	HOLDFAST_REWRITING; 0 is HOLDFAST_BREAKABLE
  * @break_ms: of the lease, as in struct hf_attr
  * @flags: HF_MR_*. With HF_MR_FORK a child must not read(2) the lease's
- *	descriptor: its events are the parent's.
- * @keys: called whenever the region has new keys: by hf_restore_mr(), or by
- *	the thread that answers the break. Not by hf_reg_mr(). No lock is held.
+ *	descriptor, because its events are for the parent.
+ * @keys: hf_restore_mr(), or the thread that answers the break, calls it when the
+ *	region has new keys, without a lock. hf_reg_mr() does not call it.
  * @user_data: for the program
  * @iova: with HF_MR_IOVA: the address that the first byte has for the device and its
  *	peers, as in ibv_reg_mr_iova(3). holdfastd(8) does not recognise such a region.
@@ -185,7 +174,7 @@ struct hf_mr_attr {
 
 /**
  * hf_reg_mr - lease a range of a file and register it
- * @pd: of a device with a context; ibv_dealloc_pd() gives EBUSY until all its
+ * @pd: of a device with a context; ibv_dealloc_pd() fails with EBUSY until all its
  *	regions are deregistered
  * @fd: the file, as for hf_acquire(). It may be closed afterwards.
  * @offset: start of the range in bytes
@@ -193,35 +182,21 @@ struct hf_mr_attr {
  * @access: enum ibv_access_flags, as for ibv_reg_mr(); without
  *	IBV_ACCESS_ON_DEMAND and IBV_ACCESS_HUGETLB
  * @attr: NULL is a structure of zeros
- * @mr: out: end with hf_dereg_mr(); hf_query_mr() tells address and keys
+ * @mr: out: end with hf_dereg_mr(); hf_query_mr() reports address and keys
  *
  * The lease is on the pages that the range touches. With on-demand paging there is no
- * lease: the device asks for pages as it needs them, changes are not held up, and
- * what the file has lost gives the device's error completions. HF_MR_ODP uses it
- * where the device can do what @access asks for, and a lease elsewhere;
- * HF_MR_OR_ODP uses it where the lease is breakable, and is refused for the file's
- * sake or a limit's (EOPNOTSUPP, ENOMEM, EDQUOT). Without these flags a region has a
- * lease.
+ * lease: the device asks for pages as it needs them, changes do not wait, and a
+ * request for bytes that the file has lost completes with an error. HF_MR_ODP uses
+ * on-demand paging where the device supports it for @access, and a lease elsewhere.
+ * HF_MR_OR_ODP uses it where a breakable lease is refused because of the file or of a
+ * limit (EOPNOTSUPP, ENOMEM, EDQUOT). Without these flags a region has a lease.
  *
- * Soft RoCE of Linux 7.2 has on-demand paging, but puts all bytes of
- * a packet at the beginning of their page. So there only HF_MR_ODP_ONLY uses it,
- * for programs whose packets all begin with a page.
+ * Soft RoCE of Linux 7.2 supports on-demand paging but writes to wrong offsets: it puts
+ * all bytes of a packet at the beginning of their page. So there only HF_MR_ODP_ONLY
+ * uses it, for programs whose packets all begin with a page.
  *
  * RETURN VALUE
- * 0, or on failure, with *@mr unchanged:
- *
- * ERRORS
- * EINVAL	unknown or contradictory flags; @access with
- *		IBV_ACCESS_ON_DEMAND or IBV_ACCESS_HUGETLB; the device has several
- *		contexts, and @attr names none; and as for hf_acquire()
- * ENXIO	the range ends beyond the end of the file
- * ENOENT	the device of @pd has no context: hf_open_context() first; or
- *		the module is not loaded
- * EPERM	this process is a child of the one that opened the context; and
- *		as for hf_acquire()
- * EOPNOTSUPP	HF_MR_ODP_ONLY, and the device does not page on demand, or not
- *		for this @access; and as for hf_acquire()
- * and those of hf_acquire(), mmap(2) and ibv_reg_mr()
+ * 0, or a negative errno value with *@mr unchanged.
  */
 int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
 	      int access, const struct hf_mr_attr *attr, struct hf_mr **mr);
@@ -232,21 +207,15 @@ int hf_reg_mr(struct ibv_pd *pd, int fd, off_t offset, size_t length,
  * @addr: the first byte
  *
  * Where the memory is a shared, writable mapping of one file that can be leased,
- * the file's range is leased until the region is deregistered: the kernel knows the
- * file, also one that has no name (any more) or is in memory. Other memory is
- * registered without a lease; HF_MR_LEASE refuses it.
- *
- * ERRORS
- * EFAULT	not all of it is mapped
- * ENOENT	HF_MR_LEASE: what is mapped there is not one range of one file
- * EACCES	the file was not open for both reading and writing when it was mapped
- * and those of hf_reg_mr()
+ * the file's range is leased until the region is deregistered. The kernel knows the
+ * file, also one without a name or in memory. Other memory is registered without a
+ * lease; HF_MR_LEASE refuses it.
  */
 int hf_reg_mr_addr(struct ibv_pd *pd, void *addr, size_t length, int access,
 		   const struct hf_mr_attr *attr, struct hf_mr **mr);
 
 /**
- * hf_reg_mr_lease - register memory of a lease that there is
+ * hf_reg_mr_lease - register memory of an existing lease
  * @pd: @length: @access: @attr: @mr: as for hf_reg_mr(), but the lease has kind and
  *	break time already
  * @lease: from hf_acquire(), of another process that has passed it, or of another
@@ -254,15 +223,8 @@ int hf_reg_mr_addr(struct ibv_pd *pd, void *addr, size_t length, int access,
  * @addr: the first byte, in a shared mapping of the lease's file
  *
  * Regions of one lease may be of several protection domains, devices and contexts.
- * A change concerns those whose bytes it takes. From now on the library reads the
+ * A change concerns the regions whose bytes it takes. From now on the library reads the
  * events of the lease, and the program must not.
- *
- * ERRORS
- * ENOENT	@addr is not a mapping of the lease's file
- * ERANGE	not all of it is in the lease's range
- * EBADFD	@lease is not a lease, or has ended
- * EPERM	the lease is of another user
- * and those of hf_reg_mr() and hf_join()
  */
 int hf_reg_mr_lease(struct ibv_pd *pd, int lease, void *addr, size_t length,
 		    int access, const struct hf_mr_attr *attr,
@@ -272,21 +234,13 @@ int hf_reg_mr_lease(struct ibv_pd *pd, int lease, void *addr, size_t length,
  * hf_dereg_mr - end a region, its lease and the mapping that hf_reg_mr() made
  * @mr: it is gone afterwards, with its events
  *
- * Waits for the thread that answers a break of it, or restores it; in a hook it does not
- * wait, and what the region has is freed when the hooks of the region have returned.
- * Does not wait for others
- * that have the same pages pinned: until they let go the lease is listed as
- * releasing.
+ * Waits for the thread that answers a break of the region or restores it. Called in a
+ * hook it does not wait, and the lease and the mapping are freed when the hooks of the
+ * region have returned. It does not wait for others that have the same pages pinned; until
+ * these have unpinned them, the lease is listed as releasing.
  *
  * RETURN VALUE
- * 0, or on failure, with the region as it was:
- *
- * ERRORS
- * EINVAL	@mr is none (any more)
- * EPERM	@mr is the parent's
- * EBUSY	memory windows are bound to it; or another thread is about to
- *		deregister it
- * EDEADLK	called by one of its own hooks
+ * 0, or a negative errno value with the region as it was.
  */
 int hf_dereg_mr(struct hf_mr *mr);
 
@@ -294,15 +248,11 @@ int hf_dereg_mr(struct hf_mr *mr);
  * hf_suspend_mr - deregister a region, but keep its lease and its mapping
  * @mr: from hf_reg_mr()
  *
- * Lets a change that waits go on, and does not wait for it:
- * HF_ASYNC_RESTORABLE tells when hf_restore_mr() need not wait.
+ * A change that waits for the region goes on. The call does not wait for it:
+ * HF_ASYNC_RESTORABLE reports when hf_restore_mr() need not wait.
  *
  * RETURN VALUE
- * 0, or on failure, with the region as it was:
- *
- * ERRORS
- * EALREADY	it is deregistered
- * EINVAL EPERM EBUSY	as for hf_dereg_mr()
+ * 0, or a negative errno value with the region as it was.
  */
 int hf_suspend_mr(struct hf_mr *mr);
 
@@ -310,23 +260,13 @@ int hf_suspend_mr(struct hf_mr *mr);
  * hf_restore_mr - register a region again after a change
  * @mr: suspended, or still registered while a change waits
  *
- * Deregisters it if it is not, waits until the change is over, and registers it
- * again: the same virtual address, new pages, new keys. Where the
- * file has become shorter so has the region: see hf_query_mr(). What is
- * written to new pages outlasts a power cut after an fsync(2) of the file.
+ * Deregisters the region if it is registered, waits until the change is over, and
+ * registers it again: the same virtual address, new pages, new keys. Where the file has
+ * become shorter, so has the region: see hf_query_mr(). Bytes that are written to new
+ * pages survive a power cut after an fsync(2) of the file.
  *
  * RETURN VALUE
- * 0, or on failure, with the region suspended, unless it says otherwise:
- *
- * ERRORS
- * EALREADY	nothing to restore: no change waits or has been
- * EPIPE	its lease has ended, or has been revoked: only hf_dereg_mr() is
- *		left. A region that was registered still is.
- * EFAULT ENOENT	its memory has been unmapped, or is another mapping's
- * EINVAL EPERM EBUSY	as for hf_dereg_mr()
- * ENXIO	nothing of the range is left in the file
- * EDEADLK	the change waits for other pins of this process
- * and those of ibv_reg_mr()
+ * 0, or a negative errno value with the region suspended; see hf_restore_mr(3) for exceptions.
  */
 int hf_restore_mr(struct hf_mr *mr);
 
@@ -334,12 +274,12 @@ int hf_restore_mr(struct hf_mr *mr);
  * enum hf_mr_state - how a region stands
  * @HF_MR_ACTIVE: registered, and what is registered is the file
  * @HF_MR_BREAKING: registered, and a change waits for it
- * @HF_MR_DECOHERENT: registered, but what is registered is not the file (any
- *	more), as a file in memory has been changed
+ * @HF_MR_DECOHERENT: registered, but no longer the file, because a file in memory has
+ *	been changed
  * @HF_MR_SUSPENDED: not registered, a change may be under way
  * @HF_MR_RESTORABLE: the change is over: hf_restore_mr()
- * @HF_MR_FENCED: somebody else has deregistered it, because nobody answered a
- *	break: hf_restore_mr()
+ * @HF_MR_FENCED: the program did not answer a break, and the agent has deregistered
+ *	it: hf_restore_mr()
  * @HF_MR_RELEASED: its lease has ended: hf_dereg_mr()
  */
 enum hf_mr_state {
@@ -353,14 +293,14 @@ enum hf_mr_state {
 };
 
 /**
- * struct hf_mr_info - what hf_query_mr() tells
+ * struct hf_mr_info - what hf_query_mr() reports
  * @state: enum hf_mr_state
  * @generation: how often it has been registered, from 1
  * @addr: its first byte; stays the same
- * @iova: the address that this has for the device
+ * @iova: the address of the first byte for the device
  * @length: bytes that are registered, or were last
  * @registered: whether it has keys
- * @mr: what verbs know it by, NULL when it is not registered; for
+ * @mr: the region of libibverbs, NULL when it is not registered; for
  *	ibv_bind_mw() and the like, never for ibv_dereg_mr() or
  *	ibv_rereg_mr(), and only until it is suspended or restored
  * @lkey: @rkey: its keys, or the last ones when it is not registered
@@ -394,23 +334,23 @@ struct hf_mr_info {
  * @mr: from hf_reg_mr()
  * @info: out
  *
- * Tells what events have told, also those that nobody has taken yet when the
- * context is HF_AUTOMATIC.
+ * Reports the state that the events so far have brought; with HF_AUTOMATIC also events
+ * that the program has not read.
  *
  * RETURN VALUE
- * 0, or on failure, with *@info unchanged: EINVAL, EPERM as for hf_dereg_mr()
+ * 0, or a negative errno value with *@info unchanged.
  */
 int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info);
 
-/* So many keys of the past a context remembers. */
+/* How many former keys a context remembers. */
 #define HF_RETIRED_KEYS 1024
 
 /**
- * struct hf_key - what hf_find_mr() tells of a key
- * @mr: the region, NULL when it has been deregistered meanwhile
+ * struct hf_key - what hf_find_mr() reports of a key
+ * @mr: the region, NULL when it has been deregistered
  * @generation: of the region, when it had the key
- * @retired: the key is one of the past: who uses it has missed that the
- *	region was restored or deregistered
+ * @retired: the key is a former one: the user of the key has missed that the region was
+ *	restored or deregistered
  */
 struct hf_key {
 	struct hf_mr *mr;
@@ -421,17 +361,13 @@ struct hf_key {
 /**
  * hf_find_mr - find the region that a key belongs to
  * @context: from hf_open_context()
- * @key: lkey or rkey: of a work request that ended with an error, for one
+ * @key: lkey or rkey, for example of a work request that ended with an error
  * @found: out
  *
- * Devices use keys again: a key that is in use wins over one of the past.
+ * Devices use keys again: a key in use takes precedence over a former one.
  *
  * RETURN VALUE
- * 0, or on failure, with *@found unchanged:
- *
- * ERRORS
- * ENOENT	no region has it, nor had it among the last HF_RETIRED_KEYS
- * EINVAL EPERM	as for hf_close_context()
+ * 0, or a negative errno value with *@found unchanged.
  */
 int hf_find_mr(struct hf_context *context, uint32_t key, struct hf_key *found);
 
@@ -444,11 +380,11 @@ int hf_find_mr(struct hf_context *context, uint32_t key, struct hf_key *found);
  * @HF_ASYNC_RESTORED: the library has restored it (HF_AUTOMATIC)
  * @HF_ASYNC_FAILED: the library could not deregister or restore it
  *	(HF_AUTOMATIC): see error
- * @HF_ASYNC_FENCED: the deadline has passed, somebody else has deregistered it
+ * @HF_ASYNC_FENCED: the deadline has passed, and the agent has deregistered it
  * @HF_ASYNC_RELEASED: its lease has ended
- * @HF_ASYNC_MEDIA_ERROR: memory of the region has failed: change has the range of
- *	the file. Nothing is to be done for the region, which stays as it is; what
- *	was there is lost, and it can not be registered again with that page.
+ * @HF_ASYNC_MEDIA_ERROR: memory of the region has failed, and its content is lost;
+ *	change has the range of the file. The region stays as it is and needs no
+ *	answer, but cannot be registered again with that page.
  */
 enum hf_async_type {
 	HF_ASYNC_DEVICE = 1,
@@ -468,8 +404,8 @@ enum hf_async_type {
  * @mr: the region; NULL for HF_ASYNC_DEVICE
  * @user_data: of the region
  * @generation: of the region, when the event came
- * @lost: how many events of this type and region this one stands for besides
- *	itself, because nobody took them in time
+ * @lost: how many other events of this type and region this one stands for, because
+ *	the program did not read them in time
  * @change: operation, range, task and deadline (CLOCK_MONOTONIC, ns) of the
  *	change; zeros when there is none. HF_ASYNC_MEDIA_ERROR: the range that
  *	has failed, the newest of them
@@ -492,33 +428,26 @@ struct hf_async_event {
  * @event: out: give it back with hf_ack_async_event()
  * @timeout_ms: milliseconds; 0 does not wait, negative waits for ever
  *
- * Takes the place of ibv_get_async_event(), which must not be called for the
- * same device, unless the context is HF_NO_DEVICE_EVENTS. Events that nobody takes cost no memory: of each type the last
- * one of a region is kept.
+ * Replaces ibv_get_async_event(), which must not be called for the same device,
+ * unless the context has HF_NO_DEVICE_EVENTS. Events that are not read cost no memory:
+ * the library keeps the last one of each type and region.
  *
  * RETURN VALUE
- * 0, or on failure, with *@event unchanged:
- *
- * ERRORS
- * ETIMEDOUT	no event within @timeout_ms
- * EINTR	a signal handler ran
- * EINVAL EPERM	as for hf_close_context()
- * and those of ibv_get_async_event()
+ * 0, or a negative errno value with *@event unchanged.
  */
 int hf_get_async_event(struct hf_context *context, struct hf_async_event *event,
 		       int timeout_ms);
 
 /**
- * hf_ack_async_event - give an event back
+ * hf_ack_async_event - acknowledge an event
  * @event: from hf_get_async_event()
  *
- * What ibv_ack_async_event() is for the device's events, which it is called
- * for: destroying a queue pair waits for it. Events of regions need it not, but
- * may be given back like any other.
+ * For an event of the device it calls ibv_ack_async_event(), for which the destruction of
+ * a queue pair waits. Events of regions need no acknowledgement, but may have one.
  */
 void hf_ack_async_event(struct hf_async_event *event);
 
-/* "active", "decoherence"; "unknown" for what has no name. */
+/* "active", "decoherence"; "unknown" for a value without a name. */
 const char *hf_mr_state_name(unsigned int state);
 const char *hf_async_name(unsigned int type);
 

@@ -3,10 +3,10 @@
  * Contexts and regions as the library sees them.
  *
  * Locks, outermost first:
- *   hf_registry.lock	which regions and contexts there are, and who uses them
+ *   hf_registry.lock	which regions and contexts there are, and their users
  *   hf_context.lock	all else of a context and its regions
- * Neither is held across a call that may wait, into the device or a lease: who
- * makes one sets hf_mr.busy, which keeps everybody else from the region's
+ * Neither is held across a call that may wait, into the device or a lease. A thread
+ * that makes one sets hf_mr.busy, which keeps all others from the region's
  * registration. Only fork(2) takes both at once.
  */
 #ifndef HOLDFAST_VERBS_INTERNAL_H
@@ -88,9 +88,9 @@ struct hf_shared_lease {
  * @state: @generation: @lkey: @rkey: @breaks: @last_break: as in
  *	struct hf_mr_info
  * @deadline_ns: of the change, 0: none; @due_ns: when the guard deregisters it
- * @busy: somebody (de)registers it
- * @restoring: who is busy restores it
- * @ending: hf_dereg_mr() has begun, nobody restores it any more
+ * @busy: a thread (de)registers it
+ * @restoring: that thread restores it
+ * @ending: hf_dereg_mr() has begun, and no thread restores it
  * @revoked: its lease does not come back
  * @open: with HF_AUTOMATIC: a break of it has not been answered to the end
  * @queued: it is in context->answers
@@ -243,8 +243,8 @@ int hf_context_enter(struct hf_context *context);
 void hf_context_leave(struct hf_context *context);
 /*
  * Takes a reference on the region and locks its context, or -EINVAL, -EPERM.
- * Leaving gives both back. A region that is killed is found no more, and freed
- * by the last who leaves.
+ * Leaving gives both back. A region that is killed is no longer found, and the last
+ * thread that leaves frees it.
  */
 int hf_mr_enter(struct hf_mr *mr);
 void hf_mr_leave(struct hf_mr *mr);
@@ -306,7 +306,7 @@ enum hf_registration hf_registration_of(const struct hf_context *context,
  */
 bool hf_odp_can(struct ibv_context *device, int access, bool insisted);
 
-/* --- region.c; with the context locked, which they give up meanwhile */
+/* --- region.c; called with the context locked, and drop the lock in between */
 int hf_mr_suspend(struct hf_mr *mr);
 int hf_mr_restore(struct hf_mr *mr);
 /*

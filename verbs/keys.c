@@ -34,7 +34,7 @@ static void remove_at(struct hf_keys *keys, size_t at)
 		(keys->count - at) * sizeof(keys->entries[0]));
 }
 
-/* Room for the two keys of a registration, so that adding them can not fail. */
+/* Room for the two keys of a registration, so that adding them cannot fail. */
 int hf_keys_reserve(struct hf_keys *keys)
 {
 	size_t room = keys->room ? keys->room * 2 : 64;
@@ -149,8 +149,8 @@ HF_EXPORT int hf_find_mr(struct hf_context *context, uint32_t key,
 	hf_context_leave(context);
 	if (!entry)
 		return hf_vfail(ENOENT,
-				"key %#x: no region of this context has it, "
-				"nor had it lately",
+				"key %#x: not a key, nor one of the last "
+				"former keys, of this context",
 				key);
 	return 0;
 }

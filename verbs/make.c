@@ -29,17 +29,18 @@ static int check_flags(const struct hf_mr_attr *attr)
 	if (attr->flags & (ODP | HF_MR_OR_ODP) && attr->flags & HF_MR_LEASE)
 		return hf_vfail(EINVAL,
 				"HF_MR_LEASE, and HF_MR_ODP, HF_MR_ODP_ONLY or "
-				"HF_MR_OR_ODP: choose one");
+				"HF_MR_OR_ODP; choose one");
 	if (attr->flags & (ODP | HF_MR_OR_ODP) &&
 	    attr->kind > HOLDFAST_BREAKABLE)
 		return hf_vfail(EINVAL,
 				"%s lease, and on-demand paging, which has "
-				"none: choose one",
+				"no lease; choose one",
 				attr->kind == HOLDFAST_EXCLUSIVE
 					? "an exclusive"
 					: "a rewriting");
 	if (attr->iova && !(attr->flags & HF_MR_IOVA))
-		return hf_vfail(EINVAL, "an iova: set HF_MR_IOVA in flags");
+		return hf_vfail(EINVAL,
+				"iova without HF_MR_IOVA; set that in flags");
 	return 0;
 }
 
@@ -55,7 +56,7 @@ static int check(const struct request *request)
 		return hf_vfail(
 			EINVAL,
 			"kind, break_ms and on-demand paging are not for "
-			"a lease that there is");
+			"an existing lease");
 	if (asked->access & (IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB))
 		return hf_vfail(EINVAL,
 				"access %#x: for on-demand paging set "
@@ -110,7 +111,7 @@ static int map_file(struct hf_mr *mr)
 	if (ret || reach < mr->asked)
 		return hf_vfail(ENXIO,
 				"the range ends at %" PRIu64
-				", beyond the end of the file: extend it first "
+				", beyond the end of the file; extend it first "
 				"(ftruncate, fallocate)",
 				mr->file_offset + mr->asked);
 	map = mmap(NULL, before + mr->asked, prot_of(mr->file), MAP_SHARED,
@@ -184,7 +185,7 @@ static bool odp_instead(const struct hf_mr *mr, int ret)
 	       hf_odp_can(mr->pd->context, mr->access, false);
 }
 
-/* Whether to try on-demand paging; *@ret: it can not be, but was insisted on. */
+/* Whether to try on-demand paging; *@ret: it is required and not possible. */
 static bool odp_asked(const struct hf_mr *mr, int *ret)
 {
 	bool only = mr->attr.flags & HF_MR_ODP_ONLY;
@@ -197,7 +198,7 @@ static bool odp_asked(const struct hf_mr *mr, int *ret)
 	if (only)
 		*ret = hf_vfail(EOPNOTSUPP,
 				"%s does not page on demand, or not for "
-				"access %#x: do without HF_MR_ODP_ONLY",
+				"access %#x; do without HF_MR_ODP_ONLY",
 				ibv_get_device_name(mr->pd->context->device),
 				mr->access);
 	return only;

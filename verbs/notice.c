@@ -92,8 +92,8 @@ static void note_break(struct hf_mr *mr, const struct holdfast_event *event,
 
 /*
  * The change is over. It has given up, and then the region is as before, or it
- * has got what it waited for: from us, or from somebody who has deregistered the
- * region from outside.
+ * has got the memory that it waited for: from us, or from an agent that has
+ * deregistered the region from outside.
  */
 static void note_changed(struct hf_mr *mr)
 {
@@ -142,7 +142,7 @@ static void note(struct hf_mr *mr, const struct holdfast_event *event,
 	case HOLDFAST_EVENT_ABSORBED:
 		break; /* the region has all that it had */
 	case HOLDFAST_EVENT_MEDIA_ERROR:
-		/* The region is as good as before, but for what it has lost. */
+		/* The region stays as it is, except for the bytes that it has lost. */
 		hf_post_media_error(mr, event);
 		break;
 	default:

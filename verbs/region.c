@@ -10,7 +10,7 @@
 
 #include "internal.h"
 
-/* --- who (de)registers */
+/* --- which thread (de)registers */
 
 /* Waits for the others. */
 static void busy_begin(struct hf_mr *mr)
@@ -39,7 +39,7 @@ static int deregister(struct hf_mr *mr)
 	pthread_mutex_lock(&mr->context->lock);
 	if (ret)
 		return hf_vfail(-ret, "ibv_dereg_mr: %s%s", strerror(-ret),
-				ret == -EBUSY ? ": free its memory windows "
+				ret == -EBUSY ? "; free its memory windows "
 						"(ibv_dealloc_mw) first"
 					      : "");
 	mr->ibv = NULL;
@@ -110,12 +110,12 @@ static int locate(const struct hf_mr *mr, int fd)
 		ret = -ENOENT;
 	if (ret == -EFAULT)
 		return hf_vfail(EFAULT,
-				"the memory at %p has been unmapped: "
+				"the memory at %p has been unmapped; "
 				"deregister the region",
 				mr->addr);
 	if (ret == -ENOENT)
 		return hf_vfail(ENOENT,
-				"the memory at %p is another mapping by now: "
+				"something else is mapped at %p; "
 				"deregister the region",
 				mr->addr);
 	return ret ? hf_vfail_lease(ret) : 0;
@@ -131,13 +131,13 @@ static int reach_of(const struct hf_mr *mr, uint64_t *length)
 	if (ret)
 		return hf_vfail_lease(ret);
 	if (lease.state != HOLDFAST_ACTIVE && lease.state != HOLDFAST_BREAKING)
-		return hf_vfail(EPIPE, "the lease was released or revoked: "
+		return hf_vfail(EPIPE, "the lease was released or revoked; "
 				       "deregister the region");
 	before = mr->file_offset - lease.offset;
 	if (lease.reach <= before)
 		return hf_vfail(ENXIO,
 				"the file ends before the range begins, "
-				"at %" PRIu64 ": register it again when "
+				"at %" PRIu64 "; register it again when "
 				"the file has grown",
 				mr->file_offset);
 	*length = lease.reach - before;
@@ -156,7 +156,7 @@ struct ibv_mr *hf_mr_register_leased(struct hf_mr *mr, size_t *length, int *ret)
 		*ret = reach_of(mr, &reach);
 		if (*ret)
 			return NULL;
-		/* Once more if a change has moved the end of the file meanwhile. */
+		/* Once more if a change has moved the end of the file. */
 		if (reach == tried) {
 			*ret = hf_vfail(err, "ibv_reg_mr: %s",
 					hf_registration_error(err));
@@ -192,9 +192,9 @@ static int why_not_restore(const struct hf_mr *mr)
 		return hf_vfail(EBUSY, "another thread deregisters the region");
 	if (mr->state == HF_MR_ACTIVE)
 		return hf_vfail(EALREADY, "nothing to restore: no change "
-					  "waits or has been");
+					  "waits or has been made");
 	if (mr->revoked)
-		return hf_vfail(EPIPE, "the lease was released or revoked: "
+		return hf_vfail(EPIPE, "the lease was released or revoked; "
 				       "deregister the region");
 	return 0;
 }
@@ -360,8 +360,8 @@ void hf_mr_free_memory(struct hf_mr *mr)
 }
 
 /*
- * Nothing begins with it any more; then waits for what has begun. In a hook it does not
- * wait for other hooks: those may wait for this one.
+ * From here on no thread begins to use the region; then waits for those that have begun. In
+ * a hook it does not wait for other hooks, which may wait for this one.
  */
 static int end(struct hf_mr *mr)
 {
@@ -369,8 +369,8 @@ static int end(struct hf_mr *mr)
 	int ret;
 
 	if (mr->answering && pthread_equal(mr->answerer, pthread_self()))
-		return hf_vfail(EDEADLK, "a hook cannot deregister the region "
-					 "that it is called for");
+		return hf_vfail(EDEADLK,
+				"a hook cannot deregister its own region");
 	if (mr->ending)
 		return hf_vfail(EBUSY, "another thread deregisters the region");
 	mr->ending = true;

@@ -27,8 +27,8 @@ static struct {
 static int not_ours(pid_t owner)
 {
 	return hf_vfail(EPERM,
-			"opened by process %d: after fork(2) a child opens "
-			"the device again and registers by itself",
+			"opened by process %d; after fork(2) a child opens "
+			"the device again",
 			(int)owner);
 }
 
@@ -129,7 +129,7 @@ int hf_registry_add_context(struct hf_context *context)
 	if (ret == -EBUSY)
 		return hf_vfail(EBUSY,
 				"%s: another context of this ibv_context reads "
-				"its events: set HF_NO_DEVICE_EVENTS",
+				"its events; set HF_NO_DEVICE_EVENTS",
 				ibv_get_device_name(context->device->device));
 	return ret ? hf_vfail(-ret, "MADV_WIPEONFORK: %s", strerror(-ret)) : 0;
 }
@@ -145,7 +145,7 @@ int hf_registry_del_context(struct hf_context *context)
 	pthread_mutex_unlock(&hf_registry.lock);
 	if (users)
 		return hf_vfail(EBUSY,
-				"%u regions are left: hf_dereg_mr() them first",
+				"%u regions are left; call hf_dereg_mr() first",
 				users);
 	return 0;
 }
@@ -187,7 +187,7 @@ int hf_context_of(struct ibv_context *device, struct hf_context *asked,
 	if (count)
 		return hf_vfail(
 			EINVAL,
-			"%s has %u contexts: name one in the attributes",
+			"%s has %u contexts; name one in the attributes",
 			ibv_get_device_name(device->device), count);
 	if (owner)
 		return not_ours(owner);
@@ -195,7 +195,7 @@ int hf_context_of(struct ibv_context *device, struct hf_context *asked,
 		return hf_vfail(EINVAL,
 				"the context of the attributes is not one of "
 				"the protection domain's device");
-	return hf_vfail(ENOENT, "%s: hf_open_context() this device first",
+	return hf_vfail(ENOENT, "%s: no context; call hf_open_context() first",
 			ibv_get_device_name(device->device));
 }
 

@@ -53,7 +53,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	hf_break_set(lease, change);
 	list_move_tail(&lease->break_node, &lease->file->breaking);
 	WRITE_ONCE(lease->file->breaks, lease->file->breaks + 1);
-	/* Who waits for the change may be who it waits for from here on. */
+	/* From here on the change may wait for a task that waits for the change. */
 	wake_up_all(&lease->file->wait);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
 	trace_holdfast_break(lease);

@@ -260,7 +260,7 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
  * @file: the file; its inode's invalidate_lock is held exclusively
  * @change: what it goes on to do, still with the lock
  *
- * The leases lose the range now. Whoever pins it again faults, and so waits for
+ * The leases lose the range now. A task that pins it again faults, and so waits for
  * the lock.
  */
 void hf_change_passed(struct hf_file *file, struct hf_change *change)

@@ -11,9 +11,9 @@
 #include "change/settle.h"
 
 /*
- * References that are not for DMA are waited for, too, but the fence does not
- * end those: a kill does. Then a change that can not fail goes on as it would
- * have without leases.
+ * A change also waits for references that are not for DMA, but the fence does not
+ * end those: a kill ends the wait. Then a change that cannot fail goes on as it would
+ * without leases.
  */
 static bool hf_change_is_hurried(const struct hf_change *change)
 {
@@ -370,7 +370,7 @@ static int hf_change_wait(struct hf_file *file, struct hf_change *change)
  * handler, lets go of. If none has at the deadline, the change fails, and nobody is
  * killed.
  *
- * Return: 0, or, unless it can not fail, -EAGAIN for a kernel thread, -ERESTARTSYS
+ * Return: 0, or, unless it cannot fail, -EAGAIN for a kernel thread, -ERESTARTSYS
  * when a signal came, -EDEADLK when the caller's own pins are left at the deadline.
  */
 int hf_change_settle(struct hf_file *file, struct hf_change *change)

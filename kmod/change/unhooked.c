@@ -48,7 +48,7 @@ static void hf_unhooked_work(struct callback_head *work)
 	struct hf_unhooked *stray =
 		container_of(work, struct hf_unhooked, work);
 
-	/* A signal that comes meanwhile is handled next. */
+	/* A signal that comes in the meantime is handled next. */
 	if (stray->retreats && !(current->flags & PF_EXITING))
 		hf_change_settle(stray->file, &stray->change);
 	hf_unhooked_end(stray);

@@ -248,10 +248,10 @@ hf_block_ops(const struct super_block *sb)
 #endif
 
 /*
- * References that a page may have, 1024 of them a pin. A page can be mapped, and
- * pinned, as often as one likes, and a count beyond INT_MAX is taken for one that
- * is used up. It is looked at when pages have been pinned already, by many callers
- * at a time, which may be 2^18 times each (a fixed buffer of 1 GiB).
+ * References that a page may have, 1024 of them a pin. The kernel does not limit how
+ * often a page is mapped and pinned, and takes a count beyond INT_MAX for an
+ * overflow. The count is checked after pages have been pinned, by many callers at a
+ * time, which may pin 2^18 times each (a fixed buffer of 1 GiB).
  */
 #define HF_PAGE_REFS_MAX BIT(29)
 
@@ -262,7 +262,7 @@ static inline bool hf_page_is_full(struct page *page)
 }
 
 #ifdef HF_DAX_BREAK_LAYOUT
-/* A page cache entry is a folio, that knows who holds any of its pages. */
+/* A page cache entry is a folio, which counts the references to all of its pages. */
 #define HF_ENTRY_IS_FOLIO true
 
 /* References that are not page tables'. */

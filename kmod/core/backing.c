@@ -4,9 +4,9 @@
  *
  * DAX: pages are blocks of the filesystem. A change waits for the consumers.
  *
- * DRAM (tmpfs, hugetlbfs): pages are memory, which stays with whoever pins it. A
- * change does not wait, and the holder is told that what consumers have is the
- * file's no more.
+ * DRAM (tmpfs, hugetlbfs): pages are memory, which stays with the process that pins
+ * it. A change does not wait, and an event tells the holder that the memory of its
+ * consumers is no longer the file's.
  */
 #include <linux/fs.h>
 #include <linux/fileattr.h>

@@ -47,7 +47,7 @@
 
 static void hf_hooks_idle_work(struct work_struct *work);
 
-static DEFINE_MUTEX(hf_hooks_mutex); /* the sets, and who uses them */
+static DEFINE_MUTEX(hf_hooks_mutex); /* the sets, and their users */
 static LIST_HEAD(hf_hook_sets);
 static DECLARE_DELAYED_WORK(hf_hooks_idle, hf_hooks_idle_work);
 static struct task_struct *hf_counted_task;
@@ -319,7 +319,7 @@ void hf_hooks_disarm(struct file *target)
 	hf_hook_set_unuse(hf_source->kernel);
 }
 
-/* Counts calls of hooked functions by @task; NULL: of no task any more. */
+/* Counts calls of hooked functions by @task; NULL: of no task. */
 void __init hf_hooks_count(struct task_struct *task)
 {
 	WRITE_ONCE(hf_counted_task, task);
@@ -366,7 +366,7 @@ int __init hf_hooks_untested(void)
 
 /*
  * There are no leases, so no task is in a wrapper: they each hold a reference on
- * the module, but for the instructions between the module_put() of
+ * the module, except for the instructions between the module_put() of
  * hf_hooks_leave() and the wrapper's return.
  */
 void hf_hooks_exit(void)

@@ -18,7 +18,7 @@ void hf_change_info_put(struct hf_change_info *info)
 	info->tgid = NULL;
 }
 
-/* An event as its reader sees it, but for what it says of the lease. */
+/* An event as its reader sees it, except for its members about the lease. */
 void hf_event_fill(struct holdfast_event *out, const struct hf_event *event)
 {
 	out->type = event->type;

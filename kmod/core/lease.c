@@ -122,8 +122,8 @@ struct file *hf_lease_target(struct hf_lease *lease)
 }
 
 /*
- * The report shows a lease to who took it, to the file's owner, and to
- * administrators: to who may revoke it.
+ * The report shows a lease to the users who may revoke it: the user who took it, the
+ * file's owner, and administrators.
  */
 bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 		      const struct file *report)

@@ -5,7 +5,7 @@
  * A process can end what another one pinned, if it was passed the consumer's file.
  * If it has pins of the same pages itself, these are taken off first (pages/record.c). So
  * a record can have pins that have ended, for as long as another has lost as many
- * that have not. What is known besides decides who of both holds them.
+ * that have not. Other facts decide which of the two holds them.
  */
 #include "core/left.h"
 

@@ -142,7 +142,7 @@ struct hf_span {
 	bool readonly; /* it can only be read: see stay.c */
 };
 
-/* Who pins, and for what. */
+/* The process that pins, and the consumer. */
 struct hf_pinner {
 	struct mm_struct *mm;
 	enum holdfast_consumer consumer;
@@ -208,7 +208,7 @@ struct hf_lease {
 	enum holdfast_kind kind;
 	enum hf_backing backing;
 	struct hf_file *file;
-	const struct cred *cred; /* who acquired */
+	const struct cred *cred; /* of the process that acquired it */
 	bool may_kill;		 /* any process, by CAP_KILL */
 	bool implicit;		 /* see lease/implicit.c */
 	unsigned int break_ms;

@@ -80,8 +80,8 @@ static void hf_fence_one(struct hf_lease *lease, struct task_struct *process)
 }
 
 /*
- * A tracer can keep who is killed from dying (PTRACE_O_TRACEEXIT), until it dies
- * itself, which its tracer can keep it from. In RCU.
+ * A tracer can keep a killed process from dying (PTRACE_O_TRACEEXIT) until it dies
+ * itself, and its own tracer can keep it from that. In RCU.
  */
 static struct task_struct *hf_held_by(struct task_struct *process)
 {
@@ -124,7 +124,7 @@ static void hf_fence_later(struct hf_lease *lease, struct task_struct *process)
 	struct pid *tgid = get_task_pid(process, PIDTYPE_TGID);
 	struct mm_struct *mm = hf_process_mm(process);
 
-	/* Reaped meanwhile it has neither; without memory, there is a next time. */
+	/* A reaped process has neither; without memory, there is a next time. */
 	if (mm && tgid)
 		hf_owner_add(lease, mm, tgid, HF_SHARES);
 	if (mm)
@@ -207,7 +207,7 @@ static void hf_heirs_fill(struct hf_heirs *heirs)
 	spin_unlock(&lease->file->lock);
 }
 
-/* Kills who holds pins although the owners are gone. */
+/* Kills processes that hold pins although the owners are gone. */
 static void hf_fence_heirs(struct hf_lease *lease, bool wide)
 {
 	struct hf_heirs heirs = { .lease = lease, .wide = wide };
@@ -280,10 +280,10 @@ static struct hf_lease *hf_fence_due(struct hf_file *file, ktime_t now)
 }
 
 /*
- * A holder whose consumers are gone answered in time, whatever else the change
- * still waits for: anybody who can read the file can hold a page for a while, and
- * also pin it. So nobody is killed where nothing is pinned for DMA, nor where the
- * records say that all consumers have let go.
+ * A holder whose consumers are gone has answered in time, whatever else the change
+ * still waits for: a process that can read the file can hold a page for a while, and
+ * also pin it. So the fence kills no process where nothing is pinned for DMA, nor where
+ * the records say that all consumers are gone.
  */
 void hf_fence_work(struct work_struct *work)
 {

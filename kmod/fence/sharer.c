@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who holds consumers without having made the pins.
+ * Processes that hold consumers without having made the pins.
  *
  * A consumer lives as long as some open file: a device of RDMA or VFIO, an
- * io_uring, or an AF_XDP socket. By fork, or passed over a socket, others have
- * that file as well, and may outlive who pinned. Nothing says which
- * file holds which pins, so the fence asks from the narrow to the wide, and stops
- * when no pin is left.
+ * io_uring, or an AF_XDP socket. By fork, or over a socket, other processes have
+ * that file as well, and may outlive the process that pinned. The kernel does not say
+ * which file holds which pins, so the fence goes from the narrow to the wide, and
+ * stops when no pin is left.
  */
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -21,7 +21,7 @@
 #include "fence/process.h"
 #include "fence/sharer.h"
 
-/* Anybody can give a file of his own that name, but not in there. */
+/* A user can give a file that name, but not in this filesystem. */
 static bool hf_file_is_anon(const struct file *file, const char *name)
 {
 	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
@@ -78,8 +78,8 @@ static bool hf_file_pins(const struct file *file)
 }
 
 /*
- * The user behind credentials: in a user namespace, whoever made it. Those that
- * root made are for other people.
+ * The user behind credentials: in a user namespace, the user who made it. Namespaces
+ * that root made are for other users.
  */
 static kuid_t hf_user_of(const struct cred *cred)
 {
@@ -105,7 +105,7 @@ static bool hf_same_user(const struct hf_lease *lease,
 
 /*
  * The container that a lease was taken in: user ids mean nothing to others. A
- * user's own namespaces are no containers: he is inside of them and outside.
+ * user's own namespaces are no containers: the user is inside of them and outside.
  */
 static struct pid_namespace *hf_container_of(const struct hf_lease *lease)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who holds consumers without having made the pins: see sharer.c. */
+/* Processes that hold consumers without having made the pins: see sharer.c. */
 #ifndef HF_FENCE_SHARER_H
 #define HF_FENCE_SHARER_H
 
@@ -14,10 +14,10 @@ struct hf_pinners {
 	unsigned int nr;
 };
 
-/* Who may hold consumers of a lease without having made the pins. */
+/* Processes that may hold consumers of a lease without having made the pins. */
 struct hf_heirs {
 	struct hf_lease *lease;
-	const struct cred **cred; /* of who took the lease, or pinned */
+	const struct cred **cred; /* of the lease and of the pins */
 	unsigned int nr, max;
 	bool wide; /* all of the user's processes that can hold one */
 };

@@ -337,8 +337,8 @@ long hf_wrap_fallocate(struct file *filp, int mode, loff_t offset,
 
 /*
  * hf_cow_unit() holds for as long as the lease: other units would copy leased
- * blocks on write, together with shared ones. Who may not set them hears so
- * from the VFS.
+ * blocks on write, together with shared ones. The VFS refuses a caller that may not
+ * set them.
  */
 static bool hf_sets_units(HF_IDMAP *idmap, struct dentry *dentry,
 			  const HF_FILEATTR *attr)

@@ -28,8 +28,8 @@ void hf_wrap_kill_dax(struct dax_device *device)
 
 #ifdef HF_XFS_FAILURE_MISCOUNTS
 /*
- * A process that is dying of SIGBUS is not found any more, but has its page tables
- * yet, or pages of them. XFS forgets the pages next, and the kernel warns of those that
+ * A process that is dying of SIGBUS is no longer found, but still has its page
+ * tables, or pages of them. XFS forgets the pages next, and the kernel warns of those that
  * are in use. XFS has locks here that other users of a page may need: only a
  * second is waited for each page.
  */

@@ -86,7 +86,7 @@ static void hf_exchange_pass(struct inode *inode)
  * XFS_IOC_SWAPEXT exchanges the extents of two files without a look at busy
  * pages, between these locks; so does XFS_IOC_EXCHANGE_RANGE where only one file
  * is DAX. Both have been refused, or have waited, before (below). This is for what
- * got past that: leases acquired since, and a caller who has changed the argument.
+ * got past that: leases acquired since, and a caller that has changed the argument.
  * It cannot be refused here, nor interrupted: the deadline ends the wait for
  * consumers, and a kill ends the wait for other references. The caller has just
  * taken both i_rwsem, in which a holder may be waiting, and has looked at nothing

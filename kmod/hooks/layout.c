@@ -19,7 +19,7 @@
 #include "hooks/layout.h"
 
 #ifdef HF_DAX_BREAK_LAYOUT
-/* The caller has the invalidate_lock, exclusively: nothing is pinned meanwhile. */
+/* The caller has the invalidate_lock, exclusively: nothing is pinned in the meantime. */
 int hf_wrap_invalidate_inode_pages2(struct address_space *mapping)
 {
 	int err = -EBUSY;

@@ -65,7 +65,7 @@ static notrace bool hf_wants_written_file(struct pt_regs *regs)
 
 #endif
 
-/* Leased files in XFS are DAX: see the wrapper for who takes these locks. */
+/* Leased files in XFS are DAX: the wrapper says which calls take these locks. */
 static notrace bool hf_wants_mappings(struct pt_regs *regs)
 {
 	struct address_space *mapping1 =
@@ -212,7 +212,7 @@ static struct hf_hook hf_kernel_functions[] = {
 	 */
 	HF_HOOK_BY_CALLER(pin_user_pages_remote, hf_wants_longterm_remote),
 	/*
-	 * The end of pins: so that nobody is killed who has let go.
+	 * The end of pins: so that no process is killed that has let go.
 	 * In tree: an end of the registration, in the drivers.
 	 */
 	HF_HOOK_BY_CALLER(unpin_user_page, hf_wants_unpinned_page),

@@ -19,7 +19,7 @@
 #include "lease/mapping.h"
 #include "lease/party.h"
 
-/* Whether the file is the caller's own, as fcntl(2) asks of who takes a lease. */
+/* Whether the caller owns the file, as fcntl(2) checks for its leases. */
 bool hf_owns_or_may_lease(struct file *target)
 {
 	return vfsuid_eq_kuid(i_uid_into_vfsuid(hf_file_idmap(target),
@@ -100,7 +100,7 @@ bool hf_lease_enter(struct hf_lease *lease, u64 id, bool more)
 		interval_tree_insert(&lease->range, &file->leases);
 		if (id)
 			WRITE_ONCE(lease->state, HOLDFAST_ACTIVE);
-		/* From here on who has the file open finds it. */
+		/* From here on a task that has the file open finds it. */
 		smp_store_release(&lease->id, id);
 	}
 	spin_unlock(&file->lock);
@@ -227,8 +227,8 @@ put_target:
 
 /*
  * Nothing pins the pages: undoes hf_lease_bind(), once. Called with
- * lease->mutex held. Who waits for the end may go on to unmount, so the file
- * goes first.
+ * lease->mutex held. A task that waits for the end may then unmount, so the file
+ * is put first.
  */
 void hf_lease_unbind(struct hf_lease *lease)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may have implicit leases: a process tree that inherits a permission, which
+ * Which processes may have implicit leases: a process tree that inherits a permission, which
  * is an open file of its own kind, and what the administrator allows for a whole
  * filesystem. While there is either, calls of pin_user_pages() are looked at.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who may have implicit leases: see permit.c. */
+/* Permissions for implicit leases: see permit.c. */
 #ifndef HF_LEASE_PERMIT_H
 #define HF_LEASE_PERMIT_H
 

@@ -155,7 +155,7 @@ again:
 	case HF_RETIRED:
 		break;
 	}
-	/* Nobody wakes it any more; drop a wake-up that came before that. */
+	/* Nothing wakes it from now on; drop an earlier wake-up. */
 	cancel_delayed_work(&reaper->work);
 	hf_reaper_end(reaper);
 }
@@ -189,8 +189,8 @@ void hf_lease_reap(struct hf_lease *lease)
 }
 
 /*
- * Ends the lease if nothing pins its pages any more, else has that done when it
- * comes to it. Called with lease->mutex held; true: it has ended.
+ * Ends the lease if nothing pins its pages; otherwise the reaper does so later.
+ * Called with lease->mutex held. Returns true if it has ended.
  */
 static bool hf_lease_finish(struct hf_lease *lease)
 {
@@ -218,7 +218,7 @@ static int hf_lease_wait_released(struct hf_lease *lease)
 }
 
 /*
- * Nothing is pinned any more from here on. @grace_ms: how long consumers may stay
+ * From here on nothing is pinned. @grace_ms: how long consumers may stay
  * before the holder is fenced; 0: until a change breaks the lease.
  */
 static void hf_lease_stop(struct hf_lease *lease, unsigned int grace_ms)

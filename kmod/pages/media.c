@@ -61,7 +61,7 @@ void hf_media_error(struct page *page)
 }
 
 /**
- * hf_page_is_poisoned - whether the kernel takes a page for one that has failed
+ * hf_page_is_poisoned - whether the kernel has marked a page as failed
  * @page: of a file with DAX, pinned
  *
  * mf_dax_kill_procs(), and from 6.15 on mf_generic_kill_procs(), too, mark the first

@@ -3,7 +3,7 @@
  * Records of pins: which process pinned which bytes of a lease, for what.
  *
  * A record is made when the pages are pinned, and dropped when none of them is
- * held any more. Drivers pin a large region in many calls: those that one system
+ * held. Drivers pin a large region in many calls: those that one system
  * call makes, and that follow each other in memory and in the file, make one record.
  */
 #include <linux/capability.h>
@@ -174,7 +174,7 @@ bool hf_pin_may_take(const struct hf_pin *to, const struct hf_span *span,
  * hf_pin_takes - whether a record can have pages that have just been pinned
  * @to: the record; runs_sem of its lease is held exclusively
  * @span: the pages
- * @pinner: who pinned them
+ * @pinner: the process and consumer that pinned them
  * @runs: the pages
  * @anywhere: also where it has them at another address: see HF_PINS_OF_PAGE
  *
@@ -371,8 +371,8 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 }
 
 /*
- * The lease ends: nothing is pinned. Its target is still there. Who makes a record
- * finds it stale, and frees it.
+ * The lease ends: nothing is pinned. Its target is still there. A task that makes
+ * a record finds it stale, and frees it.
  */
 void hf_pins_free(struct hf_lease *lease)
 {
@@ -410,7 +410,7 @@ bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 	return false;
 }
 
-/* Records in the making, but for @but, start again. Called with file->lock held. */
+/* Records in the making, except @but, start again. Called with file->lock held. */
 void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		   const struct hf_pin *but)
 {
@@ -602,8 +602,8 @@ static unsigned long hf_piece_length(struct page *page, unsigned long nr)
 }
 
 /**
- * hf_pins_end - the current task lets go of pages
- * @unpinned: zero but for the caller; hf_pins_ended() afterwards
+ * hf_pins_end - the current task unpins pages
+ * @unpinned: zero except for the caller; call hf_pins_ended() afterwards
  * @page: the first one, which is still pinned
  * @nr: how many follow each other on the device: not always in a file
  * @pins: how many pins of these end

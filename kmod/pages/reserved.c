@@ -13,9 +13,9 @@
  *
  * Only pages that go through pin_user_pages_remote(FOLL_LONGTERM) are touched,
  * which is VFIO and iommufd. For all others the flag stays as it is. It is given
- * back to idle pages only, whoever's they are by now, and cleared after the pin,
+ * back to idle pages only, of any owner, and cleared after the pin,
  * one after the other under hf_reserved_lock. So it does not matter which leases
- * have a page in common, or whether a page has another owner meanwhile: one that
+ * have a page in common, or whether a page has got another owner: one that
  * is pinned through VFIO never has the flag, and nothing has to be counted.
  *
  * Nobody else misses it on these pages. On 6.1, 6.12 and 7.2, x86:
@@ -43,7 +43,7 @@ static DEFINE_SPINLOCK(hf_reserved_lock);
 static bool hf_reserved_used;
 
 /**
- * hf_reserved_clear - pages were pinned for who takes reserved ones for others
+ * hf_reserved_clear - pages were pinned for a driver that skips reserved pages
  * @pages: pinned
  * @nr: how many
  *

@@ -102,7 +102,7 @@ static bool hf_others_start_again(struct hf_file *file,
 
 /*
  * With invalidate_lock held exclusively. -EBUSY: not now. Where the entry is a folio it
- * ends with no page busy, that is with short-term pins over, of direct I/O for one.
+ * ends with no page busy, that is after short-term pins, for example of direct I/O.
  */
 static int hf_try_drop_entry(struct hf_file *file, const struct hf_pin *pin,
 			     struct address_space *mapping, pgoff_t index)

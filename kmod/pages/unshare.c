@@ -4,7 +4,7 @@
  *
  * XFS copies a shared block on write together with what is around it: it prepares
  * new blocks for pages that are not shared, too, also for those before, and moves
- * these with the next write to them, whoever writes, and whatever is pinned.
+ * these with the next write of any task, even if they are pinned.
  *
  * So all that can prepare blocks for the range is written to once, the range as
  * well, which leaves nothing shared. When the range is pinned after that, all
@@ -124,8 +124,8 @@ int hf_fault_reason(struct file *file, pgoff_t index)
 }
 
 /*
- * The same, in the end: a page that can be read, and needs no block, but can not
- * be written, has a shared one, and there is no space for a copy.
+ * Here, too: a page that can be read and needs no block, but cannot be written, has
+ * a shared block, and there is no space for a copy.
  */
 static long hf_window_try(struct hf_window *window)
 {
@@ -203,8 +203,8 @@ static int hf_store(struct file *file, pgoff_t first, pgoff_t last)
  * @pin: of the pages to be pinned, in a lease of it
  * @target: the file, open for reading and writing
  *
- * Return: 0, 1 where the file has become shorter meanwhile, or what the filesystem
- * says (-ENOSPC, -EDQUOT, -EIO).
+ * Return: 0, 1 where the file has become shorter, or the error of the
+ * filesystem (-ENOSPC, -EDQUOT, -EIO).
  */
 int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
 	       struct file *target)

@@ -115,7 +115,7 @@ static void try_stopped(void)
 	snprintf(text, sizeof(text), "process %d (agent-mr): deregistered",
 		 holder.pid);
 	tap_ok(agent_said(text, AT_ONCE), "... who and what");
-	tap_ok(agent_said("need not wait any more", SOON), "... and how long");
+	tap_ok(agent_said("no longer waits", SOON), "... and how long");
 	lives_without(&holder, true, "stopped");
 	tap_ok(agent_stop(agent), "the agent ends when it is told to");
 	holder_end(&holder);

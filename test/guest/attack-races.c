@@ -56,7 +56,7 @@ static void acquire(struct slot *slot, unsigned int *seed)
 	};
 
 	acquire.length = PAGE << (rand_r(seed) % 8);
-	/* Of whatever the descriptor is meanwhile. */
+	/* Of whatever the descriptor is in the meantime. */
 	ioctl(slot->fd, HOLDFAST_IOC_ACQUIRE, &acquire);
 }
 

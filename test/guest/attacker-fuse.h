@@ -27,7 +27,7 @@ static inline void own_namespaces(int which)
 	write_file("/proc/self/gid_map", "0 65534 1");
 }
 
-/* Answers nothing but the greeting, and that it can not do this and that. */
+/* Answers nothing but the greeting, and that it cannot do this and that. */
 static inline void deaf_filesystem(int device, int ready)
 {
 	static char buf[FUSE_MIN_READ_BUFFER + MIB];

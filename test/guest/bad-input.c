@@ -495,7 +495,8 @@ static void test_join_rights(void)
 	       "an ordinary user passes a lease on");
 	lease = fd_receive(pair[0]);
 	tap_is(hf_join(lease), -EPERM, "another user cannot join it");
-	tap_ok(strstr(hf_error(), "another user"), "%s", hf_error());
+	tap_ok(strstr(hf_error(), "only the user who acquired"), "%s",
+	       hf_error());
 	close(lease);
 	close(pair[0]);
 	close(pair[1]);

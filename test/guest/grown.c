@@ -2,7 +2,7 @@
 /*
  * A truncation to a larger size that is to a smaller one when its turn comes:
  * another had the file's lock first, and the file has grown. What was leased
- * behind the new end meanwhile is waited for.
+ * behind the new end in the meantime is waited for.
  *
  * The file's lock is a queue, but who gives it up may take it back before the
  * next in the queue is awake. So all that queue share a CPU, and the truncation

@@ -41,7 +41,7 @@ static void cgroup_write(const char *name, const char *text)
 
 /*
  * A memory cgroup of the test's own: the kernel charges it for what the module
- * allocates for it, object by object, and for nothing that others do meanwhile.
+ * allocates for it, object by object, and for nothing that others do in the meantime.
  */
 static void cgroup_enter(void)
 {

@@ -103,7 +103,7 @@ static void test_with(void)
 		tap_bail("ftruncate: %s", strerror(errno));
 }
 
-/* A file that can not be leased. */
+/* A file that cannot be leased. */
 static void test_on_disk(bool odp)
 {
 	int disk = file_make(ON_DISK, LENGTH);

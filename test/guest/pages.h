@@ -2,7 +2,7 @@
 /*
  * What the kernel knows of a file's pages, one by one: test/kmod/hf_pages.c tells.
  * A file on DAX has the same pages until a change takes them, and then they may
- * be another file's: a list of them can be looked at before, meanwhile and after.
+ * be another file's: a list of them can be looked at before, in the meantime and after.
  */
 #ifndef HOLDFAST_TEST_PAGES_H
 #define HOLDFAST_TEST_PAGES_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A short-term pin is the kernel's own business, with Holdfast as without. Direct
- * I/O of a disk goes to or from a mapping of a DAX file; meanwhile the file is
+ * I/O of a disk goes to or from a mapping of a DAX file; in the meantime the file is
  * truncated, and another file takes the blocks. The truncate has to wait for the
  * I/O: else a read would come into the other file, or the other file's content go to
  * the disk by a write.

@@ -125,7 +125,7 @@ static uint64_t number_in(const char *path, const char *format)
 	return number;
 }
 
-/* Bytes of persistent memory that the IOMMU has been told of meanwhile. */
+/* Bytes of persistent memory that the IOMMU has been told of in the meantime. */
 static uint64_t traced_pmem(void)
 {
 	uint64_t start = number_in("/sys/block/pmem0/device/resource", "%llx");

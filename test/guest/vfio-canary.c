@@ -118,7 +118,7 @@ static unsigned long reserve(unsigned long blocks)
 	return was;
 }
 
-/* All that is free but for a little, so that what is freed is used again. */
+/* All that is free except for a little, so that what is freed is used again. */
 static void fill_up(void)
 {
 	int fd = open(FILLER, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

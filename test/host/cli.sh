@@ -237,29 +237,29 @@ if [[ -e /dev/holdfast ]]; then
 	skip "the module is loaded"
 else
 	gives "ls without a module" 1 \
-		'holdfast: /proc/fs/holdfast/leases: not there: load the module (modprobe holdfast)' \
+		'holdfast: /proc/fs/holdfast/leases: not there; load the module (modprobe holdfast)' \
 		"$holdfast" ls
 	gives "lease without a module" 1 \
-		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		'holdfast: /dev/holdfast: not there; load the module (modprobe holdfast)' \
 		"$holdfast" lease "$file" -- true
 	gives "run without a module" 1 \
-		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		'holdfast: /dev/holdfast: not there; load the module (modprobe holdfast)' \
 		"$holdfast" run true
 	gives "run --no-hitless without a module" 1 \
-		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		'holdfast: /dev/holdfast: not there; load the module (modprobe holdfast)' \
 		"$holdfast" run --no-hitless true
 	gives "policy without a module" 1 \
 		'holdfast: /proc/fs/holdfast/policy: not there: load the module (modprobe holdfast)' \
 		"$holdfast" policy
 	gives "ls --pins without a module" 1 \
-		'holdfast: /proc/fs/holdfast/pins: not there: load the module (modprobe holdfast)' \
+		'holdfast: /proc/fs/holdfast/pins: not there; load the module (modprobe holdfast)' \
 		"$holdfast" ls --pins
-	gives "holdfastd without a module" 1 '*/leases: not there: load the module (modprobe holdfast)' \
+	gives "holdfastd without a module" 1 '*/leases: not there; load the module (modprobe holdfast)' \
 		"$holdfastd"
 	gives "revoke without a module" 1 \
-		'holdfast: /dev/holdfast: not there: load the module (modprobe holdfast)' \
+		'holdfast: /dev/holdfast: not there; load the module (modprobe holdfast)' \
 		"$holdfast" revoke 1
-	gives "drain without a module" 1 '*: not there: load the module*' "$holdfast" drain /
+	gives "drain without a module" 1 '*: not there; load the module*' "$holdfast" drain /
 fi
 if ((EUID)); then
 	gives "trace is for root" 1 'holdfast: only the administrator*' "$holdfast" trace

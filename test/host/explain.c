@@ -97,11 +97,11 @@ static void test_file(void)
 		mode_t mode;
 		const char *want;
 	} types[] = {
-		{ S_IFDIR, "/mnt/f: a directory: only a regular file can be" },
-		{ S_IFBLK, "a block device: only" },
-		{ S_IFCHR, "a character device: only" },
-		{ S_IFIFO, "a pipe: only" },
-		{ S_IFSOCK, "a socket: only" },
+		{ S_IFDIR, "/mnt/f: a directory; lease a regular file" },
+		{ S_IFBLK, "a block device; lease" },
+		{ S_IFCHR, "a character device; lease" },
+		{ S_IFIFO, "a pipe; lease" },
+		{ S_IFSOCK, "a socket; lease" },
 	};
 	struct hf_facts facts = fine(EBADF);
 
@@ -114,19 +114,19 @@ static void test_file(void)
 		says(&facts, types[i].want);
 	}
 	facts.has_stat = false;
-	says(&facts, "not a regular file: only");
+	says(&facts, "not a regular file; lease");
 
 	facts = fine(EACCES);
 	facts.access = O_RDONLY;
 	facts.owner = 1000;
 	facts.fsuid = 1001;
 	says(&facts, "open for reading only, which is for the file's owner "
-		     "(uid 1000, and this is uid 1001) or CAP_LEASE: open it "
+		     "(uid 1000, and this is uid 1001) or CAP_LEASE; open it "
 		     "with O_RDWR");
 	facts.access = O_WRONLY;
-	says(&facts, "not open for reading (write only): open it with O_RDWR");
+	says(&facts, "not open for reading (write only); open it with O_RDWR");
 	facts.access = -1;
-	says(&facts, "not open for reading: open it with O_RDWR");
+	says(&facts, "not open for reading; open it with O_RDWR");
 	facts.access = O_RDWR;
 	says(&facts, "append-only, so that it cannot be mapped for writing");
 }
@@ -149,7 +149,7 @@ static void test_filesystem(void)
 		uint64_t magic;
 		const char *want;
 	} others[] = {
-		{ 0x58465342, "on XFS without DAX: mount it" },
+		{ 0x58465342, "on XFS without DAX; mount it" },
 		{ TMPFS_MAGIC, "on tmpfs, which does not lend its pages" },
 		{ HUGETLBFS_MAGIC, "on hugetlbfs, which" },
 		{ BTRFS_SUPER_MAGIC, "on btrfs, which" },
@@ -169,7 +169,7 @@ static void test_filesystem(void)
 	says(&facts, "or it is a realtime file");
 	facts.fs_magic = EXT4_SUPER_MAGIC;
 	facts.dax = false;
-	says(&facts, "on ext4 without DAX: mount it with -o dax=always");
+	says(&facts, "on ext4 without DAX; mount it with -o dax=always");
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		facts.fs_magic = others[i].magic;
 		says(&facts, others[i].want);
@@ -192,7 +192,7 @@ static const struct {
 	{ HF_CALL_AWAIT, EIO, "Input/output error" },
 	{ HF_CALL_ACQUIRE, EDEADLK, "deregister it (ibv_dereg_mr) first" },
 	{ HF_CALL_ACQUIRE, EXDEV, "Invalid cross-device link" },
-	{ HF_CALL_DEVICE, ENOENT, "/dev/holdfast: not there: load the module" },
+	{ HF_CALL_DEVICE, ENOENT, "/dev/holdfast: not there; load the module" },
 	{ HF_CALL_DEVICE, ENXIO, "not there" },
 	{ HF_CALL_DEVICE, ENODEV, "not there" },
 	{ HF_CALL_DEVICE, EACCES, "may not open it" },
@@ -225,7 +225,7 @@ static const struct {
 	{ HF_CALL_VFIO, ENOMEM, "RLIMIT_MEMLOCK" },
 	{ HF_CALL_VFIO, EFAULT, "answer the break" },
 	{ HF_CALL_VFIO, EOPNOTSUPP, "acquire or join one" },
-	{ HF_CALL_VFIO, ENOSPC, "filesystem is full: make room" },
+	{ HF_CALL_VFIO, ENOSPC, "filesystem is full; make room" },
 	{ HF_CALL_VFIO, EDQUOT, "fs_limit_mib" },
 	{ HF_CALL_VFIO, EUCLEAN, "--reflink=never" },
 	{ HF_CALL_VFIO, ENODATA, "the range has a hole" },
@@ -258,7 +258,7 @@ static void test_report(void)
 				  .err = ENOENT,
 				  .path = HOLDFAST_REPORT };
 
-	says(&facts, HOLDFAST_REPORT ": not there: load the module");
+	says(&facts, HOLDFAST_REPORT ": not there; load the module");
 	facts.path = "/tmp/copy";
 	says(&facts, "/tmp/copy: No such file or directory");
 	facts.err = EPROTO;
@@ -282,8 +282,7 @@ static void test_implicit(void)
 		{ HF_CALL_ALLOW, ENFILE, "Too many open files in system" },
 		{ HF_CALL_DEVICE, EACCES,
 		  HOLDFAST_DEVICE ": this process may not open it" },
-		{ HF_CALL_JOIN, EPERM,
-		  "descriptor 7: the lease of another user" },
+		{ HF_CALL_JOIN, EPERM, "descriptor 7: permission denied" },
 		{ HF_CALL_JOIN, EBADFD, "has been released" },
 		{ HF_CALL_JOIN, ENOTTY, "not a lease" },
 		{ HF_CALL_JOIN, EBADF, "not an open file" },
@@ -318,7 +317,7 @@ static void test_implicit(void)
 	facts = (struct hf_facts){ .call = HF_CALL_REPORT,
 				   .err = ENOENT,
 				   .path = HOLDFAST_PINS };
-	says(&facts, HOLDFAST_PINS ": not there: load the module");
+	says(&facts, HOLDFAST_PINS ": not there; load the module");
 }
 
 static void test_room(void)

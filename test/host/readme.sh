@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The programs in README.md compile.
+# README.md is short, its programs compile, and its figures are those of bench/results.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.sh"
@@ -25,5 +25,14 @@ for file in "$scratch"/*.c; do
 		-libverbs -lrdmacm -lpthread
 done
 [[ ${found-} ]] || skip "README.md has no program"
+
+quiet "README.md has at most 130 lines" test "$(wc -l <README.md)" -le 130
+
+# The rows of the table of figures, but not its heading
+awk '/^## / { on = /^## Figures/ } on && /^\|/' README.md | tail -n +3 >"$scratch/figures"
+quiet "README.md has figures" test -s "$scratch/figures"
+while read -r row; do
+	quiet "bench/results/README.md has the row: $row" grep -qxF -- "$row" bench/results/README.md
+done <"$scratch/figures"
 
 finish

@@ -13,7 +13,7 @@ shell_files=$(sources '*' | while read -r file; do
 done)
 
 # The ABI header keeps to the layout of its like, values in a column after tabs, which
-# clang-format can not make; checkpatch reads it.
+# clang-format cannot make; checkpatch reads it.
 if have clang-format clang-format; then
 	for file in $(grep -v '^include/uapi/' <<<"$c_files"); do
 		quiet "clang-format: $file" clang-format --dry-run -Werror "$file"

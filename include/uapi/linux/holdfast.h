@@ -5,8 +5,8 @@
  * An open of /dev/holdfast becomes a lease with HOLDFAST_IOC_ACQUIRE. From
  * then on the open file *is* the lease: the process that has it may pin
  * mappings of the file for long (RDMA memory regions, io_uring fixed buffers,
- * VFIO), poll(2) and read(2) give events, and the last close(2) ends the lease
- * once nothing pins its pages any more.
+ * VFIO), and poll(2) and read(2) return events. After the last close(2) the lease
+ * ends as soon as nothing pins its pages.
  *
  * Every structure begins with its own size, so that it can grow: the kernel
  * takes a smaller (older) one and a larger (newer) one whose tail is zero.
@@ -83,7 +83,7 @@ enum holdfast_origin {
  *
  * HOLDFAST_OP_UNKNOWN is a change that came by an entry Holdfast has no name
  * for; its range is the whole file. HOLDFAST_OP_REVOKE is no change of the
- * file: somebody ends the lease.
+ * file: the lease is being revoked.
  */
 enum holdfast_op {
 	HOLDFAST_OP_UNKNOWN	= 0,
@@ -136,7 +136,9 @@ enum holdfast_op {
  * another size (see the kernel log), with EHWPOISON where a page has failed (see
  * HOLDFAST_EVENT_MEDIA_ERROR), with EFAULT beyond the end of the file, and
  * with EDEADLK where a change of its range waits for pins of the same process. It
- * waits, killably, for other changes of its range.
+ * waits, killably, for other changes of its range. A pin fails with EOPNOTSUPP where
+ * no lease covers it, and with EACCES where only an implicit lease could, and the
+ * file is open for reading only and neither the process's own nor CAP_LEASE is there.
  *
  * A pin of a mapping that can only be read is one for reading, and changes nothing
  * of the file. It fails with
@@ -172,8 +174,8 @@ enum holdfast_op {
  *		the functions that Holdfast hooks, or ftrace is off (sysctl
  *		kernel.ftrace_enabled)
  * ENOMEM	no memory
- * EDEADLK	a change of the range waits for pins that this process has: let
- *		go of those first
+ * EDEADLK	a change of the range waits for pins of this process: deregister
+ *		first
  * EINTR	a signal came while a change was waited for
  * ENOENT	HOLDFAST_ACQUIRE_ADDRESS: what is mapped there is not one range of
  *		one file, mapped shared
@@ -199,9 +201,8 @@ struct holdfast_acquire {
  * @size: sizeof(struct holdfast_release)
  * @flags: must be zero
  *
- * Ends the lease without closing it: nothing is pinned because of it any more,
- * and the call returns when what was pinned has been let go of. The open file can
- * not become a lease again.
+ * Ends the lease without closing it: it allows no new pins, and the call returns when
+ * the existing pins are gone. The open file cannot become a lease again.
  *
  * Return 0, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
@@ -261,19 +262,19 @@ struct holdfast_query {
  * @size: sizeof(struct holdfast_revoke)
  * @flags: HOLDFAST_REVOKE_NOWAIT: do not wait until the pins are gone
  * @id: the lease
- * @grace_ms: how long its holder has to let go before he is fenced, in
- *	milliseconds. The lease's break time if that is shorter, for 0, and for
- *	a caller who neither acquired the lease nor has CAP_SYS_ADMIN.
+ * @grace_ms: how long the holder has to deregister before it is fenced, in
+ *	milliseconds. 0 and longer times are the lease's break time, and so is every
+ *	time of a caller that neither acquired the lease nor has CAP_SYS_ADMIN.
  * @__reserved: must be zero
  *
  * Ends any lease, exclusive or not, as its holder would with
  * HOLDFAST_IOC_RELEASE; on any open of /dev/holdfast. The holder gets an event
  * with HOLDFAST_OP_REVOKE and a deadline. Returns when nothing pins the pages.
  *
- * Return 0 (also when the lease has ended meanwhile), or
+ * Return 0 (also when the lease has ended in the meantime), or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE
  * ENOENT	there is no lease with this number
- * EPERM	the caller is not the holder, owns not the file, and has
+ * EPERM	the caller is not the holder, does not own the file, and has
  *		neither CAP_FOWNER nor CAP_SYS_ADMIN
  * EINPROGRESS	with HOLDFAST_REVOKE_NOWAIT: pins are left
  * EINTR	a fatal signal came; the revocation goes on
@@ -288,7 +289,7 @@ struct holdfast_revoke {
 #define HOLDFAST_IOC_REVOKE	_IO(HOLDFAST_IOC_TYPE, 0x03)
 
 /**
- * enum holdfast_consumer - what holds pins
+ * enum holdfast_consumer - the kind of a consumer
  * @HOLDFAST_CONSUMER_UNKNOWN: a driver that Holdfast has no name for
  * @HOLDFAST_CONSUMER_MR: an RDMA memory region
  * @HOLDFAST_CONSUMER_BUFFER: a fixed buffer of an io_uring
@@ -370,9 +371,9 @@ struct holdfast_join {
  * Opens a queue of events of leases, on any open of /dev/holdfast. read(2) and
  * poll(2) of the new descriptor are those of a lease; it is closed by
  * execve(2). While a process has a HOLDFAST_WATCH_OWN queue open, it can make
- * more pins in the range of a change that waits for pins that it has, as it may need
- * these to let go of those: this registration does not fail with EDEADLK, unless
- * the change has begun. What it pins has to go by the same deadline.
+ * more pins in the range of a change that waits for pins of the same process, because
+ * it may need these before it can end those. This registration does not fail with
+ * EDEADLK, unless the change has begun. The new pins must be gone by the same deadline.
  *
  * An event that finds the queue full replaces the oldest: then @lost of the next
  * event that is read counts those.
@@ -415,7 +416,7 @@ struct holdfast_watch {
  * Return 0, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy; @gid is no
  *		group of the caller's user namespace
- * EPERM	the caller has not CAP_SYS_ADMIN
+ * EPERM	the caller does not have CAP_SYS_ADMIN
  * EBADF	@fd is not an open file
  * EOPNOTSUPP	the filesystem is neither XFS nor ext4, or has no UUID
  * ENOENT	HOLDFAST_POLICY_FORBID where nothing was allowed
@@ -468,18 +469,18 @@ struct holdfast_locate {
 #define HOLDFAST_IOC_LOCATE	_IO(HOLDFAST_IOC_TYPE, 0x08)
 
 /**
- * enum holdfast_event_type - what an event says
- * @HOLDFAST_EVENT_BREAK: a change met the lease. Let go of the consumers
- *	before the deadline, or be fenced.
+ * enum holdfast_event_type - what an event reports
+ * @HOLDFAST_EVENT_BREAK: a change met the lease. A holder that does not deregister
+ *	before the deadline is fenced.
  * @HOLDFAST_EVENT_CHANGED: that change has ended; the range can be registered
  *	again
  * @HOLDFAST_EVENT_FENCED: the deadline passed with consumers left; the
  *	processes that made the pins were killed
  * @HOLDFAST_EVENT_DECOHERENCE: a change of a file in memory (tmpfs, hugetlbfs)
- *	has not waited: what consumers hold of the range is not the file's any
- *	more. Register the mapping again.
+ *	has not waited: the memory of consumers is no longer the file's. Register
+ *	the mapping again.
  * @HOLDFAST_EVENT_ABSORBED: a change has met a rewriting lease, and has left its
- *	range as it is. Nothing is to be done.
+ *	range as it is. The event needs no answer.
  * @HOLDFAST_EVENT_MEDIA_ERROR: the memory of the range has failed
  *	(memory_failure() in the kernel): what the file had there is lost, and a
  *	device that reads it gets an error or wrong bytes. Nothing has been taken
@@ -522,7 +523,7 @@ enum holdfast_event_type {
  *
  * read(2) blocks until there is an event, unless O_NONBLOCK (EAGAIN); EINVAL
  * when the buffer is too small for one; EBADFD before the lease is acquired.
- * The events of a lease are one queue: who reads an event takes it. A buffer
+ * The events of a lease are one queue, and each event is read once. A buffer
  * for an event of an earlier header gets as much of one event as fits.
  *
  * poll(2): POLLIN, there is an event; POLLHUP, the lease has been released or
@@ -549,9 +550,8 @@ struct holdfast_event {
 
 /*
  * HOLDFAST_REPORT: a line that names the columns, then a line for each lease
- * that the reader may see (his own, and those on files he owns; all with
- * CAP_SYS_ADMIN). Columns are
- * separated by one space and found by name: new ones may come anywhere. "-" is
+ * that the reader may see: its own, those on files that it owns, or with
+ * CAP_SYS_ADMIN all. Columns are separated by one space and found by name: new ones may come anywhere. "-" is
  * "none". Text columns escape space, tab, newline and backslash as \ooo.
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
@@ -561,7 +561,8 @@ struct holdfast_event {
  * kind		breakable, exclusive, rewriting
  * state	active, breaking, releasing, zombie
  * backing	dax, tmpfs, hugetlbfs
- * pid uid comm	who acquired the lease; pid as the reader sees it, 0 if he does not
+ * pid uid comm	of the process that acquired the lease; pid as the reader sees it, 0 if
+ *		the reader does not see the process
  * major minor ino	the file
  * offset length pinned	bytes, as in struct holdfast_query
  * age_ms	since the lease was acquired
@@ -576,12 +577,12 @@ struct holdfast_event {
  * media_errors	how often memory of the range has failed, since it was acquired
  *
  * poll(2) of the open report gives POLLERR and POLLPRI once when a break has
- * begun or ended, a holder been fenced, or a change been absorbed, since it was opened or
- * last polled.
+ * begun or ended, a holder has been fenced, or a change has been absorbed, since it was
+ * opened or last polled.
  */
 
 /*
- * HOLDFAST_PINS: who pins what: a line that names the columns, then a line for
+ * HOLDFAST_PINS: the records of pins: a line that names the columns, then a line for
  * each record of pins of a lease that the reader may see. Consecutive pins of a
  * process for the same consumer are one record.
  *

@@ -179,7 +179,7 @@ static int do_dedupe(const struct slot *slot, struct change *change)
 		change->count = dedupe.info.bytes_deduped / BLOCK;
 		return 0;
 	}
-	/* They differ, or somebody has written there meanwhile. */
+	/* They differ, or somebody has written there in the meantime. */
 	errno = dedupe.info.status < 0 ? -dedupe.info.status : EBADE;
 	return -1;
 }

@@ -178,7 +178,7 @@ extern const char LOST_CANARY[], LOST_LIVE[], LOST_MOVED[], LOST_LENGTH[],
 __attribute__((format(printf, 2, 3))) void lost(const char *kind,
 						const char *fmt, ...);
 
-/* The test itself can not go on: ends the process. */
+/* The test itself cannot go on: ends the process. */
 __attribute__((format(printf, 1, 2), noreturn)) void give_up(const char *fmt,
 							     ...);
 
