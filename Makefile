@@ -60,7 +60,7 @@ OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
-TOOL_SRC := $(wildcard tool/*.c)
+TOOL_SRC := $(wildcard tool/*.c tool/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 # Whether a memory region is there the kernel says by the daemon's ioctl.
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/daemon/uverbs.o
@@ -207,7 +207,7 @@ $(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -307,7 +307,7 @@ $(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
@@ -325,7 +325,7 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -Idaemon -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)

@@ -186,6 +186,7 @@ gives "policy: no such group" 2 'holdfast: none-such: no such group*' \
 	"$holdfast" policy allow -g none-such /
 gives "policy: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" policy allow -t soon /
 gives "policy: a group for nothing" 2 '*go with allow only*' "$holdfast" policy -g root forbid /
+gives "doctor: a wrong option" 2 "holdfast: -x: no such option*help doctor*" "$holdfast" doctor -x
 gives "ls: --pins of a report" 2 '*neither --report*' "$holdfast" ls --pins --report "$report"
 gives "run: a wrong option" 2 'holdfast: -q: no such option*' "$holdfast" run -q true
 
