@@ -401,11 +401,13 @@ struct holdfast_watch {
  * struct holdfast_policy - HOLDFAST_IOC_POLICY
  * @size: sizeof(struct holdfast_policy)
  * @policy: HOLDFAST_POLICY_ALLOW or HOLDFAST_POLICY_FORBID
- * @fd: an open file of the filesystem
+ * @fd: an open file of the filesystem, or -1 with @uuid
  * @gid: with HOLDFAST_POLICY_ALLOW: only members of this group;
  *	HOLDFAST_ANY_GROUP: everybody
  * @break_ms: with HOLDFAST_POLICY_ALLOW: as in struct holdfast_allow
  * @__reserved: must be zero
+ * @uuid: the filesystem's UUID, if @fd is -1: it need not be mounted, and nothing
+ *	is known of its type. All zero: not given.
  *
  * Allows implicit leases on a whole filesystem, or ends that, on any open of
  * /dev/holdfast. A policy is kept by the filesystem's UUID until the module is
@@ -414,9 +416,9 @@ struct holdfast_watch {
  *
  * Return 0, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy; @gid is no
- *		group of the caller's user namespace
+ *		group of the caller's user namespace; both @fd and @uuid
  * EPERM	the caller has not CAP_SYS_ADMIN
- * EBADF	@fd is not an open file
+ * EBADF	@fd is not an open file, and there is no @uuid
  * EOPNOTSUPP	the filesystem is neither XFS nor ext4, or has no UUID
  * ENOENT	HOLDFAST_POLICY_FORBID where nothing was allowed
  * EBUSY	as for HOLDFAST_IOC_ACQUIRE: a function cannot be hooked
@@ -429,6 +431,7 @@ struct holdfast_policy {
 	__u32 gid;
 	__u32 break_ms;
 	__u32 __reserved;
+	__u8 uuid[16];
 };
 #define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x07)
 
