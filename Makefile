@@ -4,7 +4,7 @@
 #
 #	make			libraries, tools, guest tests, examples and benchmarks, in build/
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
-#				MANDIR, UNITDIR
+#				MANDIR, UNITDIR, UDEVDIR
 #	make check		the tests that need no kernel module, and the style
 #	make programs		what drives other people's programs in guests, test/programs
 #	make fuzz		what reads input from outside, FUZZ_SECONDS (60) each
@@ -28,6 +28,7 @@ MANDIR := $(PREFIX)/share/man
 # systemd and DKMS look only here, whatever the prefix.
 MODULESLOADDIR := /usr/lib/modules-load.d
 UNITDIR := /usr/lib/systemd/system
+UDEVDIR := /usr/lib/udev/rules.d
 DKMSDIR := /usr/src/holdfast-$(VERSION)
 
 CFLAGS := -O2 -g
@@ -380,6 +381,9 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIV
 	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
 		>$(DESTDIR)$(UNITDIR)/holdfastd.service
+	sed 's|@BINDIR@|$(BINDIR)|' packaging/holdfast-policy.service.in \
+		>$(DESTDIR)$(UNITDIR)/holdfast-policy.service
+	install -D -m 644 -t $(DESTDIR)$(UDEVDIR) packaging/70-holdfast-policy.rules
 	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) \
 		$(URING).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
 	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(VERBS) \

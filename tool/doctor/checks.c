@@ -14,6 +14,7 @@ static const struct {
 	{ "namespaces", check_namespaces },
 	{ "mounts", check_mounts },
 	{ "files", check_files },
+	{ "policy", check_policy },
 	{ "rdma", check_rdma },
 	{ "memlock", check_memlock },
 	{ "agent", check_agent },

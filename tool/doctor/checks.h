@@ -15,6 +15,7 @@ check_fn check_lockdown;
 check_fn check_memlock;
 check_fn check_mounts;
 check_fn check_namespaces;
+check_fn check_policy;
 check_fn check_ptrace;
 check_fn check_rdma;
 check_fn check_thp;
