@@ -22,6 +22,7 @@
 #define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
 #define HOLDFAST_PINS		"/proc/fs/holdfast/pins"
 #define HOLDFAST_POLICIES	"/proc/fs/holdfast/policy"
+#define HOLDFAST_COUNTERS	"/proc/fs/holdfast/counters"
 
 #define HOLDFAST_IOC_TYPE	0xBC
 
@@ -605,6 +606,32 @@ struct holdfast_event {
  * HOLDFAST_POLICIES: where implicit leases are allowed by HOLDFAST_IOC_POLICY: a
  * line that names the columns, "uuid gid break_ms", then a line for each
  * filesystem. gid is "-" for everybody.
+ */
+
+/*
+ * HOLDFAST_COUNTERS: what has happened since the module was loaded: a line that names
+ * the columns, then a line for each filesystem with DAX that has had leases, and one,
+ * 0 0, for all files in memory. New columns may come anywhere.
+ *
+ *   major minor leases breaks refused absorbed revoked fenced killed media_errors
+ *   wait_us le_1ms le_10ms le_100ms le_1s le_10s le_60s waits
+ *
+ * major minor	the filesystem's device
+ * leases	that were made, explicit and implicit
+ * breaks	a change met a lease whose holder has to let go
+ * refused	changes that an exclusive or rewriting lease made fail
+ * absorbed	changes that a rewriting lease absorbed
+ * revoked	leases that were revoked, or whose device was removed
+ * fenced	breaks and revocations whose deadline passed with consumers left
+ * killed	processes that the kernel killed for that
+ * media_errors	failures of memory in the range of a lease
+ * waits	changes that met leases and have ended, with or without success
+ * wait_us	for how long, in microseconds, all together: from when the change
+ *		met its leases to its end
+ * le_...	how many of them for that long at most
+ *
+ * A change that is put off (a kernel thread's, which asks again) does not count in
+ * waits, wait_us and le_... before its last attempt.
  */
 
 #endif
