@@ -69,16 +69,18 @@ URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 # What other processes have registered the daemon looks for, too.
 LOOK_SRC := daemon/pinned.c daemon/process.c daemon/uring.c daemon/uverbs.c \
 	daemon/vfio.c
-TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC))
+# What tool and daemon share.
+COMMON_SRC := $(wildcard common/*.c)
+TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(LOOK_SRC) $(COMMON_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		$(LOOK_SRC))
+		$(LOOK_SRC) $(COMMON_SRC))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		preload/settings.c preload/table.c $(LOOK_SRC))
+		preload/settings.c preload/table.c $(LOOK_SRC) $(COMMON_SRC))
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -96,7 +98,7 @@ DAEMON_SRC := $(wildcard daemon/*.c)
 # Its log and watchdog are systemd's where that is there: make SYSTEMD= does without.
 SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
-		$(DAEMON_SRC) tool/message.c tool/size.c tool/utf8.c)
+		$(DAEMON_SRC) $(COMMON_SRC) tool/message.c tool/size.c tool/utf8.c)
 # For programs of others: it brings its own libholdfast, and shows none of it.
 SHIM := $(BUILD)/lib/libholdfast-preload.so
 SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
@@ -208,7 +210,7 @@ $(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool -Icommon $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -216,10 +218,15 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
 		-lsmartcols
 
+$(BUILD)/obj/common/%.o: common/%.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+
 $(BUILD)/obj/daemon/%.o: daemon/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Itool $(CFLAGS) \
+	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Itool -Icommon $(CFLAGS) \
 		-fPIC -fvisibility=hidden -c -o $@ $<
 
 $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
@@ -308,7 +315,7 @@ $(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Idaemon -Itool -Icommon $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
@@ -326,7 +333,7 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Idaemon -Itool -Icommon -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
