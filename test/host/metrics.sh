@@ -23,6 +23,8 @@ quiet "the dashboard is JSON" perl -MJSON::PP -e 'local $/; decode_json(<STDIN>)
 quiet "it asks for metrics that there are" diff /dev/null \
 	<(names "$dashboard" | sed 's/_bucket$//' | grep -vxFf <(metrics))
 quiet "holdfastd(8) has each of them" diff <(metrics) <(names man/holdfastd.8)
+quiet "packaging/holdfast.cdi.json is JSON" perl -MJSON::PP -e 'local $/; decode_json(<STDIN>)' \
+	<packaging/holdfast.cdi.json
 
 # checked LINE... - what the checker says of these lines
 checked()
