@@ -4,7 +4,7 @@
 #
 #	make			libraries, tools, guest tests, examples and benchmarks, in build/
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
-#				MANDIR, UNITDIR
+#				MANDIR, UNITDIR, UDEVDIR
 #	make check		the tests that need no kernel module, and the style
 #	make programs		what drives other people's programs in guests, test/programs
 #	make fuzz		what reads input from outside, FUZZ_SECONDS (60) each
@@ -28,6 +28,7 @@ MANDIR := $(PREFIX)/share/man
 # systemd and DKMS look only here, whatever the prefix.
 MODULESLOADDIR := /usr/lib/modules-load.d
 UNITDIR := /usr/lib/systemd/system
+UDEVDIR := /usr/lib/udev/rules.d
 DKMSDIR := /usr/src/holdfast-$(VERSION)
 
 CFLAGS := -O2 -g
@@ -60,7 +61,7 @@ OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
-TOOL_SRC := $(wildcard tool/*.c)
+TOOL_SRC := $(wildcard tool/*.c tool/*/*.c)
 TOOL_LIBS := -lsmartcols -ljson-c -lmount
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
@@ -210,7 +211,7 @@ $(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
 $(BUILD)/obj/tool/%.o: tool/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Icommon $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Itool -Icommon $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -317,7 +318,7 @@ $(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Itool -Icommon $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
@@ -343,7 +344,7 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -Icommon -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Itool -Icommon -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
@@ -398,6 +399,9 @@ install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIV
 	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
 		>$(DESTDIR)$(UNITDIR)/holdfastd.service
+	sed 's|@BINDIR@|$(BINDIR)|' packaging/holdfast-policy.service.in \
+		>$(DESTDIR)$(UNITDIR)/holdfast-policy.service
+	install -D -m 644 -t $(DESTDIR)$(UDEVDIR) packaging/70-holdfast-policy.rules
 	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) \
 		$(URING).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
 	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(VERBS) \

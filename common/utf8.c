@@ -49,7 +49,7 @@ static bool turns_around(const unsigned char *s)
 }
 
 /* How many bytes of @text can be shown as they are, up to a character; 0: none. */
-static size_t showable(const char *text)
+size_t utf8_showable(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
@@ -87,7 +87,7 @@ void utf8_tame(char *text)
 	char *to = text;
 
 	while (*text) {
-		size_t shown = showable(text);
+		size_t shown = utf8_showable(text);
 		size_t length = character((const unsigned char *)text);
 
 		if (shown)

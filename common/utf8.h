@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_UTF8_H
 #define HOLDFAST_UTF8_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 /*
@@ -11,6 +12,9 @@
  * neither.
  */
 char *utf8_repair(const char *text);
+
+/* How many bytes the character at @text has, or 0: utf8_tame() would replace it. */
+size_t utf8_showable(const char *text);
 
 /*
  * Makes @text harmless, in place: what is no character, what a terminal would obey

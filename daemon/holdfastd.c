@@ -18,6 +18,7 @@
 #include "holdfast.h"
 #include "exit.h"
 #include "log.h"
+#include "scrape.h"
 #include "size.h"
 #include "watch.h"
 
@@ -104,9 +105,10 @@ static bool take_signals(int signals)
 	return end;
 }
 
-static int serve(struct watches *watches, int report, int signals)
+static int serve(struct watches *watches, struct scrape *scrape, int report,
+		 int signals)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[3] = {
 		{ .fd = report, .events = POLLPRI },
 		{ .fd = signals, .events = POLLIN },
 	};
@@ -116,10 +118,13 @@ static int serve(struct watches *watches, int report, int signals)
 	do {
 		if (watches_round(watches, &next_ms))
 			return EXIT_FAILED;
+		scrape_round(scrape, &watches->counts, fds[2].revents,
+			     &next_ms);
+		fds[2] = scrape_poll(scrape);
 		notify("WATCHDOG=1");
 		if (most_ms >= 0 && (next_ms < 0 || next_ms > most_ms))
 			next_ms = most_ms;
-		if (poll(fds, 2, next_ms) < 0) {
+		if (poll(fds, 3, next_ms) < 0) {
 			say(LOG_ERR, "poll: %s", strerror(errno));
 			return EXIT_FAILED;
 		}
@@ -133,8 +138,11 @@ static void usage(void)
 	puts("usage: holdfastd [OPTION...]\n"
 	     "Take from late holders of leases what keeps changes waiting, and "
 	     "leave them their lives.\n\n"
-	     "  -m, --margin S  seconds before its deadline a holder is late "
+	     "  -m, --margin S         seconds before its deadline a holder is late "
 	     "(5)\n"
+	     "  -s, --metrics SOCKET   give metrics away on this Unix socket\n"
+	     "  -f, --textfile FILE    write them to this file\n"
+	     "  -i, --interval S       so often, in seconds (15)\n"
 	     "  -h, --help\n"
 	     "      --version");
 }
@@ -148,21 +156,37 @@ static int wrong(const char *fmt, const char *what)
 }
 
 /* -1 to go on, or the exit status. */
-static int parse(struct watches *watches, int argc, char **argv)
+static int parse(struct watches *watches, struct scrape *scrape, int argc,
+		 char **argv)
 {
 	static const struct option options[] = {
 		{ "help", no_argument, NULL, 'h' },
+		{ "interval", required_argument, NULL, 'i' },
 		{ "margin", required_argument, NULL, 'm' },
+		{ "metrics", required_argument, NULL, 's' },
+		{ "textfile", required_argument, NULL, 'f' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":hm:", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, ":f:hi:m:s:", options,
+				     NULL)) >= 0) {
 		switch (option) {
 		case 'm':
 			if (!seconds_parse(optarg, &watches->margin_ms))
 				return wrong("%s: not a time", optarg);
+			break;
+		case 'i':
+			if (!seconds_parse(optarg, &scrape->interval_ms) ||
+			    scrape->interval_ms > INT32_MAX)
+				return wrong("%s: not a time", optarg);
+			break;
+		case 's':
+			scrape->path = optarg;
+			break;
+		case 'f':
+			scrape->textfile = optarg;
 			break;
 		case 'h':
 			usage();
@@ -184,7 +208,8 @@ static int parse(struct watches *watches, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct watches watches = { .margin_ms = HF_AGENT_MARGIN_MS };
-	int status = parse(&watches, argc, argv);
+	struct scrape scrape = { .interval_ms = 15000 };
+	int status = parse(&watches, &scrape, argc, argv);
 	int report, signals;
 
 	if (status >= 0)
@@ -196,11 +221,12 @@ int main(int argc, char **argv)
 		say(LOG_WARNING, "each worker has a limit of its own: %s",
 		    strerror(errno));
 	signals = open_signals();
-	if (signals < 0)
+	if (signals < 0 || scrape_open(&scrape))
 		return EXIT_FAILED;
 	say(LOG_INFO, "watching; holders are late %.1f s before their deadline",
 	    watches.margin_ms / 1e3);
-	status = serve(&watches, report, signals);
+	status = serve(&watches, &scrape, report, signals);
+	scrape_close(&scrape);
 	watches_free(&watches);
 	return status;
 }

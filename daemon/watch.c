@@ -250,6 +250,8 @@ void watches_worked(struct watches *watches, const struct fence_job *job,
 {
 	int64_t now = hf_clock_ms();
 
+	watches->counts.revoked += outcome == OUTCOME_REVOKED;
+	watches->counts.left += outcome == OUTCOME_WARNED;
 	for (size_t i = 0; i < job->demand_count; i++) {
 		struct watch *watch = find(watches, job->demands[i].lease);
 

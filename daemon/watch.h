@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "metrics.h"
+
 struct fence_job;
 struct watch;
 
@@ -19,10 +21,11 @@ enum outcome {
 	OUTCOME_WARNED,
 };
 
-/* Breaks by lease, and what was asked for on the command line. */
+/* Breaks by lease, what was asked for on the command line, and what came of it. */
 struct watches {
 	struct watch *list;
 	uint32_t margin_ms;
+	struct agent_counts counts;
 };
 
 /*

@@ -183,7 +183,7 @@ static_assert(sizeof(struct holdfast_revoke) == 24);
 static_assert(sizeof(struct holdfast_allow) == 16);
 static_assert(sizeof(struct holdfast_join) == 8);
 static_assert(sizeof(struct holdfast_watch) == 16);
-static_assert(sizeof(struct holdfast_policy) == 24);
+static_assert(sizeof(struct holdfast_policy) == 40);
 static_assert(sizeof(struct holdfast_locate) == 40);
 static_assert(sizeof(struct holdfast_event) == 112);
 
@@ -226,8 +226,7 @@ static const struct hf_ioctl_op hf_ioctl_ops[] = {
 	HF_IOCTL(HOLDFAST_IOC_JOIN, holdfast_join, flags, hf_ioctl_join),
 	HF_IOCTL(HOLDFAST_IOC_WATCH, holdfast_watch, __reserved,
 		 hf_ioctl_watch),
-	HF_IOCTL(HOLDFAST_IOC_POLICY, holdfast_policy, __reserved,
-		 hf_ioctl_policy),
+	HF_IOCTL(HOLDFAST_IOC_POLICY, holdfast_policy, uuid, hf_ioctl_policy),
 	HF_IOCTL(HOLDFAST_IOC_LOCATE, holdfast_locate, offset, hf_ioctl_locate),
 };
 

@@ -55,8 +55,8 @@ int hf_fail(struct hf_facts *facts)
 
 	facts->page_size = sysconf(_SC_PAGESIZE);
 	if (facts->call == HF_CALL_ACQUIRE || facts->call == HF_CALL_AWAIT ||
-	    facts->call == HF_CALL_POLICY_ALLOW ||
-	    facts->call == HF_CALL_POLICY_FORBID ||
+	    (facts->call == HF_CALL_POLICY_ALLOW && facts->fd >= 0) ||
+	    (facts->call == HF_CALL_POLICY_FORBID && facts->fd >= 0) ||
 	    (facts->call == HF_CALL_WATCH && facts->fd >= 0)) {
 		facts->path = path_of(facts->fd, path, sizeof(path));
 		look_at_file(facts);

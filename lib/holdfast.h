@@ -243,6 +243,21 @@ int hf_policy_allow(int fd, gid_t gid, unsigned int break_ms);
  */
 int hf_policy_forbid(int fd);
 
+/**
+ * hf_policy_allow_uuid - hf_policy_allow() of a filesystem that need not be mounted
+ * @uuid: 16 bytes
+ * @gid: as for hf_policy_allow()
+ * @break_ms: as for hf_policy_allow()
+ */
+int hf_policy_allow_uuid(const unsigned char *uuid, gid_t gid,
+			 unsigned int break_ms);
+
+/**
+ * hf_policy_forbid_uuid - hf_policy_forbid() of a filesystem that need not be mounted
+ * @uuid: 16 bytes
+ */
+int hf_policy_forbid_uuid(const unsigned char *uuid);
+
 /* hf_revoke() does not wait until the pins are gone. */
 #define HF_REVOKE_NOWAIT 1U
 

@@ -15,14 +15,20 @@
 #include "grid.h"
 #include "holdfast.h"
 #include "mounts.h"
+#include "policy/apply.h"
+#include "policy/conf.h"
+#include "policy/module.h"
+#include "policy/rules.h"
 #include "size.h"
 #include "tool.h"
 
 struct policy {
-	gid_t gid;
-	uint32_t break_ms;
-	const char *group, *break_time; /* as they were given, or NULL */
-	bool json;
+	struct rule rule;
+	struct caps caps;
+	const char *group, *break_time,
+		*pinned; /* as they were given, or NULL */
+	const char *conf;
+	bool json, save;
 };
 
 enum column {
@@ -32,6 +38,7 @@ enum column {
 	GROUP,
 	BREAK_TIME,
 	BREAK_MS,
+	SAVED,
 	COLUMNS
 };
 
@@ -43,111 +50,75 @@ static const struct grid_column columns[COLUMNS] = {
 	[GROUP] = { "GROUP", SCOLS_JSON_STRING, GRID_TABLE | GRID_JSON },
 	[BREAK_TIME] = { "BREAK", SCOLS_JSON_STRING, GRID_TABLE },
 	[BREAK_MS] = { "BREAK_MS", SCOLS_JSON_NUMBER, GRID_JSON },
+	[SAVED] = { "SAVED", SCOLS_JSON_STRING, GRID_TABLE | GRID_JSON },
 };
 
-/* The places of the columns of HOLDFAST_POLICIES in a line. */
-struct places {
-	int uuid, gid, break_ms;
-};
-
-/* @places has -1 for each. */
-static bool find_places(struct places *places, char *head)
+/* Whether the file has the same: "yes", "no" or "differs". */
+static const char *saved_text(const struct rules *saved,
+			      const struct rule *rule)
 {
-	int place = 0;
+	const struct rule *kept = rules_find(saved, rule->uuid);
 
-	for (char *name; (name = strsep(&head, " \n")); place++) {
-		if (!strcmp(name, "uuid"))
-			places->uuid = place;
-		else if (!strcmp(name, "gid"))
-			places->gid = place;
-		else if (!strcmp(name, "break_ms"))
-			places->break_ms = place;
-	}
-	return places->uuid >= 0 && places->gid >= 0 && places->break_ms >= 0;
+	if (!kept)
+		return "no";
+	/* Without a break time the file has the default of now. */
+	return kept->gid == rule->gid && (!kept->break_ms ||
+					  kept->break_ms == rule->break_ms)
+		       ? "yes"
+		       : "differs";
 }
 
-/* 0, EPROTO for a line that is not one, or ENOMEM; negative. */
 static int add_line(struct libscols_table *lines, bool json,
-		    const struct places *places, char *line)
+		    const struct rule *rule, const struct rules *saved)
 {
-	const char *texts[COLUMNS] = { NULL };
-	const struct group *group = NULL;
-	char age[SIZE_ROOM], *mount, *end;
-	const char *gid = NULL;
-	uint64_t break_ms;
-	int place = 0;
+	char uuid[UUID_ROOM], gid[16], ms[16], age[SIZE_ROOM];
+	const char *texts[COLUMNS] = { [UUID] = uuid, [BREAK_MS] = ms };
+	const struct group *group;
+	char *mount;
 	int ret;
 
-	for (char *field; (field = strsep(&line, " \n")); place++) {
-		if (place == places->uuid)
-			texts[UUID] = field;
-		else if (place == places->gid)
-			gid = field;
-		else if (place == places->break_ms)
-			texts[BREAK_MS] = field;
-	}
-	if (!texts[UUID] || !gid || !texts[BREAK_MS])
-		return -EPROTO;
-	break_ms = strtoull(texts[BREAK_MS], &end, 10);
-	if (*end || end == texts[BREAK_MS])
-		return -EPROTO;
-	if (strcmp(gid, "-")) {
+	uuid_text(uuid, rule->uuid);
+	snprintf(ms, sizeof(ms), "%" PRIu32, rule->break_ms);
+	snprintf(gid, sizeof(gid), "%u", rule->gid);
+	if (rule->gid != HF_ANY_GROUP) {
+		group = getgrgid(rule->gid);
 		texts[GID] = gid;
-		group = getgrgid(strtoul(gid, NULL, 10));
 		texts[GROUP] = group ? group->gr_name : gid;
 	}
-	texts[BREAK_TIME] = age_text(age, break_ms);
-	texts[MOUNTPOINT] = mount = mount_of(texts[UUID]);
+	texts[BREAK_TIME] = age_text(age, rule->break_ms);
+	texts[SAVED] = saved_text(saved, rule);
+	texts[MOUNTPOINT] = mount = mount_of(uuid);
 	ret = grid_add(lines, json, columns, COLUMNS, texts);
 	free(mount);
 	return ret;
 }
 
-static int read_policies(FILE *file, struct libscols_table *lines, bool json)
+static int show_rules(const struct rules *rules, const struct rules *saved,
+		      bool json)
 {
-	struct places places = { -1, -1, -1 };
-	char *line = NULL;
-	size_t room = 0;
-	int status = 0;
+	struct libscols_table *lines =
+		grid_make("policies", json, columns, COLUMNS);
+	int ret = lines ? 0 : -ENOMEM;
 
-	if (getline(&line, &room, file) < 0 || !find_places(&places, line))
-		status = failed("%s: not a list of policies, or one of "
-				"another version",
-				HOLDFAST_POLICIES);
-	while (!status && getline(&line, &room, file) > 0) {
-		int ret = add_line(lines, json, &places, line);
-
-		if (ret == -EPROTO)
-			status = failed("%s: a malformed line",
-					HOLDFAST_POLICIES);
-		else if (ret)
-			status = failed("no memory");
-	}
-	free(line);
-	return status;
+	for (size_t i = 0; !ret && i < rules->count; i++)
+		ret = add_line(lines, json, &rules->list[i], saved);
+	if (!ret)
+		ret = grid_print(lines, stdout);
+	scols_unref_table(lines);
+	return ret ? failed("no memory") : 0;
 }
 
 static int show(const struct policy *policy)
 {
-	FILE *file = fopen(HOLDFAST_POLICIES, "re");
-	struct libscols_table *lines;
-	int status;
+	struct rules rules, saved = { 0 };
+	int status = module_read(&rules);
 
-	if (!file)
-		return failed(
-			"%s: %s", HOLDFAST_POLICIES,
-			errno == ENOENT
-				? "not there: load the module (modprobe holdfast)"
-				: strerror(errno));
-	lines = grid_make("policies", policy->json, columns, COLUMNS);
-	if (!lines)
-		status = failed("no memory");
-	else
-		status = read_policies(file, lines, policy->json);
-	if (lines && grid_print(lines, stdout))
-		status = failed("no memory");
-	scols_unref_table(lines);
-	fclose(file);
+	if (!status)
+		status = conf_read(policy->conf, true, &saved);
+	if (!status)
+		status = show_rules(&rules, &saved, policy->json);
+	rules_end(&rules);
+	rules_end(&saved);
 	return status;
 }
 
@@ -172,49 +143,148 @@ static int open_mount(const char *path)
 	return fd;
 }
 
-static int set(const struct policy *policy, bool allow, const char *path)
-{
-	int fd = open_mount(path), ret;
+/* The filesystem that was named: @fd and @where are those of a mount point, or none. */
+struct filesystem {
+	int fd;
+	const char *where;
+};
 
-	if (fd < 0)
+/* "UUID=..." need not be mounted. 0, or the exit status after a message. */
+static int find_filesystem(struct rule *rule, const char *name,
+			   struct filesystem *found)
+{
+	*found = (struct filesystem){ .fd = -1 };
+	if (!strncmp(name, "UUID=", 5))
+		return uuid_parse(name + 5, rule->uuid)
+			       ? 0
+			       : bad_usage("policy", "%s: not a UUID", name);
+	found->fd = open_mount(name);
+	if (found->fd < 0)
 		return EXIT_FAILED;
-	if (allow)
-		ret = hf_policy_allow(fd, policy->gid, policy->break_ms);
-	else
-		ret = hf_policy_forbid(fd);
-	close(fd);
-	return ret ? failed("%s", hf_error()) : 0;
+	found->where = name;
+	if (uuid_of(found->fd, rule->uuid))
+		return 0;
+	close(found->fd);
+	return failed("%s: only these can have implicit leases: XFS and ext4 "
+		      "with a UUID",
+		      name);
+}
+
+/* Wrong lines of the file are said before anything is changed. */
+static int check_conf(const struct policy *policy)
+{
+	struct rules rules = { 0 };
+	int status = 0;
+
+	if (policy->save)
+		status = conf_read(policy->conf, true, &rules);
+	rules_end(&rules);
+	return status;
+}
+
+/* What is in force ends with the module, and whoever asked for more has to know. */
+static int not_saved(int status)
+{
+	if (status)
+		failed("it is in force until the module is unloaded, and not "
+		       "saved");
+	return status;
+}
+
+static int allow(struct policy *policy, const char *name)
+{
+	struct rule *rule = &policy->rule;
+	struct filesystem found;
+	int status = find_filesystem(rule, name, &found), ret = 0;
+
+	if (status)
+		return status;
+	status = check_conf(policy);
+	if (!status)
+		ret = found.fd < 0 ? module_allow(rule)
+				   : hf_policy_allow(found.fd, rule->gid,
+						     rule->break_ms);
+	if (ret)
+		status = failed("%s", hf_error());
+	else if (!status && policy->save)
+		status = not_saved(conf_save(policy->conf, rule, found.where));
+	if (found.fd >= 0)
+		close(found.fd);
+	return status;
+}
+
+static int forbid(struct policy *policy, const char *name)
+{
+	struct filesystem found;
+	int status = find_filesystem(&policy->rule, name, &found), ret = 0;
+
+	if (status)
+		return status;
+	status = check_conf(policy);
+	if (!status)
+		ret = found.fd < 0 ? module_forbid(policy->rule.uuid)
+				   : hf_policy_forbid(found.fd);
+	/* The file may have what is not in force. */
+	if (ret && (ret != -ENOENT || !policy->save))
+		status = failed("%s", hf_error());
+	else if (!status && policy->save)
+		status = not_saved(conf_drop(policy->conf, policy->rule.uuid));
+	if (found.fd >= 0)
+		close(found.fd);
+	return status;
+}
+
+static int show_caps(void)
+{
+	char size[SIZE_ROOM], age[SIZE_ROOM];
+	struct rules rules;
+	int status = module_read(&rules);
+
+	if (!status)
+		printf("break-time %s\npinned %s\n",
+		       age_text(age, rules.caps.break_ms),
+		       rules.caps.pinned
+			       ? size_text(size, rules.caps.pinned, false)
+			       : "-");
+	rules_end(&rules);
+	return status;
+}
+
+static int cap(const struct policy *policy)
+{
+	int status;
+
+	if (!policy->caps.has_break && !policy->caps.has_pinned)
+		return show_caps();
+	status = check_conf(policy);
+	if (!status)
+		status = module_set_caps(&policy->caps);
+	if (!status && policy->save)
+		status = not_saved(conf_save_caps(policy->conf, &policy->caps));
+	return status;
 }
 
 static void usage(void)
 {
 	puts("usage: holdfast policy [--json]\n"
-	     "       holdfast policy allow [OPTION...] MOUNTPOINT\n"
-	     "       holdfast policy forbid MOUNTPOINT\n"
+	     "       holdfast policy allow [OPTION...] FILESYSTEM\n"
+	     "       holdfast policy forbid [--save] FILESYSTEM\n"
+	     "       holdfast policy cap [OPTION...]\n"
+	     "       holdfast policy apply\n"
 	     "Show on which filesystems programs have implicit leases, allow "
-	     "them on one, or\n"
-	     "forbid them again (root).\n\n"
-	     "  -g, --group GROUP   allow them to processes of this group "
+	     "them on one, forbid\n"
+	     "them again, set caps, or do all that " POLICY_CONF "\n"
+	     "says. FILESYSTEM is a mount point or UUID=...\n\n"
+	     "  -g, --group GROUP    allow them to processes of this group "
 	     "only\n"
-	     "  -t, --break-time S  seconds from a break to the fence\n"
-	     "  -J, --json          show them as JSON\n"
+	     "  -t, --break-time S   seconds from a break to the fence; with "
+	     "cap: at most\n"
+	     "  -p, --pinned SIZE    with cap: bytes of each filesystem, 0: "
+	     "all\n"
+	     "  -s, --save           for the next boot, too\n"
+	     "      --config FILE    instead of " POLICY_CONF "\n"
+	     "  -J, --json           show them as JSON\n"
 	     "  -h, --help");
-}
-
-static bool group_parse(const char *text, gid_t *gid)
-{
-	const struct group *group = getgrnam(text);
-	uint64_t number;
-
-	if (group) {
-		*gid = group->gr_gid;
-		return true;
-	}
-	if (strspn(text, "0123456789") != strlen(text) ||
-	    !size_parse(text, &number) || number >= HF_ANY_GROUP)
-		return false;
-	*gid = number;
-	return true;
 }
 
 /* -1 to go on, or the exit status. */
@@ -222,28 +292,46 @@ static int parse(struct policy *policy, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "break-time", required_argument, NULL, 't' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "group", required_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'J' },
+		{ "pinned", required_argument, NULL, 'p' },
+		{ "save", no_argument, NULL, 's' },
 		{ 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":g:hJt:", options, NULL)) >=
-	       0) {
+	while ((option = getopt_long(argc, argv, ":g:hJp:st:", options,
+				     NULL)) >= 0) {
 		switch (option) {
 		case 'g':
 			policy->group = optarg;
-			if (!group_parse(optarg, &policy->gid))
+			if (!group_parse(optarg, &policy->rule.gid))
 				return bad_usage("policy", "%s: no such group",
 						 optarg);
 			break;
 		case 't':
 			policy->break_time = optarg;
-			if (!seconds_parse(optarg, &policy->break_ms))
+			if (!seconds_parse(optarg, &policy->rule.break_ms))
 				return bad_usage("policy",
 						 "%s: not a break time",
 						 optarg);
+			policy->caps.has_break = true;
+			policy->caps.break_ms = policy->rule.break_ms;
+			break;
+		case 'p':
+			policy->pinned = optarg;
+			if (!size_parse(optarg, &policy->caps.pinned))
+				return bad_usage("policy", "%s: not a size",
+						 optarg);
+			policy->caps.has_pinned = true;
+			break;
+		case 's':
+			policy->save = true;
+			break;
+		case 'c':
+			policy->conf = optarg;
 			break;
 		case 'J':
 			policy->json = true;
@@ -258,27 +346,88 @@ static int parse(struct policy *policy, int argc, char **argv)
 	return -1;
 }
 
+/* What a verb takes, beside --save and --config. */
+struct verb {
+	const char *name;
+	bool group, break_time, pinned, save;
+	int arguments;
+};
+
+static const struct verb verbs[] = {
+	{ "allow", true, true, false, true, 1 },
+	{ "forbid", false, false, false, true, 1 },
+	{ "cap", false, true, true, true, 0 },
+	{ "apply", false, false, false, false, 0 },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+/* 0, or the exit status after a message. */
+static int check_verb(const struct policy *policy, const struct verb *verb,
+		      int arguments)
+{
+	if (policy->json)
+		return bad_usage("policy", "--json only shows policies");
+	if (policy->group && !verb->group)
+		return bad_usage("policy", "--group goes with allow only");
+	if (policy->break_time && !verb->break_time)
+		return bad_usage("policy",
+				 "--break-time goes with allow and cap only");
+	if (policy->pinned && !verb->pinned)
+		return bad_usage("policy", "--pinned goes with cap only");
+	if (policy->save && !verb->save)
+		return bad_usage("policy", "--save does not go with %s",
+				 verb->name);
+	if (arguments != verb->arguments)
+		return verb->arguments
+			       ? bad_usage("policy", "one MOUNTPOINT or "
+						     "UUID=... is needed")
+			       : bad_usage("policy", "%s takes no argument",
+					   verb->name);
+	return 0;
+}
+
+static int run(struct policy *policy, const struct verb *verb,
+	       const char *filesystem)
+{
+	if (!strcmp(verb->name, "allow"))
+		return allow(policy, filesystem);
+	if (!strcmp(verb->name, "forbid"))
+		return forbid(policy, filesystem);
+	if (!strcmp(verb->name, "cap"))
+		return cap(policy);
+	return policy_apply(policy->conf);
+}
+
 int cmd_policy(int argc, char **argv)
 {
-	struct policy policy = { .gid = HF_ANY_GROUP };
+	struct policy policy = {
+		.rule.gid = HF_ANY_GROUP,
+		.conf = POLICY_CONF,
+	};
 	int status = parse(&policy, argc, argv);
-	const char *verb = argv[optind];
-	bool allow;
+	const struct verb *verb;
 
 	if (status >= 0)
 		return status;
-	allow = verb && !strcmp(verb, "allow");
-	if (!allow && (policy.group || policy.break_time))
-		return bad_usage("policy",
-				 "--group and --break-time go with allow only");
-	if (!verb)
+	if (!argv[optind]) {
+		if (policy.group || policy.break_time || policy.pinned ||
+		    policy.save)
+			return bad_usage("policy", "what to do is missing: "
+						   "allow, forbid or cap");
 		return show(&policy);
-	if (!allow && strcmp(verb, "forbid"))
-		return bad_usage("policy", "%s: neither allow nor forbid",
-				 verb);
-	if (policy.json)
-		return bad_usage("policy", "--json only shows policies");
-	if (argc - optind != 2)
-		return bad_usage("policy", "one MOUNTPOINT is needed");
-	return set(&policy, allow, argv[optind + 1]);
+	}
+	verb = find_verb(argv[optind]);
+	if (!verb)
+		return bad_usage("policy",
+				 "%s: none of allow, forbid, cap and apply",
+				 argv[optind]);
+	status = check_verb(&policy, verb, argc - optind - 1);
+	return status ? status : run(&policy, verb, argv[optind + 1]);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rates.h"
 #include "select.h"
 #include "signals.h"
 #include "size.h"
@@ -26,6 +27,7 @@ struct watching {
 	bool once;
 	bool screen; /* frames fill the terminal's, keys count */
 	int signals;
+	struct rates rates; /* of the last frame */
 };
 
 /**
@@ -95,7 +97,8 @@ static int add(const struct hf_report_entry *entry, void *arg)
 	return table_add(entry, &frame->table);
 }
 
-static void print_frame(FILE *to, struct frame *frame, char *table)
+static void print_frame(FILE *to, struct frame *frame, char *table,
+			struct watching *watching)
 {
 	char size[SIZE_ROOM];
 	char hms[16] = "";
@@ -107,6 +110,9 @@ static void print_frame(FILE *to, struct frame *frame, char *table)
 	fprintf(to, "%s  %zu lease%s, %s pinned, %zu met by a change\n", hms,
 		frame->leases, frame->leases == 1 ? "" : "s",
 		size_text(size, frame->pinned, false), frame->waiting);
+	/* A saved report has no counters; nor has a module of before. */
+	if (!watching->report)
+		rates_print(to, &watching->rates);
 	if (frame->waiting)
 		fprintf(to, "\nTime to the fence:\n%s", frame->change_text);
 	if (*frame->error_text)
@@ -115,8 +121,7 @@ static void print_frame(FILE *to, struct frame *frame, char *table)
 		fprintf(to, "\n%s", table);
 }
 
-static int fill(struct frame *frame, const struct watching *watching,
-		char **text)
+static int fill(struct frame *frame, struct watching *watching, char **text)
 {
 	char *table = NULL;
 	size_t size;
@@ -139,7 +144,7 @@ static int fill(struct frame *frame, const struct watching *watching,
 	    scols_print_table_to_string(frame->table.lines, &table)) {
 		status = failed("no memory");
 	} else {
-		print_frame(to, frame, table ? table : "");
+		print_frame(to, frame, table ? table : "", watching);
 	}
 	free(table);
 	if (to)
@@ -147,7 +152,7 @@ static int fill(struct frame *frame, const struct watching *watching,
 	return status;
 }
 
-static int show(const struct watching *watching)
+static int show(struct watching *watching)
 {
 	struct frame frame = { 0 };
 	char *text = NULL;
@@ -204,7 +209,7 @@ static bool read_key(void)
 	return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != 'Q';
 }
 
-static int watch(const struct watching *watching)
+static int watch(struct watching *watching)
 {
 	struct pollfd fds[] = {
 		{ .fd = watching->signals, .events = POLLIN },

@@ -16,6 +16,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "doctor", cmd_doctor, "find what keeps leases from working" },
 	{ "drain", cmd_drain, "revoke all leases on a filesystem" },
 	{ "lease", cmd_lease, "hold a lease while a command runs" },
 	{ "ls", cmd_ls, "list leases" },

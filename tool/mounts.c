@@ -14,9 +14,6 @@
 
 #include "mounts.h"
 
-#define UUID_SIZE 16
-#define UUID_ROOM 37
-
 /* From xfs_fs.h and fs/ext4/ext4.h: the kernel exports neither. */
 struct xfs_geometry {
 	__u32 sizes[8];
@@ -34,29 +31,52 @@ struct ext4_uuid {
 /* The kernel's structure ends in an array without a size. */
 #define EXT4_GET_UUID _IOC(_IOC_READ, 'f', 44, 2 * sizeof(__u32))
 
-static bool uuid_of(int fd, const char *type, unsigned char uuid[UUID_SIZE])
+bool uuid_of(int fd, unsigned char uuid[UUID_SIZE])
 {
 	struct ext4_uuid ext4 = { .size = UUID_SIZE };
 	struct xfs_geometry xfs;
 
-	if (!strcmp(type, "xfs") && !ioctl(fd, XFS_GEOMETRY, &xfs)) {
+	/* Each refuses the other's. */
+	if (!ioctl(fd, XFS_GEOMETRY, &xfs)) {
 		memcpy(uuid, xfs.uuid, UUID_SIZE);
 		return true;
 	}
-	if (!strcmp(type, "ext4") && !ioctl(fd, EXT4_GET_UUID, &ext4)) {
+	if (!ioctl(fd, EXT4_GET_UUID, &ext4)) {
 		memcpy(uuid, ext4.uuid, UUID_SIZE);
 		return true;
 	}
 	return false;
 }
 
-static void uuid_text(char room[UUID_ROOM], const unsigned char uuid[UUID_SIZE])
+/* Whether a dash comes before this byte. */
+static bool has_dash(int byte)
 {
-	for (int i = 0; i < UUID_SIZE; i++) {
-		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+	return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
 
-		room += sprintf(room, dash ? "-%02x" : "%02x", uuid[i]);
+void uuid_text(char room[UUID_ROOM], const unsigned char uuid[UUID_SIZE])
+{
+	for (int i = 0; i < UUID_SIZE; i++)
+		room += sprintf(room, has_dash(i) ? "-%02x" : "%02x", uuid[i]);
+}
+
+bool uuid_parse(const char *text, unsigned char uuid[UUID_SIZE])
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	unsigned char any = 0;
+
+	for (int i = 0; i < UUID_SIZE; i++) {
+		unsigned int byte;
+
+		if (has_dash(i) && *text++ != '-')
+			return false;
+		if (strspn(text, digits) < 2 || sscanf(text, "%2x", &byte) != 1)
+			return false;
+		uuid[i] = byte;
+		any |= byte;
+		text += 2;
 	}
+	return !*text && any;
 }
 
 static bool is_mount_of(const struct mntent *mount, const char *wanted)
@@ -70,7 +90,7 @@ static bool is_mount_of(const struct mntent *mount, const char *wanted)
 	fd = open(mount->mnt_dir, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (uuid_of(fd, mount->mnt_type, uuid))
+	if (uuid_of(fd, uuid))
 		uuid_text(text, uuid);
 	close(fd);
 	return !strcmp(text, wanted);

@@ -9,6 +9,7 @@
  * Subcommands: main() of their own arguments, argv[0] is the subcommand.
  * They return the exit status.
  */
+int cmd_doctor(int argc, char **argv);
 int cmd_drain(int argc, char **argv);
 int cmd_lease(int argc, char **argv);
 int cmd_ls(int argc, char **argv);

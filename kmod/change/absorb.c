@@ -8,6 +8,7 @@
  * leases, a truncation to what is behind them. The edges of these leases are those
  * to which changes are rounded, so what is left of a change does not meet them.
  */
+#include "core/counters.h"
 #include "core/event.h"
 #include "change/absorb.h"
 
@@ -124,6 +125,7 @@ void hf_absorbed(struct hf_file *file, enum holdfast_op op, u64 offset,
 	};
 	struct hf_lease *lease;
 
+	hf_count(file, HF_COUNT_ABSORBED);
 	get_task_comm(info.comm, current);
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, offset >> PAGE_SHIFT,

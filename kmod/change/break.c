@@ -6,6 +6,7 @@
  * The deadline belongs to the lease, not to the change. It stays when the change
  * gives up, and a second demand can only bring it nearer.
  */
+#include "core/counters.h"
 #include "core/event.h"
 #include "core/file.h"
 #include "core/info.h"
@@ -56,6 +57,7 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	/* From here on the change may wait for a task that waits for the change. */
 	wake_up_all(&lease->file->wait);
 	hf_event_push(lease, HOLDFAST_EVENT_BREAK, now);
+	hf_count(lease->file, HF_COUNT_BREAKS);
 	trace_holdfast_break(lease);
 }
 
@@ -99,6 +101,8 @@ void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms)
 	ktime_t now = ktime_get(), deadline = ktime_add_ms(now, grace_ms);
 
 	lockdep_assert_held(&lease->file->lock);
+	if (!lease->revoke_due)
+		hf_count(lease->file, HF_COUNT_REVOKED);
 	if (!lease->revoke_due || ktime_before(deadline, lease->revoke_due))
 		lease->revoke_due = deadline;
 	if (!lease->breaker)

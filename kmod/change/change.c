@@ -12,6 +12,7 @@
  * that large and the filesystem waits for whole entries.
  */
 #include <linux/math.h>
+#include "core/counters.h"
 #include "core/event.h"
 #include "core/file.h"
 #include "core/info.h"
@@ -119,10 +120,11 @@ static int hf_change_refuse(struct hf_file *file,
 {
 	if (hf_change_is_absorbed(file, change))
 		return -ESTALE;
-	return change->info.op != HOLDFAST_OP_UNKNOWN &&
-			       hf_excluded(file, change)
-		       ? -ETXTBSY
-		       : 0;
+	if (change->info.op == HOLDFAST_OP_UNKNOWN ||
+	    !hf_excluded(file, change))
+		return 0;
+	hf_count(file, HF_COUNT_REFUSED);
+	return -ETXTBSY;
 }
 
 /**
@@ -173,7 +175,7 @@ int hf_change_widen(struct hf_file *file, struct hf_change *change,
 	return err;
 }
 
-/* Whether an exclusive lease is in the way of a change without a name. */
+/* Whether an exclusive lease is in the way of a change without a name: it is refused. */
 bool hf_change_excluded(struct hf_file *file, const struct hf_change *change)
 {
 	bool excluded;
@@ -181,6 +183,8 @@ bool hf_change_excluded(struct hf_file *file, const struct hf_change *change)
 	spin_lock(&file->lock);
 	excluded = hf_excluded(file, change);
 	spin_unlock(&file->lock);
+	if (excluded)
+		hf_count(file, HF_COUNT_REFUSED);
 	return excluded;
 }
 
@@ -249,8 +253,10 @@ void hf_change_break(struct hf_file *file, struct hf_change *change)
 	change->waits = false;
 	if (!again)
 		change->entered_at = ktime_get();
-	hf_for_each_overlap(lease, file, change->first, change->last)
+	hf_for_each_overlap(lease, file, change->first, change->last) {
+		change->met = true;
 		hf_break_lease(lease, change, again);
+	}
 	hf_fence_schedule(file);
 	spin_unlock(&file->lock);
 }
@@ -354,6 +360,8 @@ void hf_change_end(struct hf_file *file, struct hf_change *change, long ret)
 	if (file->dram && ret >= 0 && !change->nothing)
 		hf_change_decohere(file, change);
 	spin_unlock(&file->lock);
+	if (change->met && !change->deferred)
+		hf_count_wait(file, change->entered_at);
 	hf_change_info_put(&change->info);
 	wake_up_all(&file->wait);
 }

@@ -6,6 +6,7 @@
  * lease exists, so finding out that an inode has none is one RCU lookup.
  */
 #include <linux/slab.h>
+#include "core/counters.h"
 #include "core/file.h"
 
 /* Zombies are reaped and files freed here: neither may wait for the other. */
@@ -34,6 +35,7 @@ int hf_files_init(work_func_t fence)
 void hf_files_exit(void)
 {
 	rhashtable_destroy(&hf_files);
+	hf_counters_exit();
 }
 
 bool hf_inode_leased(const struct inode *inode)
@@ -68,7 +70,8 @@ static void hf_file_free_work(struct work_struct *work)
 	kfree(file);
 }
 
-static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit)
+static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit,
+				   struct hf_counters *counters)
 {
 	struct hf_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
 
@@ -76,6 +79,7 @@ static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit)
 		return NULL;
 	file->inode = inode;
 	file->cow_unit = cow_unit;
+	file->counters = counters;
 	refcount_set(&file->ref, 1);
 	spin_lock_init(&file->lock);
 	file->leases = RB_ROOT_CACHED;
@@ -94,11 +98,12 @@ static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit)
  * learnt again. Called with hf_files_lock held.
  */
 static void hf_file_bind(struct hf_file *file, bool dram,
-			 unsigned long cow_unit)
+			 unsigned long cow_unit, struct hf_counters *counters)
 {
 	if (file->bound++)
 		return;
 	file->dram = dram;
+	WRITE_ONCE(file->counters, counters);
 	file->quiesced = false;
 	WRITE_ONCE(file->cow_unit, cow_unit);
 }
@@ -114,9 +119,15 @@ static void hf_file_bind(struct hf_file *file, bool dram,
 struct hf_file *hf_file_get(struct inode *inode, bool dram,
 			    unsigned long cow_unit)
 {
-	struct hf_file *file, *new = hf_file_new(inode, cow_unit);
+	/* Memory is one, or whoever mounts a tmpfs could have many made. */
+	struct hf_counters *counters =
+		hf_counters_get(dram ? 0 : inode->i_sb->s_dev);
+	struct hf_file *file, *new;
 	int err;
 
+	if (!counters)
+		return ERR_PTR(-ENOMEM);
+	new = hf_file_new(inode, cow_unit, counters);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
 	/* A table that is just growing refuses for a moment (-EBUSY). */
@@ -131,7 +142,7 @@ struct hf_file *hf_file_get(struct inode *inode, bool dram,
 				file = new;
 		}
 		if (file)
-			hf_file_bind(file, dram, cow_unit);
+			hf_file_bind(file, dram, cow_unit, counters);
 		spin_unlock(&hf_files_lock);
 		if (err == -EBUSY)
 			cond_resched();

@@ -50,6 +50,7 @@ struct hf_change {
 	pgoff_t first, last; /* what can break: rounded out to PMDs */
 	bool nothing;	     /* takes no block away (an extend) */
 	bool entered;	     /* the filesystem waits, or has the lock */
+	bool met;	     /* leases, in there */
 	bool waits;	  /* not yet in the filesystem, for pins; file->lock */
 	bool unhooked;	  /* see unhooked.c */
 	bool unstoppable; /* cannot fail: a kill only ends its patience */
@@ -74,10 +75,11 @@ enum hf_backing {
 /* A file that has leases. Found by inode, in RCU. */
 struct hf_file {
 	struct rhash_head hash;
-	struct inode *inode; /* bound leases hold it */
-	unsigned long bound; /* hf_files_lock */
-	bool dram;	     /* its changes do not wait */
-	bool quiesced;	     /* no change that began without leases is left */
+	struct inode *inode;	      /* bound leases hold it */
+	unsigned long bound;	      /* hf_files_lock */
+	struct hf_counters *counters; /* of its filesystem; they stay */
+	bool dram;		      /* its changes do not wait */
+	bool quiesced; /* no change that began without leases is left */
 	unsigned long cow_unit; /* see hf_cow_unit(); stays while bound */
 	refcount_t ref;
 	spinlock_t lock; /* what is marked so, here and in leases */

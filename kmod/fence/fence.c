@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include "core/counters.h"
 #include "core/event.h"
 #include "core/file.h"
 #include "core/lease.h"
@@ -73,6 +74,7 @@ static void hf_fence_one(struct hf_lease *lease, struct task_struct *process)
 	kill_pid(task_tgid(process), SIGKILL, 1);
 	if (dying)
 		return;
+	hf_count(lease->file, HF_COUNT_KILLED);
 	pr_notice_ratelimited(
 		"lease %llu: killing process %d (%s): consumers still hold up a %s at its deadline\n",
 		lease->id, task_tgid_nr(process), process->comm,
@@ -245,6 +247,7 @@ static void hf_fence(struct hf_lease *lease)
 		lease->fenced = true;
 		lease->first_round = lease->fence_round + 1;
 		hf_event_push(lease, HOLDFAST_EVENT_FENCED, ktime_get());
+		hf_count(lease->file, HF_COUNT_FENCED);
 		trace_holdfast_fence(lease);
 	}
 	round = ++lease->fence_round - lease->first_round;

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/poll.h>
 #include "core/backing.h"
+#include "core/counters.h"
 #include "core/file.h"
 #include "core/hook.h"
 #include "core/lease.h"
@@ -164,6 +165,7 @@ static int hf_lease_bind(struct hf_lease *lease, struct file *target,
 			goto end_parties;
 	} while (!hf_lease_enter(lease, id, false));
 	hf_lease_publish(lease);
+	hf_count(lease->file, HF_COUNT_LEASES);
 	trace_holdfast_acquire(lease);
 	return 0;
 

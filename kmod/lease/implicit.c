@@ -11,6 +11,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "core/backing.h"
+#include "core/counters.h"
 #include "core/file.h"
 #include "core/hook.h"
 #include "core/lease.h"
@@ -201,6 +202,7 @@ static int hf_implicit_activate(struct hf_lease *lease,
 		return err;
 	}
 	hf_lease_publish(lease);
+	hf_count(lease->file, HF_COUNT_LEASES);
 	trace_holdfast_acquire(lease);
 	hf_pin_open(lease, pin);
 	hf_lease_reap(lease);

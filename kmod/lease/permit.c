@@ -219,33 +219,45 @@ static int hf_policy_forbid(const uuid_t *uuid)
 	return 0;
 }
 
-static int hf_policy_set_on(const struct super_block *sb,
-			    const struct holdfast_policy *args)
+static int hf_policy_set_for(const uuid_t *uuid,
+			     const struct holdfast_policy *args)
 {
 	kgid_t gid = INVALID_GID;
 
-	if (!hf_lends_blocks(sb) || uuid_is_null(&sb->s_uuid))
-		return -EOPNOTSUPP;
 	if (args->policy == HOLDFAST_POLICY_FORBID)
-		return hf_policy_forbid(&sb->s_uuid);
+		return hf_policy_forbid(uuid);
 	if (args->gid != HOLDFAST_ANY_GROUP) {
 		gid = make_kgid(current_user_ns(), args->gid);
 		if (!gid_valid(gid))
 			return -EINVAL;
 	}
-	return hf_policy_allow(&sb->s_uuid, gid, args->break_ms);
+	return hf_policy_allow(uuid, gid, args->break_ms);
+}
+
+static int hf_policy_set_on(const struct super_block *sb,
+			    const struct holdfast_policy *args)
+{
+	if (!hf_lends_blocks(sb) || uuid_is_null(&sb->s_uuid))
+		return -EOPNOTSUPP;
+	return hf_policy_set_for(&sb->s_uuid, args);
 }
 
 /* HOLDFAST_IOC_POLICY; the errors are in the ABI header. */
 int hf_policy_set(const struct holdfast_policy *args)
 {
 	struct file *file;
+	uuid_t uuid;
 	int err;
 
-	if (args->policy > HOLDFAST_POLICY_ALLOW || args->__reserved)
+	import_uuid(&uuid, args->uuid);
+	if (args->policy > HOLDFAST_POLICY_ALLOW || args->__reserved ||
+	    (args->fd != -1 && !uuid_is_null(&uuid)))
 		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
+	/* It need not be mounted yet. */
+	if (!uuid_is_null(&uuid))
+		return hf_policy_set_for(&uuid, args);
 	file = fget(args->fd);
 	if (!file)
 		return -EBADF;

@@ -5,6 +5,7 @@
  * can say what is to become of it.
  */
 #include <linux/pagemap.h>
+#include "core/counters.h"
 #include "core/event.h"
 #include "core/file.h"
 #include "core/trace.h"
@@ -27,6 +28,7 @@ static void hf_media_tell(struct hf_lease *lease, pgoff_t index, ktime_t now)
 	if (lease->state == HOLDFAST_UNBOUND)
 		return;
 	WRITE_ONCE(lease->media_errors, lease->media_errors + 1);
+	hf_count(lease->file, HF_COUNT_MEDIA_ERRORS);
 	hf_event_tell(lease, HOLDFAST_EVENT_MEDIA_ERROR, now, &info, 0);
 	trace_holdfast_media_error(lease, info.offset, info.length);
 }

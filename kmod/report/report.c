@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the administrator sees: /proc/fs/holdfast/leases, pins, policy and fdinfo.
- * The formats are in the ABI header.
+ * What the administrator sees: /proc/fs/holdfast/leases, pins, policy, counters and
+ * fdinfo. The formats are in the ABI header.
  */
 #include <linux/file.h>
 #include <linux/module.h>
@@ -10,6 +10,7 @@
 #include <linux/seq_file.h>
 #include <linux/string_helpers.h>
 #include "core/backing.h"
+#include "core/counters.h"
 #include "core/event.h"
 #include "core/info.h"
 #include "core/lease.h"
@@ -304,7 +305,8 @@ int hf_report_init(void)
 		return -ENOMEM;
 	if (!proc_create("leases", 0444, dir, &hf_report_proc_ops) ||
 	    !proc_create_seq("pins", 0444, dir, &hf_pins_ops) ||
-	    !proc_create_single("policy", 0444, dir, hf_policies_show)) {
+	    !proc_create_single("policy", 0444, dir, hf_policies_show) ||
+	    !proc_create_single("counters", 0444, dir, hf_counters_show)) {
 		remove_proc_subtree(HF_PROC_DIR, NULL);
 		return -ENOMEM;
 	}

@@ -427,6 +427,16 @@ static void test_policy(void)
 	     .__reserved = 1);
 	CALL(HOLDFAST_IOC_POLICY, EBADF, "policy: no file", holdfast_policy,
 	     .policy = HOLDFAST_POLICY_ALLOW, .fd = -1);
+	CALL(HOLDFAST_IOC_POLICY, EINVAL, "policy: a file and a UUID",
+	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = file,
+	     .uuid = { 1 });
+	CALL(HOLDFAST_IOC_POLICY, 0, "policy: a UUID that no filesystem has",
+	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = -1,
+	     .gid = HOLDFAST_ANY_GROUP, .uuid = { 1 });
+	CALL(HOLDFAST_IOC_POLICY, 0, "policy: ... is forbidden again",
+	     holdfast_policy, .fd = -1, .uuid = { 1 });
+	CALL(HOLDFAST_IOC_POLICY, ENOENT, "policy: ... once", holdfast_policy,
+	     .fd = -1, .uuid = { 1 });
 	CALL(HOLDFAST_IOC_POLICY, EBADF, "policy: an O_PATH descriptor",
 	     holdfast_policy, .policy = HOLDFAST_POLICY_ALLOW, .fd = path);
 	CALL(HOLDFAST_IOC_POLICY, EOPNOTSUPP, "policy: another filesystem",

@@ -214,14 +214,19 @@ gives "run: an option of the shim" 2 'holdfast: --grace: not with --no-hitless*'
 	"$holdfast" run --no-hitless -g 1 true
 gives "run: another" 2 'holdfast: --verbose: not with --no-hitless*' "$holdfast" run -v -n true
 gives "run: exclusive what" 2 'holdfast: --exclusive: only with --lease*' "$holdfast" run -x true
-gives "policy: a wrong word" 2 'holdfast: permit: neither allow nor forbid*' "$holdfast" policy permit /
+gives "policy: a wrong word" 2 'holdfast: permit: none of allow, forbid*' "$holdfast" policy permit /
 gives "policy: no mount point" 2 '*one MOUNTPOINT*' "$holdfast" policy allow
 gives "policy: two mount points" 2 '*one MOUNTPOINT*' "$holdfast" policy forbid / /proc
 gives "policy: a folder" 1 '*not a mount point' "$holdfast" policy allow "$scratch"
 gives "policy: no such group" 2 'holdfast: none-such: no such group*' \
 	"$holdfast" policy allow -g none-such /
 gives "policy: a wrong time" 2 'holdfast: soon: not a break time*' "$holdfast" policy allow -t soon /
-gives "policy: a group for nothing" 2 '*go with allow only*' "$holdfast" policy -g root forbid /
+gives "policy: a group for nothing" 2 '*goes with allow only*' "$holdfast" policy -g root forbid /
+gives "policy: a size for allow" 2 "*goes with cap only*" "$holdfast" policy -p 1G allow /
+gives "policy: a wrong UUID" 2 "holdfast: UUID=4b0e: not a UUID*" "$holdfast" policy allow UUID=4b0e
+gives "policy: apply of nothing" 1 "holdfast: $scratch/none: No such file*nothing was changed" \
+	"$holdfast" policy apply --config "$scratch/none"
+gives "doctor: a wrong option" 2 "holdfast: -x: no such option*help doctor*" "$holdfast" doctor -x
 gives "ls: --pins of a report" 2 '*--report is of leases*' "$holdfast" ls --pins --report "$report"
 gives "run: a wrong option" 2 'holdfast: -q: no such option*' "$holdfast" run -q true
 

@@ -22,6 +22,8 @@ for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a 
 	usr/include/holdfast_verbs.h usr/share/man/man3/hf_dereg_mr.3 \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
 	usr/share/man/man1/holdfast-ls.1 usr/lib/modules-load.d/holdfast.conf \
+	usr/lib/systemd/system/holdfast-policy.service \
+	usr/lib/udev/rules.d/70-holdfast-policy.rules usr/share/man/man5/holdfast-policy.conf.5 \
 	usr/sbin/holdfastd usr/lib/systemd/system/holdfastd.service usr/share/man/man8/holdfastd.8 \
 	"usr/src/holdfast-$version/dkms.conf" "usr/src/holdfast-$version/kmod/Kbuild" \
 	"usr/src/holdfast-$version/include/uapi/linux/holdfast.h"; do

@@ -22,6 +22,7 @@
 #define HOLDFAST_REPORT		"/proc/fs/holdfast/leases"
 #define HOLDFAST_PINS		"/proc/fs/holdfast/pins"
 #define HOLDFAST_POLICIES	"/proc/fs/holdfast/policy"
+#define HOLDFAST_COUNTERS	"/proc/fs/holdfast/counters"
 
 #define HOLDFAST_IOC_TYPE	0xBC
 
@@ -402,11 +403,13 @@ struct holdfast_watch {
  * struct holdfast_policy - HOLDFAST_IOC_POLICY
  * @size: sizeof(struct holdfast_policy)
  * @policy: HOLDFAST_POLICY_ALLOW or HOLDFAST_POLICY_FORBID
- * @fd: an open file of the filesystem
+ * @fd: an open file of the filesystem, or -1 with @uuid
  * @gid: with HOLDFAST_POLICY_ALLOW: only members of this group;
  *	HOLDFAST_ANY_GROUP: everybody
  * @break_ms: with HOLDFAST_POLICY_ALLOW: as in struct holdfast_allow
  * @__reserved: must be zero
+ * @uuid: the filesystem's UUID, if @fd is -1: it need not be mounted, and nothing
+ *	is known of its type. All zero: not given.
  *
  * Allows implicit leases on a whole filesystem, or ends that, on any open of
  * /dev/holdfast. A policy is kept by the filesystem's UUID until the module is
@@ -415,9 +418,9 @@ struct holdfast_watch {
  *
  * Return 0, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @policy; @gid is no
- *		group of the caller's user namespace
+ *		group of the caller's user namespace; both @fd and @uuid
  * EPERM	the caller does not have CAP_SYS_ADMIN
- * EBADF	@fd is not an open file
+ * EBADF	@fd is not an open file, and there is no @uuid
  * EOPNOTSUPP	the filesystem is neither XFS nor ext4, or has no UUID
  * ENOENT	HOLDFAST_POLICY_FORBID where nothing was allowed
  * EBUSY	as for HOLDFAST_IOC_ACQUIRE: a function cannot be hooked
@@ -430,6 +433,7 @@ struct holdfast_policy {
 	__u32 gid;
 	__u32 break_ms;
 	__u32 __reserved;
+	__u8 uuid[16];
 };
 #define HOLDFAST_IOC_POLICY	_IO(HOLDFAST_IOC_TYPE, 0x07)
 
@@ -603,6 +607,32 @@ struct holdfast_event {
  * HOLDFAST_POLICIES: where implicit leases are allowed by HOLDFAST_IOC_POLICY: a
  * line that names the columns, "uuid gid break_ms", then a line for each
  * filesystem. gid is "-" for everybody.
+ */
+
+/*
+ * HOLDFAST_COUNTERS: what has happened since the module was loaded: a line that names
+ * the columns, then a line for each filesystem with DAX that has had leases, and one,
+ * 0 0, for all files in memory. New columns may come anywhere.
+ *
+ *   major minor leases breaks refused absorbed revoked fenced killed media_errors
+ *   wait_us le_1ms le_10ms le_100ms le_1s le_10s le_60s waits
+ *
+ * major minor	the filesystem's device
+ * leases	that were made, explicit and implicit
+ * breaks	a change met a lease whose holder has to let go
+ * refused	changes that an exclusive or rewriting lease made fail
+ * absorbed	changes that a rewriting lease absorbed
+ * revoked	leases that were revoked, or whose device was removed
+ * fenced	breaks and revocations whose deadline passed with consumers left
+ * killed	processes that the kernel killed for that
+ * media_errors	failures of memory in the range of a lease
+ * waits	changes that met leases and have ended, with or without success
+ * wait_us	for how long, in microseconds, all together: from when the change
+ *		met its leases to its end
+ * le_...	how many of them for that long at most
+ *
+ * A change that is put off (a kernel thread's, which asks again) does not count in
+ * waits, wait_us and le_... before its last attempt.
  */
 
 #endif
