@@ -401,8 +401,11 @@ install: $(PRODUCTS)
 			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 			$$part.pc.in >$(BUILD)/install/$${part##*/}.pc; \
 	done
-	$(Q)sed -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' \
-		packaging/holdfastd.service.in >$(BUILD)/install/holdfastd.service
+	$(Q)for unit in packaging/*.service.in; do \
+		sed -e 's|@BINDIR@|$(BINDIR)|' -e 's|@SBINDIR@|$(SBINDIR)|' \
+			-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' $$unit \
+			>$(BUILD)/install/$$(basename $$unit .in); \
+	done
 	$(Q)$(FILES) >$(BUILD)/install/files
 	$(Q)set -e; while read -r mode source target; do \
 		case $$mode in \
