@@ -3,15 +3,21 @@
 # For packagers and for work on the code; ./run is for everything else.
 #
 #	make			libraries, tools, guest tests, examples and benchmarks, in build/
+#	make products		what make install installs: libraries, tool, agent
 #	make install		DESTDIR, PREFIX, BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
-#				MANDIR, UNITDIR, UDEVDIR
+#				MANDIR, SYSCONFDIR, UNITDIR, ...
+#	make uninstall		removes what make install with the same folders installs
 #	make check		the tests that need no kernel module, and the style
 #	make programs		what drives other people's programs in guests, test/programs
 #	make fuzz		what reads input from outside, FUZZ_SECONDS (60) each
 #	make kmod KDIR=...	the module for one kernel, in build/kmod-native
 #	make install-kmod	that module, into its kernel's module tree
 #	make install-dkms	the module's source, for DKMS to build
+#	make uninstall-dkms
 #	make clean
+#
+# make WERROR= goes on after warnings. Libraries that are not there leave out what needs them; so
+# does a variable: make LIBURING= builds without liburing.
 #
 # Sources are found by pattern: a new test or subcommand needs no line here.
 
@@ -25,17 +31,22 @@ SBINDIR := $(PREFIX)/sbin
 LIBDIR := $(PREFIX)/lib
 INCLUDEDIR := $(PREFIX)/include
 MANDIR := $(PREFIX)/share/man
+COMPLETIONDIR := $(PREFIX)/share/bash-completion/completions
 # systemd and DKMS look only here, whatever the prefix.
+SYSCONFDIR := /etc
 MODULESLOADDIR := /usr/lib/modules-load.d
-UNITDIR := /usr/lib/systemd/system
+SYSUSERSDIR := /usr/lib/sysusers.d
 UDEVDIR := /usr/lib/udev/rules.d
+UNITDIR := /usr/lib/systemd/system
 DKMSDIR := /usr/src/holdfast-$(VERSION)
 
-CFLAGS := -O2 -g
+CFLAGS ?= -O2 -g
+LDCONFIG := ldconfig
 # The rest is part of the language we write in, not the packager's choice. Our
 # ABI header comes first: the system may have an older one.
 STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring
-WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+WERROR := -Werror
+WARN := -Wall -Wextra $(WERROR) -Wmissing-prototypes -Wstrict-prototypes
 FUZZ_SECONDS := 60
 FUZZ_WRAPPED := fopen64 nanosleep malloc calloc reallocarray strdup
 # libFuzzer is clang's.
@@ -57,6 +68,13 @@ FUZZ_COMPILE = $(FUZZ_CC) $(STD) $(WARN) -Wno-gnu-variable-sized-type-not-at-end
 	-MMD -MP $(CPPFLAGS) $(OURS) $(SANITIZE)
 # Guest tests and examples say themselves what they need of the C library.
 OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
+
+# What can be left out.
+found = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
+IBVERBS := $(call found,libibverbs)
+LIBURING := $(call found,liburing)
+SMARTCOLS := $(and $(call found,smartcols),$(call found,json-c),$(call found,mount))
+SYSTEMD := $(call found,libsystemd)
 
 LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
@@ -81,18 +99,13 @@ HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
-PC := $(BUILD)/lib/pkgconfig/holdfast.pc
 VERBS := $(BUILD)/lib/libholdfast-verbs.so
 VERBS_ARCHIVE := $(BUILD)/lib/libholdfast-verbs.a
-VERBS_PC := $(BUILD)/lib/pkgconfig/holdfast-verbs.pc
 URING := $(BUILD)/lib/libholdfast-uring.so
 URING_ARCHIVE := $(BUILD)/lib/libholdfast-uring.a
-URING_PC := $(BUILD)/lib/pkgconfig/holdfast-uring.pc
 TOOL := $(BUILD)/bin/holdfast
 DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
-# Its log and watchdog are systemd's where that is there: make SYSTEMD= does without.
-SYSTEMD := $(shell pkg-config --exists libsystemd && echo yes)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(DAEMON_SRC) $(COMMON_SRC))
 # For programs of others: it brings its own libholdfast, and shows none of it.
@@ -121,14 +134,30 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
 		$(wildcard bench/*.c))
 
-.PHONY: all programs install check fuzz clean kmod install-kmod install-dkms
+.PHONY: all products programs install uninstall check fuzz clean kmod install-kmod \
+	install-dkms uninstall-dkms
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-all: $(LIBRARY) $(ARCHIVE) $(PC) $(VERBS) $(VERBS_ARCHIVE) $(VERBS_PC) \
-	$(URING) $(URING_ARCHIVE) $(URING_PC) $(TOOL) $(DAEMON) $(SHIM) \
-	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records
+# Tests and examples are of everything.
+all: products $(if $(and $(IBVERBS),$(LIBURING)),\
+	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records)
+
+PRODUCTS := $(LIBRARY) $(ARCHIVE) $(DAEMON) \
+	$(if $(IBVERBS),$(VERBS) $(VERBS_ARCHIVE) $(SHIM)) \
+	$(if $(LIBURING),$(URING) $(URING_ARCHIVE)) \
+	$(if $(SMARTCOLS),$(TOOL))
+
+define LEFT_OUT
+$(if $(IBVERBS),,@echo "left out: libholdfast-verbs and the preload library, for lack of libibverbs")
+$(if $(LIBURING),,@echo "left out: libholdfast-uring, for lack of liburing")
+$(if $(SMARTCOLS),,@echo "left out: the tool holdfast, for lack of libsmartcols, json-c or libmount")
+$(if $(SYSTEMD),,@echo "left out: holdfastd's messages to systemd, for lack of libsystemd")
+endef
+
+products: $(PRODUCTS)
+	$(LEFT_OUT)
 
 # --- libraries
 
@@ -186,25 +215,6 @@ $(VERBS_ARCHIVE): $(VERBS_OBJ)
 
 $(URING_ARCHIVE): $(URING_OBJ)
 	$(archive)
-
-# Depends on the Makefile because that has the defaults; a command line that
-# names other folders wants its own "make install", which writes it afresh.
-define pkgconfig
-$(call say,GEN)
-$(Q)mkdir -p $(@D)
-$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	-e 's|@VERSION@|$(VERSION)|' $< >$@
-endef
-
-$(PC): lib/holdfast.pc.in VERSION Makefile
-	$(pkgconfig)
-
-$(VERBS_PC): verbs/holdfast-verbs.pc.in VERSION Makefile
-	$(pkgconfig)
-
-$(URING_PC): uring/holdfast-uring.pc.in VERSION Makefile
-	$(pkgconfig)
 
 # --- programs
 
@@ -366,12 +376,17 @@ fuzz: $(FUZZERS)
 KDIR := /lib/modules/$(shell uname -r)/build
 KMOD := $(BUILD)/kmod-native
 
+# The sources as kbuild wants them in one folder.
+define copy_kmod
+	mkdir -p $(1)/include
+	cp -r kmod/. VERSION $(1)
+	cp -r include/uapi $(1)/include
+endef
+
 # In a copy: kbuild writes into the source folder, from 6.13 even a Makefile.
 kmod:
 	rm -rf $(KMOD)
-	mkdir -p $(KMOD)/include
-	cp -r kmod/. $(KMOD)
-	cp -r include/uapi $(KMOD)/include
+	$(call copy_kmod,$(KMOD))
 	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) modules
 
 install-kmod:
@@ -379,52 +394,55 @@ install-kmod:
 		INSTALL_MOD_PATH=$(DESTDIR) modules_install
 
 install-dkms:
-	mkdir -p $(DESTDIR)$(DKMSDIR)/include
-	cp -r kmod $(DESTDIR)$(DKMSDIR)
-	cp -r include/uapi $(DESTDIR)$(DKMSDIR)/include
-	install -m 644 Makefile VERSION $(DESTDIR)$(DKMSDIR)
+	$(call copy_kmod,$(DESTDIR)$(DKMSDIR))
 	sed 's|@VERSION@|$(VERSION)|' packaging/dkms.conf.in \
 		>$(DESTDIR)$(DKMSDIR)/dkms.conf
 
+uninstall-dkms:
+	rm -rf $(DESTDIR)$(DKMSDIR)
+
 # --- install
 
-install: $(LIBRARY) $(ARCHIVE) $(VERBS) $(VERBS_ARCHIVE) $(URING) $(URING_ARCHIVE) \
-	$(TOOL) $(DAEMON) $(SHIM)
-	rm -f $(PC) $(VERBS_PC) $(URING_PC)
-	$(MAKE) $(PC) $(VERBS_PC) $(URING_PC)
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
-		$(DESTDIR)$(INCLUDEDIR)/linux $(DESTDIR)$(MODULESLOADDIR) \
-		$(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)
-	install -m 755 $(TOOL) $(DESTDIR)$(BINDIR)
-	install -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/holdfastd.service.in \
-		>$(DESTDIR)$(UNITDIR)/holdfastd.service
-	sed 's|@BINDIR@|$(BINDIR)|' packaging/holdfast-policy.service.in \
-		>$(DESTDIR)$(UNITDIR)/holdfast-policy.service
-	install -D -m 644 -t $(DESTDIR)$(UDEVDIR) packaging/70-holdfast-policy.rules
-	install -m 755 $(LIBRARY).$(VERSION) $(VERBS).$(VERSION) \
-		$(URING).$(VERSION) $(SHIM) $(DESTDIR)$(LIBDIR)
-	cp -P $(LIBRARY) $(LIBRARY).$(SOVERSION) $(VERBS) \
-		$(VERBS).$(SOVERSION) $(URING) $(URING).$(SOVERSION) \
-		$(DESTDIR)$(LIBDIR)
-	install -m 644 $(ARCHIVE) $(VERBS_ARCHIVE) $(URING_ARCHIVE) \
-		$(DESTDIR)$(LIBDIR)
-	install -m 644 $(PC) $(VERBS_PC) $(URING_PC) \
-		$(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 lib/holdfast.h verbs/holdfast_verbs.h \
-		uring/holdfast_uring.h $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/uapi/linux/holdfast.h \
-		$(DESTDIR)$(INCLUDEDIR)/linux
-	install -m 644 packaging/modules-load.conf \
-		$(DESTDIR)$(MODULESLOADDIR)/holdfast.conf
-	set -e; for page in man/*.[1-8]; do \
-		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
-		install -D -m 644 -t $$dir $$page; \
-		for name in $$(sed -n 's/^\.Nm \(hf_[a-z_]*\).*/\1/p' $$page); do \
-			test -e $$dir/$$name.3 || \
-				ln -s $${page#man/} $$dir/$$name.3; \
-		done; \
+# packaging/files has what goes where.
+FILES = BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) BINDIR=$(BINDIR) \
+	SBINDIR=$(SBINDIR) LIBDIR=$(LIBDIR) INCLUDEDIR=$(INCLUDEDIR) MANDIR=$(MANDIR) \
+	COMPLETIONDIR=$(COMPLETIONDIR) SYSCONFDIR=$(SYSCONFDIR) UNITDIR=$(UNITDIR) \
+	MODULESLOADDIR=$(MODULESLOADDIR) SYSUSERSDIR=$(SYSUSERSDIR) UDEVDIR=$(UDEVDIR) \
+	IBVERBS=$(IBVERBS) LIBURING=$(LIBURING) SMARTCOLS=$(SMARTCOLS) packaging/files
+
+# Where this very install puts things: not kept, as the next may have other folders.
+install: $(PRODUCTS)
+	$(Q)rm -rf $(BUILD)/install
+	$(Q)mkdir -p $(BUILD)/install
+	$(Q)for part in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+			$$part.pc.in >$(BUILD)/install/$${part##*/}.pc; \
 	done
+	$(Q)for unit in packaging/*.service.in; do \
+		sed -e 's|@BINDIR@|$(BINDIR)|' -e 's|@SBINDIR@|$(SBINDIR)|' \
+			-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' $$unit \
+			>$(BUILD)/install/$$(basename $$unit .in); \
+	done
+	$(Q)$(FILES) >$(BUILD)/install/files
+	$(Q)set -e; while read -r mode source target; do \
+		case $$mode in \
+		link)	install -d $(DESTDIR)$${target%/*}; \
+			ln -sf $$source $(DESTDIR)$$target ;; \
+		*)	install -D -m $$mode $$source $(DESTDIR)$$target ;; \
+		esac; \
+	done <$(BUILD)/install/files
+	$(Q)$(call ldconfig)
+	$(LEFT_OUT)
+
+uninstall:
+	$(Q)set -e; $(FILES) | while read -r mode source target; do \
+		rm -f $(DESTDIR)$$target; \
+	done
+	$(Q)$(call ldconfig)
+
+# The loader's cache is of this machine, and root's.
+ldconfig = if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then $(LDCONFIG); fi
 
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/sbin $(BUILD)/lib $(BUILD)/test \

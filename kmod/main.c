@@ -92,4 +92,4 @@ module_exit(hf_exit);
 MODULE_DESCRIPTION("Layout leases on file ranges, for long-term pins");
 MODULE_AUTHOR("The Holdfast developers");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.2.0");
+MODULE_VERSION(HF_VERSION);

@@ -9,6 +9,7 @@ LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)	# the checkout
 # Images are big, shared by all checkouts and not worth a place in one.
 LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
 LAB_KERNELS=(6.1 6.12 7.2)
+LAB_SUITES=(bookworm trixie)	# the Debians that packages are for: 12, 13
 LAB_DEBUG=debug		# the one that is not stock: lab/debug-kernel.config
 LAB_DEBUG_SCALE=6	# what takes a second on a stock kernel may take as many on that one
 

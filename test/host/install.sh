@@ -3,7 +3,7 @@
 #
 # What make install installs is complete: a program builds against it and runs.
 
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source-path=SCRIPTDIR disable=SC2317	# functions by name
 . "$(dirname "$0")/../tap.sh"
 
 root=$scratch/root
@@ -25,7 +25,10 @@ for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a 
 	usr/lib/systemd/system/holdfast-policy.service \
 	usr/lib/udev/rules.d/70-holdfast-policy.rules usr/share/man/man5/holdfast-policy.conf.5 \
 	usr/sbin/holdfastd usr/lib/systemd/system/holdfastd.service usr/share/man/man8/holdfastd.8 \
-	"usr/src/holdfast-$version/dkms.conf" "usr/src/holdfast-$version/kmod/Kbuild" \
+	usr/lib/udev/rules.d/60-holdfast.rules usr/lib/sysusers.d/holdfast.conf etc/default/holdfastd \
+	usr/share/bash-completion/completions/holdfast \
+	"usr/src/holdfast-$version/dkms.conf" "usr/src/holdfast-$version/Kbuild" \
+	"usr/src/holdfast-$version/VERSION" "usr/src/holdfast-$version/core/lease.h" \
 	"usr/src/holdfast-$version/include/uapi/linux/holdfast.h"; do
 	quiet "installs $file" test -e "$root/$file"
 done
@@ -75,8 +78,67 @@ quiet "a program with regions builds" gcc -Wall -Werror -o "$scratch/verbs" "$sc
 	$(flags --cflags --libs holdfast-verbs)
 gives "... and runs" 0 active env LD_LIBRARY_PATH="$root/usr/lib/x" "$scratch/verbs"
 
+# Who links to a library of ours links to what it needs only if it is linked statically.
+gives "libibverbs is a private requirement" 0 "libibverbs" flags --print-requires-private holdfast-verbs
+gives "... and liburing" 0 "liburing" flags --print-requires-private holdfast-uring
+
 # The loader is for the thread's own message.
 quiet "the library needs the C library alone" bash -c \
 	"! readelf -d $root/usr/lib/x/libholdfast.so | grep NEEDED | grep -vE '\[(libc|ld-linux.*)\.so'"
+
+# --- packages
+
+# in_packages FILE - whether a package of debian/ has it; of a folder it has everything
+in_packages()
+{
+	local pattern
+
+	while read -r pattern; do
+		# shellcheck disable=SC2053	# a pattern
+		[[ $1 != $pattern && $1 != $pattern/* ]] || return 0
+	done < <(cat debian/*.install)
+}
+
+# patterns - those of debian/ that are of no file
+unmatched()
+{
+	local pattern found
+
+	while read -r pattern; do
+		found=$(cd "$root" && compgen -G "$pattern") && [[ $found ]] || echo "$pattern"
+	done < <(cat debian/*.install)
+}
+
+homeless=$(cd "$root" && find . ! -type d -printf '%P\n')
+homeless=$(while read -r file; do
+	in_packages "$file" || echo "$file"
+done <<<"$homeless")
+quiet "every file is of a Debian package" printf %s "$homeless"
+quiet "every Debian package has its files" unmatched
+quiet "debian/changelog has the version" test "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" = "$version"
+
+# symbols MAP - the names that it exports
+symbols()
+{
+	sed -n 's/^\t\t\(hf_[a-z_]*\);/\1/p' "$1" | sort
+}
+for library in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring; do
+	symbols "$library.map" >"$scratch/map"
+	sed -n 's/^ \(hf_[a-z_]*\)@.*/\1/p' "debian/lib${library#*/}0.symbols" | sort >"$scratch/symbols"
+	quiet "debian/lib${library#*/}0.symbols has all names" diff "$scratch/map" "$scratch/symbols"
+done
+
+# --- less and nothing
+
+mkdir "$scratch/less"
+gives "it builds without libibverbs, liburing, libsmartcols and libsystemd" 0 \
+	'*left out: *libibverbs*left out: *liburing*left out: *libsmartcols*left out: *libsystemd*' \
+	make -s BUILD="$scratch/build-less" DESTDIR="$scratch/less" PREFIX=/usr LIBDIR=/usr/lib/x \
+	IBVERBS='' LIBURING='' SMARTCOLS='' SYSTEMD='' install
+gives "... and then has libholdfast alone" 0 libholdfast.so.0 bash -c "cd $scratch/less/usr/lib/x && ls *.so.0"
+
+quiet "make uninstall" make -s BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr LIBDIR=/usr/lib/x uninstall
+quiet "make uninstall-dkms" make -s DESTDIR="$root" uninstall-dkms
+gives "... leave nothing" 0 '' find "$root" ! -type d
 
 finish
