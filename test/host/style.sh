@@ -57,7 +57,8 @@ if find_checkpatch; then
 		case $file in
 		kmod/compat/*)	more=,LINUX_VERSION_CODE,CONSTANT_COMPARISON ;;
 		# The form that trace events have.
-		kmod/core/trace.h)	more=,COMPLEX_MACRO ;;
+		kmod/core/trace.h | include/uapi/linux/holdfast_names.h)	more=,COMPLEX_MACRO ;;
+		kmod/core/names.c)	more=,BRACKET_SPACE ;;
 		*)		more= ;;
 		esac
 		quiet "checkpatch: $file" checkpatch "$ignored$more" "$file"

@@ -555,8 +555,9 @@ struct holdfast_event {
 /*
  * HOLDFAST_REPORT: a line that names the columns, then a line for each lease
  * that the reader may see: its own, those on files that it owns, or with
- * CAP_SYS_ADMIN all. Columns are separated by one space and found by name: new ones may come anywhere. "-" is
- * "none". Text columns escape space, tab, newline and backslash as \ooo.
+ * CAP_SYS_ADMIN all. Columns are separated by one space and found by name: new
+ * ones may come anywhere. "-" is "none". Text columns escape space, tab, newline
+ * and backslash as \ooo.
  *
  *   id kind state backing pid uid comm major minor ino offset length pinned
  *   age_ms break_ms deadline_ms op change_pid change_comm change_offset
