@@ -150,8 +150,8 @@ static bool hf_changes_reach(struct hf_file *file, pgoff_t *first,
 /*
  * Whether a change of the range waits for pins that the caller's process has: then
  * to wait for the change would be a deadlock. False for what has not broken its
- * leases yet: hf_file.breaks counts when it does. *@more: whether the process could
- * make more pins, as no change is in the filesystem.
+ * leases yet: hf_file.breaks counts when it does. *@more, unless NULL: whether the
+ * process could make more pins, as no change is in the filesystem.
  */
 static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
 				       pgoff_t last, bool *more)
@@ -165,7 +165,8 @@ static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
 		return false;
 	filemap_invalidate_lock(mapping);
 	spin_lock(&file->lock);
-	*more = hf_changes_all_wait(file, first, last);
+	if (more)
+		*more = hf_changes_all_wait(file, first, last);
 	if (hf_changes_reach(file, &first, &last)) {
 		hf_for_each_overlap(lease, file, first, last) {
 			if (!lease->breaker)
@@ -192,7 +193,7 @@ static bool hf_changes_wait_for_caller(struct hf_file *file, pgoff_t first,
  * @last: index of the last page
  * @task_state: TASK_INTERRUPTIBLE or TASK_KILLABLE
  * @more: out, with -EDEADLK: whether more pins could be made, as no change is in the
- *	filesystem
+ *	filesystem; or NULL
  *
  * Return: 0: there was none for a moment; -EDEADLK: one waits for pins of the caller's
  * process; -ERESTARTSYS: a signal came.
