@@ -25,13 +25,18 @@ files_remove()
 # Not a multiple of 2 MiB: then a truncation to this length concerns mapped bytes.
 file_kib=1984
 
+# By turns, so that no file has 2 MiB in one piece. Programs store to these files while parts of them are shared:
+# with large page cache entries the kernel by itself stops then (doc/semantics.md, clear_inode()).
 files_make()
 {
-	local file
+	local file at length
 
 	files_remove
-	for file in "${files[@]}"; do
-		fallocate -l $((file_kib << 10)) "$file" || bail "cannot make $file"
+	for ((at = 0; at < file_kib; at += 1024)); do
+		length=$((file_kib - at < 1024 ? file_kib - at : 1024))
+		for file in "${files[@]}"; do
+			fallocate -o ${at}K -l ${length}K "$file" || bail "cannot make $file"
+		done
 	done
 }
 
