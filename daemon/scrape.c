@@ -55,7 +55,7 @@ static void remove_stale(const struct sockaddr_un *address)
 	close(fd);
 }
 
-/* Metrics are sums, so whoever reaches the socket may read them. */
+/* Metrics are sums: any process that can connect to the socket may read them. */
 static int listen_on(const char *path)
 {
 	struct sockaddr_un address;
