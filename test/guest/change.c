@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * change OP FILE [OFFSET [LENGTH [OTHER]]]: make one change to a file and say
- * how it went: "ERRNO BEGIN_NS END_NS" on one line, CLOCK_MONOTONIC. A program
- * of its own, so that who makes the change shares no mapping and no lease with
- * who holds them. Exit status 1 when the change failed.
+ * when and how it went: "BEGIN_NS" on a line of 20 digits just before the call,
+ * "ERRNO END_NS" on a second when it has returned, both of CLOCK_MONOTONIC. A
+ * program of its own, so that who makes the change shares no mapping and no
+ * lease with who holds them. Exit status 1 when the change failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,14 +22,19 @@
 
 #include "../exchange-range.h"
 
-static uint64_t begin_ns;
-
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* The call comes next. */
+static void begin(void)
+{
+	printf("%020llu\n", (unsigned long long)now_ns());
+	fflush(stdout);
 }
 
 static int open_or_die(const char *path, int flags)
@@ -52,7 +58,7 @@ struct job {
 
 static int do_truncate(const struct job *job)
 {
-	begin_ns = now_ns();
+	begin();
 	return truncate(job->path, job->offset);
 }
 
@@ -60,13 +66,13 @@ static int do_ftruncate(const struct job *job)
 {
 	int fd = open_or_die(job->path, O_RDWR);
 
-	begin_ns = now_ns();
+	begin();
 	return ftruncate(fd, job->offset);
 }
 
 static int do_open(const struct job *job)
 {
-	begin_ns = now_ns();
+	begin();
 	return open(job->path, O_WRONLY | O_TRUNC) < 0 ? -1 : 0;
 }
 
@@ -74,7 +80,7 @@ static int do_fallocate(const struct job *job)
 {
 	int fd = open_or_die(job->path, O_RDWR);
 
-	begin_ns = now_ns();
+	begin();
 	return fallocate(fd, job->mode, job->offset, job->length);
 }
 
@@ -84,7 +90,7 @@ static int do_append(const struct job *job)
 	char *buf = calloc(1, job->length);
 	ssize_t n;
 
-	begin_ns = now_ns();
+	begin();
 	n = write(fd, buf, job->length);
 	free(buf);
 	return n == (ssize_t)job->length ? 0 : -1;
@@ -100,7 +106,7 @@ static int reflink(const char *from, const char *to, const struct job *job)
 	};
 	int fd = open_or_die(to, O_RDWR);
 
-	begin_ns = now_ns();
+	begin();
 	return ioctl(fd, FICLONERANGE, &range);
 }
 
@@ -123,7 +129,7 @@ static int copy(const char *from, const char *to, const struct job *job)
 	size_t left = job->length;
 	ssize_t n;
 
-	begin_ns = now_ns();
+	begin();
 	for (; left; left -= n) {
 		n = copy_file_range(from_fd, &in, fd, &out, left, 0);
 		if (n <= 0)
@@ -157,7 +163,7 @@ static int do_dedupe(const struct job *job)
 	range->dest_count = 1;
 	range->info[0].dest_fd = open_or_die(job->path, job->mode);
 	range->info[0].dest_offset = job->offset;
-	begin_ns = now_ns();
+	begin();
 	ret = ioctl(fd, FIDEDUPERANGE, range);
 	if (!ret && range->info[0].status < 0) {
 		errno = -range->info[0].status;
@@ -178,7 +184,7 @@ static int do_swapext(const struct job *job)
 
 	snprintf(line, sizeof(line), "xfs_io -c 'swapext %s' %s 2>&1",
 		 job->other, job->path);
-	begin_ns = now_ns();
+	begin();
 	xfs_io = popen(line, "r");
 	if (!xfs_io)
 		return -1;
@@ -200,7 +206,7 @@ static int exchange(const struct job *job, uint64_t other_offset)
 	};
 	int fd = open_or_die(job->path, O_RDWR);
 
-	begin_ns = now_ns();
+	begin();
 	return exchange_range(fd, &range);
 }
 
@@ -267,8 +273,7 @@ int main(int argc, char **argv)
 			continue;
 		job.mode = ops[i].mode;
 		error = ops[i].make(&job) ? errno : 0;
-		printf("%d %llu %llu\n", error, (unsigned long long)begin_ns,
-		       (unsigned long long)now_ns());
+		printf("%d %llu\n", error, (unsigned long long)now_ns());
 		if (error)
 			fprintf(stderr, "change: %s: %s\n", argv[1],
 				strerror(error));

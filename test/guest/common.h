@@ -153,6 +153,19 @@ static inline uint64_t lease_listed(const char *path, const char *state)
 	return id;
 }
 
+/*
+ * The same, as soon as there is one: on a busy machine a change that was just
+ * started may not have reached the kernel yet. 0: not within SOON.
+ */
+static inline uint64_t lease_awaited(const char *path, const char *state)
+{
+	uint64_t limit = now_ns() + SOON * 1000000ULL, id;
+
+	while (!(id = lease_listed(path, state)) && now_ns() < limit)
+		usleep(20000);
+	return id;
+}
+
 /* A child must not outlive the test that a bail ends. */
 static inline pid_t child_fork(void)
 {
@@ -189,11 +202,12 @@ struct change {
 	uint64_t end_ns;
 };
 
+/* The change is at its call when this returns. */
 static inline struct change change_start(const char *op, const char *path,
 					 uint64_t offset, uint64_t length,
 					 const char *other)
 {
-	char from[24], count[24];
+	char from[24], count[24], begin[22] = "";
 	const char *argv[] = { "change", op, path, from, count, other, NULL };
 	posix_spawn_file_actions_t actions;
 	struct change change = { 0 };
@@ -215,13 +229,16 @@ static inline struct change change_start(const char *op, const char *path,
 		tap_bail("change: %s", strerror(ret));
 	close(pipefd[1]);
 	change.out = pipefd[0];
+	if (!readable(change.out, SOON) || read(change.out, begin, 21) != 21)
+		tap_bail("change does not begin: \"%s\"", begin);
+	change.begin_ns = strtoull(begin, NULL, 10);
 	return change;
 }
 
 /* True when the change has ended, after at most @timeout_ms. */
 static inline bool change_done(struct change *change, int timeout_ms)
 {
-	unsigned long long begin, end;
+	unsigned long long end;
 	char line[80] = "";
 
 	if (change->done)
@@ -230,9 +247,8 @@ static inline bool change_done(struct change *change, int timeout_ms)
 		return false;
 	/* One short line, written in one piece. */
 	if (read(change->out, line, sizeof(line) - 1) <= 0 ||
-	    sscanf(line, "%d %llu %llu", &change->error, &begin, &end) != 3)
+	    sscanf(line, "%d %llu", &change->error, &end) != 2)
 		tap_bail("change said \"%s\"", line);
-	change->begin_ns = begin;
 	change->end_ns = end;
 	change->done = true;
 	close(change->out);

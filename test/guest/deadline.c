@@ -98,8 +98,8 @@ static void revoked(void)
 	long took;
 
 	change = change_start("truncate", PATH, 0, 0, NULL);
-	tap_ok(!change_done(&change, STILL), "a change waits for a holder");
-	revoke.id = lease_listed(PATH, "breaking");
+	revoke.id = lease_awaited(PATH, "breaking");
+	tap_ok(revoke.id, "a change waits for a holder");
 	begin = now_ns();
 	tap_is(device_call(HOLDFAST_IOC_REVOKE, &revoke), -EINPROGRESS,
 	       "the lease is revoked");
@@ -119,7 +119,7 @@ static void given_up(void)
 	struct change change;
 
 	change = change_start("truncate", PATH, 0, 0, NULL);
-	tap_ok(!change_done(&change, STILL), "a change waits for a holder");
+	tap_ok(lease_awaited(PATH, "breaking"), "a change waits for a holder");
 	kill(change.pid, SIGKILL);
 	waitpid(change.pid, NULL, 0);
 	tap_is(child_wait(holder, BREAK_MS + 2 * STILL), -1,

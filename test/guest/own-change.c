@@ -133,8 +133,8 @@ static void test_both(void)
 		for (;;)
 			truncate_all();
 	}
-	while (!lease_listed(PATH, "breaking"))
-		usleep(20000);
+	tap_ok(lease_awaited(PATH, "breaking"),
+	       "a change waits for its own pin");
 	other = change_start("punch", PATH, 0, LENGTH, NULL);
 	tap_ok(change_done(&other, 2 * BREAK_MS + SOON) && !other.error,
 	       "a change of another process goes on");
