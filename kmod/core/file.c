@@ -84,6 +84,7 @@ static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit,
 	spin_lock_init(&file->lock);
 	file->leases = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&file->changes);
+	INIT_LIST_HEAD(&file->turns);
 	INIT_LIST_HEAD(&file->breaking);
 	INIT_LIST_HEAD(&file->parties);
 	init_waitqueue_head(&file->wait);

@@ -85,6 +85,7 @@ struct hf_file {
 	spinlock_t lock; /* what is marked so, here and in leases */
 	struct rb_root_cached leases; /* by page index; lock */
 	struct list_head changes;     /* lock */
+	struct list_head turns;	      /* see change/turn.c; lock */
 	struct list_head breaking;    /* leases with a deadline; lock */
 	struct list_head parties;     /* see lease/party.c; lock */
 	unsigned int breaks;	      /* how often one began; lock to write */

@@ -17,6 +17,7 @@
 #include "change/change.h"
 #include "change/restart.h"
 #include "change/settle.h"
+#include "change/turn.h"
 #include "hooks/change.h"
 
 /* A truncation takes away all behind the new end; an extension nothing. */
@@ -161,7 +162,7 @@ static int hf_fallocate_begin(struct hf_file *file, struct hf_change *change,
 	int err;
 
 	hf_change_fallocate(change, mode, offset, length);
-	err = hf_change_begin(file, change);
+	err = hf_turns_await(file, change) ?: hf_change_begin(file, change);
 	if (err)
 		return err;
 	err = hf_change_prepare(file, change);

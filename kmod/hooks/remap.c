@@ -13,6 +13,7 @@
 #include "core/hook.h"
 #include "change/change.h"
 #include "change/settle.h"
+#include "change/turn.h"
 #include "hooks/remap.h"
 
 static DEFINE_SPINLOCK(hf_remaps_lock);
@@ -109,6 +110,31 @@ static bool hf_remap_mixed(struct file *in, struct file *out)
 	return IS_DAX(file_inode(in)) != IS_DAX(file_inode(out));
 }
 
+/* Finds out what it changes of which file, and lets those go first whose turn it is. */
+static int hf_remap_find(struct hf_remap *remap, enum holdfast_op op,
+			 struct file *in, loff_t pos_in, struct file *out,
+			 loff_t pos_out, u64 length)
+{
+	int err = 0;
+
+	remap->out = hf_file_find(file_inode(out));
+	if (remap->out) {
+		if (file_inode(in) == file_inode(out))
+			hf_change_union(&remap->out_change, op, pos_in, pos_out,
+					length);
+		else
+			hf_change_init(&remap->out_change, op, pos_out, length);
+		err = hf_turns_await(remap->out, &remap->out_change);
+	}
+	if (file_inode(in) != file_inode(out))
+		remap->in = hf_file_find(file_inode(in));
+	if (remap->in) {
+		hf_change_init(&remap->in_change, op, pos_in, length);
+		err = err ?: hf_turns_await(remap->in, &remap->in_change);
+	}
+	return err;
+}
+
 /* Returns 0, -ETXTBSY, or -ERESTARTSYS; ended only in the first case. */
 static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 			  struct file *in, loff_t pos_in, struct file *out,
@@ -126,40 +152,35 @@ static int hf_remap_begin(struct hf_remap *remap, enum holdfast_op op,
 		 (!len && op == HOLDFAST_OP_DEDUPE))
 		return 0;
 
-	remap->out = hf_file_find(file_inode(out));
+	err = hf_remap_find(remap, op, in, pos_in, out, pos_out, length);
+	if (err)
+		goto put;
 	if (remap->out) {
-		if (file_inode(in) == file_inode(out))
-			hf_change_union(&remap->out_change, op, pos_in, pos_out,
-					length);
-		else
-			hf_change_init(&remap->out_change, op, pos_out, length);
 		/* Beyond the end it begins at the end. */
 		hf_change_reach_back(&remap->out_change,
 				     i_size_read(file_inode(out)));
 		err = hf_change_begin(remap->out, &remap->out_change);
 		if (err)
-			goto put_out;
+			goto put;
 	}
-	if (file_inode(in) != file_inode(out))
-		remap->in = hf_file_find(file_inode(in));
 	if (remap->in) {
-		hf_change_init(&remap->in_change, op, pos_in, length);
 		err = hf_change_begin(remap->in, &remap->in_change);
 		if (err)
-			goto put_in;
+			goto end_out;
 	}
 	err = hf_remap_settle(remap);
 	if (err)
 		hf_remap_end(remap, err);
 	return err;
 
-put_in:
-	hf_file_put(remap->in);
-	if (!remap->out)
-		return err;
-	hf_change_end(remap->out, &remap->out_change, err);
-put_out:
-	hf_file_put(remap->out);
+end_out:
+	if (remap->out)
+		hf_change_end(remap->out, &remap->out_change, err);
+put:
+	if (remap->in)
+		hf_file_put(remap->in);
+	if (remap->out)
+		hf_file_put(remap->out);
 	return err;
 }
 

@@ -22,6 +22,7 @@
 #include "pages/runs.h"
 #include "change/break.h"
 #include "change/settle.h"
+#include "change/turn.h"
 #include "lease/acquire.h"
 #include "lease/implicit.h"
 #include "lease/release.h"
@@ -288,6 +289,7 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 {
 	struct hf_lease *lease;
 	bool made = false, more;
+	struct hf_turn turn = {};
 	struct hf_span part;
 	long ret;
 
@@ -311,7 +313,10 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 		if (!ret)
 			ret = hf_implicit_try(lease, &part, pinner, flags,
 					      pages, more, &made);
+		if (ret == -EAGAIN)
+			hf_turn_take(&turn, lease->file, &part);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
+	hf_turn_end(&turn);
 	if (made)
 		goto put;
 unbind:

@@ -12,6 +12,7 @@
 #include "pages/record.h"
 #include "pages/runs.h"
 #include "change/settle.h"
+#include "change/turn.h"
 #include "lease/party.h"
 
 struct hf_party {
@@ -290,6 +291,7 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 		  const struct hf_pinner *pinner, unsigned int flags,
 		  struct page **pages)
 {
+	struct hf_turn turn = {};
 	struct hf_span part;
 	bool more;
 	long ret;
@@ -297,12 +299,16 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 	do {
 		part = *span;
 		part.nr = min(part.nr, lease->range.last - part.index + 1);
+		ret = -EFAULT;
 		if (!hf_span_limit(&part))
-			return -EFAULT;
+			break;
 		ret = hf_changes_wait_to_pin(lease, &part, pinner, &more);
 		if (!ret)
 			ret = hf_party_try(lease, &part, pinner, flags, pages,
 					   more);
+		if (ret == -EAGAIN)
+			hf_turn_take(&turn, lease->file, &part);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
+	hf_turn_end(&turn);
 	return ret == -ERESTARTSYS ? -EINTR : ret;
 }

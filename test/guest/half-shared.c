@@ -17,6 +17,7 @@
 #define OTHER  PMEM "half-shared.other"
 #define COUNT  4UL
 #define LENGTH (COUNT * LARGE_PAGE)
+#define ROUNDS 8
 
 /* Whole large pages. */
 static volatile char *map_plain(int fd, int protection)
@@ -235,11 +236,68 @@ static void test_beside(struct rdma *rdma)
 	close(other);
 }
 
+/* Reads the file in large pages, again and again, until it is killed. */
+static pid_t reader_start(int fd)
+{
+	pid_t pid = child_fork();
+	volatile char *map;
+
+	if (pid)
+		return pid;
+	map = map_plain(fd, PROT_READ);
+	for (size_t i = 0;; i = (i + 1) % COUNT) {
+		(void)map[i * LARGE_PAGE];
+		madvise((char *)map + i * LARGE_PAGE, LARGE_PAGE,
+			MADV_DONTNEED);
+	}
+}
+
+/*
+ * A process that reads large pages while a registration copies the shared blocks in
+ * them: none becomes large again before all is copied.
+ */
+static void test_reader(struct rdma *rdma)
+{
+	unsigned int good = 0;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644);
+		int other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC, 0644);
+		struct ibv_mr *mr;
+		pid_t reader;
+		char *map;
+		int lease;
+
+		if (fd < 0 || other < 0 || fallocate(fd, 0, 0, LENGTH))
+			tap_bail("%s: %s", PATH, strerror(errno));
+		if (!i && block_of(fd, 0) % LARGE_PAGE)
+			tap_skip("reader: the blocks are not aligned");
+		share_halves(fd, other);
+		reader = reader_start(fd);
+		lease = lease_make(fd, 0, LENGTH, HOLDFAST_BREAKABLE,
+				   LONG_BREAK);
+		map = map_shared(fd, 0, LENGTH);
+		mr = rdma_register(rdma, map, LENGTH);
+		good += mr != NULL;
+		ibv_dereg_mr(mr);
+		munmap(map, LENGTH);
+		close(lease);
+		kill(reader, SIGKILL);
+		waitpid(reader, NULL, 0);
+		unlink(PATH);
+		unlink(OTHER);
+		close(fd);
+		close(other);
+	}
+	tap_is(good, ROUNDS, "reader: registered, and the files go");
+}
+
 int main(void)
 {
 	struct rdma rdma = rdma_open();
 
 	if (fs_is_xfs()) {
+		test_reader(&rdma);
 		test_beside(&rdma);
 		test_neighbours(&rdma);
 		test_lease(&rdma, "clean", false);
