@@ -5,8 +5,8 @@
  * A change marks the records in the making as stale, so a task that changes a file
  * without pause could keep another one from ever registering it. After the first time
  * the registration has its turn: changes of the range that come then let it pass
- * before they begin, while they hold no lock, for a limited time: it faults pages in,
- * which a filesystem can hold up. A truncation comes with i_rwsem held, and lets nobody
+ * before they begin, while they hold no lock. It has the break time of its lease for
+ * that, as changes wait for a lease at most. A truncation comes with i_rwsem held, and lets nobody
  * pass: where it takes pages away, there is nothing to register.
  */
 #include <linux/jiffies.h>
@@ -14,21 +14,21 @@
 #include <linux/wait.h>
 #include "change/turn.h"
 
-/* A change is held up by this much at most. */
-#define HF_TURN (2 * HZ)
-
 /**
  * hf_turn_take - it is the turn of a registration
  * @turn: zero, or taken before; ends with hf_turn_end()
- * @file: the file; the caller holds no lock
+ * @lease: whose pages they are; the caller holds no lock
  * @span: the pages
  */
-void hf_turn_take(struct hf_turn *turn, struct hf_file *file,
+void hf_turn_take(struct hf_turn *turn, const struct hf_lease *lease,
 		  const struct hf_span *span)
 {
+	struct hf_file *file = lease->file;
+
 	if (turn->file)
 		return;
 	turn->file = file;
+	turn->until = jiffies + msecs_to_jiffies(lease->break_ms);
 	turn->first = span->index;
 	turn->last = span->index + span->nr - 1;
 	spin_lock(&file->lock);
@@ -49,18 +49,19 @@ void hf_turn_end(struct hf_turn *turn)
 	wake_up_all(&file->wait);
 }
 
-static bool hf_turns_overlap(struct hf_file *file,
-			     const struct hf_change *change)
+/* For how long a change lets others pass, in jiffies; 0: begin. */
+static long hf_turns_left(struct hf_file *file, const struct hf_change *change)
 {
 	struct hf_turn *turn;
-	bool found = false;
+	long left = 0;
 
 	spin_lock(&file->lock);
-	list_for_each_entry(turn, &file->turns, node)
-		found |= turn->first <= change->last &&
-			 turn->last >= change->first;
+	list_for_each_entry(turn, &file->turns, node) {
+		if (turn->first <= change->last && turn->last >= change->first)
+			left = max(left, (long)(turn->until - jiffies));
+	}
 	spin_unlock(&file->lock);
-	return found;
+	return left;
 }
 
 /**
@@ -74,11 +75,12 @@ static bool hf_turns_overlap(struct hf_file *file,
  */
 int hf_turns_await(struct hf_file *file, const struct hf_change *change)
 {
-	long ret;
+	long left = hf_turns_left(file, change), ret = 0;
 
 	if (change->nothing || current->flags & PF_KTHREAD)
 		return 0;
-	ret = wait_event_interruptible_timeout(
-		file->wait, !hf_turns_overlap(file, change), HF_TURN);
+	if (left)
+		ret = wait_event_interruptible_timeout(
+			file->wait, !hf_turns_left(file, change), left);
 	return min(ret, 0L);
 }

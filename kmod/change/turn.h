@@ -9,9 +9,10 @@ struct hf_turn {
 	struct hf_file *file;  /* NULL: not taken */
 	struct list_head node; /* in file->turns; file->lock */
 	pgoff_t first, last;
+	unsigned long until; /* jiffies */
 };
 
-void hf_turn_take(struct hf_turn *turn, struct hf_file *file,
+void hf_turn_take(struct hf_turn *turn, const struct hf_lease *lease,
 		  const struct hf_span *span);
 void hf_turn_end(struct hf_turn *turn);
 int hf_turns_await(struct hf_file *file, const struct hf_change *change);

@@ -314,7 +314,7 @@ long hf_implicit_pin(const struct hf_span *span, const struct hf_pinner *pinner,
 			ret = hf_implicit_try(lease, &part, pinner, flags,
 					      pages, more, &made);
 		if (ret == -EAGAIN)
-			hf_turn_take(&turn, lease->file, &part);
+			hf_turn_take(&turn, lease, &part);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
 	hf_turn_end(&turn);
 	if (made)

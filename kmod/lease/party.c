@@ -307,7 +307,7 @@ long hf_party_pin(struct hf_lease *lease, const struct hf_span *span,
 			ret = hf_party_try(lease, &part, pinner, flags, pages,
 					   more);
 		if (ret == -EAGAIN)
-			hf_turn_take(&turn, lease->file, &part);
+			hf_turn_take(&turn, lease, &part);
 	} while (ret == -EAGAIN && !fatal_signal_pending(current));
 	hf_turn_end(&turn);
 	return ret == -ERESTARTSYS ? -EINTR : ret;
