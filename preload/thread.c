@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -124,6 +125,19 @@ static bool is_ours(int fd)
 	       !memcmp(link, WATCH_LINK, length);
 }
 
+/* What is read must be ours: poll(2) returns for what has the number by then. */
+static int next_event(int fd, struct holdfast_event *event, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	int ready = poll(&pollfd, 1, timeout_ms);
+
+	if (ready < 0)
+		return -errno;
+	if (!is_ours(fd))
+		return -EBADF;
+	return ready ? hf_wait(fd, event, 0) : -ETIMEDOUT;
+}
+
 static void *run(void *arg)
 {
 	int fd = (intptr_t)arg, next = -1, ret;
@@ -133,11 +147,11 @@ static void *run(void *arg)
 		/* A registration that hurries does not wake us. */
 		if (next > LOOK_MS)
 			next = LOOK_MS;
-		ret = hf_wait(fd, &event, next);
+		ret = next_event(fd, &event, next);
 		if (!ret)
 			note(&event);
 		next = take_due();
-	} while ((!ret || ret == -ETIMEDOUT || ret == -EINTR) && is_ours(fd));
+	} while (!ret || ret == -ETIMEDOUT || ret == -EINTR);
 	shim_say("the queue of events is gone; breaks are left to the kernel");
 	failed = true;
 	return NULL;
