@@ -83,25 +83,26 @@ SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr,
 }
 
 /*
- * The program gets success for a region that is gone already. libibverbs' part
- * of it stays: only a driver that deregisters frees that.
+ * Of a region that was taken the program deregisters the placeholder. Where there is
+ * none it gets success, and libibverbs' part of the region stays: only a driver that
+ * deregisters frees that.
  */
 SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 {
 	struct tracked_mr *tracked;
-	bool taken = false;
+	bool gone = false;
 	int ret;
 
 	table_lock();
 	tracked = table_find_mr(mr);
 	if (tracked) {
-		taken = tracked->taken;
+		gone = tracked->taken && !tracked->placed;
 		tracked->leaving = true;
 	}
-	if (taken)
+	if (gone)
 		table_drop_mr(tracked);
 	table_unlock();
-	if (taken)
+	if (gone)
 		return 0;
 	ret = NEXT(ibv_dereg_mr)(mr);
 	if (!tracked)
@@ -148,31 +149,46 @@ SHIM_EXPORT int ibv_close_device(struct ibv_context *context)
 	tracked = table_next_mr(NULL, 0, SIZE_MAX);
 	for (; tracked; tracked = after) {
 		after = table_next_mr(tracked, 0, SIZE_MAX);
-		if (tracked->mr->context == context && !tracked->leaving)
+		if (tracked->context == context && !tracked->leaving)
 			table_drop_mr(tracked);
 	}
 	table_unlock();
 	return NEXT(ibv_close_device)(context);
 }
 
+/* Its number may be another region's, see struct tracked_mr. */
+static bool is_there(const struct tracked_mr *tracked, int driver)
+{
+	struct uverbs_mr found;
+	int err = uverbs_mr_query(tracked->fd, driver, tracked->handle, &found);
+
+	/* Not every driver reports it. */
+	return err == -ENODATA || err == -EOPNOTSUPP ||
+	       (!err && found.lkey == tracked->lkey &&
+		found.rkey == tracked->rkey && found.length == tracked->length);
+}
+
 void mr_take(struct tracked_mr *tracked)
 {
-	struct ibv_mr *mr = tracked->mr;
-	int driver = uverbs_driver(mr->context->cmd_fd);
-	int err = driver < 0 ? driver
-			     : uverbs_mr_destroy(mr->context->cmd_fd, driver,
-						 mr->handle);
+	int driver = uverbs_driver(tracked->fd), err = driver;
 
+	if (driver >= 0 && !is_there(tracked, driver)) {
+		table_drop_mr(tracked);
+		return;
+	}
+	if (driver >= 0)
+		err = placeholder_swap(tracked->fd, driver, tracked->pd,
+				       tracked->handle, &tracked->placed);
 	tracked->take_ms = 0;
-	if (err && err != -ENOENT) {
+	if (err) {
 		shim_say(
 			"memory region with rkey %#x is left to the kernel: %s",
-			mr->rkey, strerror(-err));
+			tracked->rkey, strerror(-err));
 		tracked->leaving = true;
 		return;
 	}
 	shim_say(
 		"a change waits: took the memory region of %zu bytes at %p (rkey %#x)",
-		mr->length, mr->addr, mr->rkey);
+		tracked->length, (void *)tracked->addr, tracked->rkey);
 	tracked->taken = true;
 }

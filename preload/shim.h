@@ -5,6 +5,7 @@
  *
  *   mr.c	stands before ibv_reg_mr, ibv_dereg_mr and their like
  *   table.c	the program's memory regions
+ *   placeholder.c	what keeps the number of a region that was taken
  *   thread.c	reads the events of the process's leases, and lets go
  *   settings.c	what holdfast run was told; messages
  *
@@ -46,16 +47,28 @@ int fd_move_up(int fd);
 
 /**
  * struct tracked_mr - a memory region of the program
+ * @mr: to compare only. A program that finds ibv_dereg_mr() in the library by its
+ *	handle ends regions unseen, and what follows is from when it was registered
  * @take_ms: when it is taken, by CLOCK_MONOTONIC; 0: no change wants it
  * @leaving: the program deregisters it right now, or it cannot be taken
  * @taken: the kernel's part of it is gone
+ * @placed: a placeholder has its number
  */
 struct tracked_mr {
 	struct tracked_mr *next;
 	struct ibv_mr *mr;
+	struct ibv_context *context;
+	int fd;
+	uint32_t pd;
+	uint32_t handle;
+	uint32_t lkey;
+	uint32_t rkey;
+	uintptr_t addr;
+	size_t length;
 	int64_t take_ms;
 	bool leaving;
 	bool taken;
+	bool placed;
 };
 
 /* All that follows is under this lock. */
@@ -74,8 +87,22 @@ struct tracked_mr *table_next_mr(const struct tracked_mr *tracked,
 
 /* --- mr.c */
 
-/* Takes the kernel's part of a region. With the lock held. */
+/*
+ * Takes the kernel's part of a region, or drops a region that is gone. With the
+ * lock held.
+ */
 void mr_take(struct tracked_mr *tracked);
+
+/* --- placeholder.c */
+
+/*
+ * Deregisters region @handle of the open device @fd, and registers a page without
+ * access in domain @pd that gets its number: what the program deregisters later is
+ * this page. *@placed: that has worked. 0, or a negative errno value and the region
+ * is as it was. Not for two threads at a time.
+ */
+int placeholder_swap(int fd, int driver, uint32_t pd, uint32_t handle,
+		     bool *placed);
 
 /* --- thread.c */
 

@@ -58,17 +58,38 @@ static struct tracked_mr *node_get(void)
 	return node;
 }
 
+static bool is_of(const struct tracked_mr *tracked, const struct ibv_mr *mr)
+{
+	return tracked->fd == mr->context->cmd_fd &&
+	       tracked->handle == mr->handle && tracked->lkey == mr->lkey;
+}
+
 void table_add_mr(struct ibv_mr *mr)
 {
 	struct tracked_mr **bucket = &buckets[bucket_of(mr)], *tracked;
 
+	tracked = table_find_mr(mr);
+	/* One that another thread deregisters is its own to drop. */
+	if (tracked && tracked->leaving)
+		tracked = NULL;
 	/* One function of libibverbs may call another one. */
-	if (table_find_mr(mr))
+	if (tracked && is_of(tracked, mr))
 		return;
+	/* The region that was there has ended unseen. */
+	if (tracked)
+		table_drop_mr(tracked);
 	tracked = node_get();
 	if (!tracked)
 		return;
 	tracked->mr = mr;
+	tracked->context = mr->context;
+	tracked->fd = mr->context->cmd_fd;
+	tracked->pd = mr->pd->handle;
+	tracked->handle = mr->handle;
+	tracked->lkey = mr->lkey;
+	tracked->rkey = mr->rkey;
+	tracked->addr = (uintptr_t)mr->addr;
+	tracked->length = mr->length;
 	tracked->next = *bucket;
 	*bucket = tracked;
 }
@@ -99,11 +120,11 @@ void table_drop_all(void)
 			table_drop_mr(buckets[i]);
 }
 
-static bool overlaps(const struct ibv_mr *mr, uintptr_t addr, size_t length)
+static bool overlaps(const struct tracked_mr *tracked, uintptr_t addr,
+		     size_t length)
 {
-	uintptr_t start = (uintptr_t)mr->addr;
-
-	return start < addr + length && addr < start + mr->length;
+	return tracked->addr < addr + length &&
+	       addr < tracked->addr + tracked->length;
 }
 
 struct tracked_mr *table_next_mr(const struct tracked_mr *tracked,
@@ -114,7 +135,7 @@ struct tracked_mr *table_next_mr(const struct tracked_mr *tracked,
 
 	for (;;) {
 		for (; next; next = next->next)
-			if (overlaps(next->mr, addr, length))
+			if (overlaps(next, addr, length))
 				return next;
 		if (++i == BUCKETS)
 			return NULL;

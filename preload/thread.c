@@ -98,16 +98,24 @@ static void note(const struct holdfast_event *event)
 /* Takes what is due. In how many milliseconds the next is, -1: there is none. */
 static int take_due(void)
 {
-	struct tracked_mr *tracked = NULL;
-	int64_t now = hf_clock_ms(), next = -1;
+	int64_t now = hf_clock_ms(), next = -1, left;
+	struct tracked_mr *tracked, *after;
 
 	table_lock();
-	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
-		if (tracked->take_ms && tracked->take_ms <= now)
+	tracked = table_next_mr(NULL, 0, SIZE_MAX);
+	for (; tracked; tracked = after) {
+		after = table_next_mr(tracked, 0, SIZE_MAX);
+		if (!tracked->take_ms)
+			continue;
+		/* The program is at it, and may fail. */
+		if (tracked->leaving)
+			left = LOOK_MS;
+		else
+			left = tracked->take_ms - now;
+		if (left <= 0)
 			mr_take(tracked);
-		if (tracked->take_ms &&
-		    (next < 0 || tracked->take_ms - now < next))
-			next = tracked->take_ms - now;
+		else if (next < 0 || left < next)
+			next = left;
 	}
 	table_unlock();
 	return next;

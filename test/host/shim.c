@@ -24,10 +24,18 @@ static unsigned int count(uintptr_t addr, size_t length)
 	return met;
 }
 
+static struct ibv_context context;
+static struct ibv_pd pd;
+
 static void test_few(void)
 {
-	struct ibv_mr first = { .addr = (void *)BASE, .length = 4 * PAGE };
-	struct ibv_mr second = { .addr = (void *)(BASE + 4 * PAGE),
+	struct ibv_mr first = { .context = &context,
+				.pd = &pd,
+				.addr = (void *)BASE,
+				.length = 4 * PAGE };
+	struct ibv_mr second = { .context = &context,
+				 .pd = &pd,
+				 .addr = (void *)(BASE + 4 * PAGE),
 				 .length = 4 * PAGE };
 
 	tap_is(count(0, SIZE_MAX), 0, "no region to begin with");
@@ -39,6 +47,13 @@ static void test_few(void)
 	tap_is(count(BASE + 3 * PAGE, 2 * PAGE), 2, "a range can meet both");
 	tap_is(count(BASE + 8 * PAGE, PAGE), 0, "what is behind meets none");
 	tap_is(count(BASE - PAGE, PAGE), 0, "and what is before");
+	first.handle = 7;
+	table_find_mr(&first)->taken = true;
+	table_add_mr(&first);
+	tap_ok(table_find_mr(&first)->handle == 7 &&
+		       !table_find_mr(&first)->taken,
+	       "another region in the same place is another one");
+	tap_is(count(0, SIZE_MAX), 2, "... instead of the first");
 	table_drop_mr(table_find_mr(&first));
 	tap_ok(!table_find_mr(&first) && table_find_mr(&second),
 	       "one can go alone");
@@ -52,6 +67,8 @@ static void test_many(void)
 	int found = 0;
 
 	for (size_t i = 0; mrs && i < COUNT; i++) {
+		mrs[i].context = &context;
+		mrs[i].pd = &pd;
 		mrs[i].addr = (void *)(BASE + i * PAGE);
 		mrs[i].length = PAGE;
 		table_add_mr(&mrs[i]);
