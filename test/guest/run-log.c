@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1) {
 		run_log();
+		unlink(PATH);
 		return tap_done();
 	}
 	close(file_make(PATH, LENGTH));
