@@ -21,8 +21,8 @@ static struct miscdevice hf_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "holdfast",
 	.fops = &hf_fops,
-	/* A lease needs a file that its holder may write. */
-	.mode = 0666,
+	/* Until udev gives it to the group: packaging/60-holdfast.rules. */
+	.mode = 0660,
 };
 
 static int __init hf_init(void)

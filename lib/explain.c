@@ -324,9 +324,16 @@ static void say_device(struct text *text, const struct hf_facts *facts)
 		say(text, "not there; load the module (modprobe holdfast)");
 		break;
 	case EACCES:
+		say(text,
+		    "this user cannot open it; join its group (usermod -aG "
+		    "holdfast USER), or let an administrator allow leases "
+		    "on the filesystem (holdfast policy allow), which need "
+		    "no device");
+		break;
 	case EPERM:
-		say(text, "this process may not open it; see its permissions "
-			  "and those of the container (device cgroup)");
+		say(text,
+		    "the device cgroup of this container does not allow it; "
+		    "start the container with it");
 		break;
 	case EMFILE:
 		say(text, "too many open files; raise RLIMIT_NOFILE (ulimit "
