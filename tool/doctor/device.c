@@ -22,6 +22,23 @@ static bool is_first_namespace(void)
 	       !inside && !outside && count == 0xffffffff;
 }
 
+/* The command that lets this user in: where udev's rule is, a group can open the device. */
+static char *let_in(void)
+{
+	struct stat st;
+
+	if (!is_first_namespace())
+		return command_text(
+			"setfacl -m u:UID:rw %s (outside, with the UID that "
+			"the machine has for this user)",
+			HOLDFAST_DEVICE);
+	if (!stat(HOLDFAST_DEVICE, &st) && !st.st_gid)
+		return command_text(
+			"apt install holdfastd (its udev rule gives the device "
+			"to the group holdfast)");
+	return command_text("usermod -aG holdfast USER (and log in again)");
+}
+
 static void refused(struct doctor *doctor, int err)
 {
 	switch (err) {
@@ -44,10 +61,11 @@ static void refused(struct doctor *doctor, int err)
 		break;
 	case EACCES:
 		found(doctor, PROBLEM,
-		      "programs of this user cannot acquire leases",
-		      command_text("usermod -a -G holdfast USER"),
-		      "%s: no permission for user %u", HOLDFAST_DEVICE,
-		      geteuid());
+		      "programs of this user can acquire no lease and not use "
+		      "'holdfast run'; where 'holdfast policy' allows leases "
+		      "they need no device",
+		      let_in(), "%s: no permission for user %u",
+		      HOLDFAST_DEVICE, geteuid());
 		break;
 	default:
 		found(doctor, PROBLEM, "programs cannot acquire leases", NULL,
