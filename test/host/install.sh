@@ -130,12 +130,61 @@ done
 
 # --- less and nothing
 
-mkdir "$scratch/less"
-gives "it builds without libibverbs, liburing, libsmartcols and libsystemd" 0 \
-	'*left out: *libibverbs*left out: *liburing*left out: *libsmartcols*left out: *libsystemd*' \
-	make -s BUILD="$scratch/build-less" DESTDIR="$scratch/less" PREFIX=/usr LIBDIR=/usr/lib/x \
-	IBVERBS='' LIBURING='' SMARTCOLS='' SYSTEMD='' install
-gives "... and then has libholdfast alone" 0 libholdfast.so.0 bash -c "cd $scratch/less/usr/lib/x && ls *.so.0"
+# without PACKAGE... -- COMMAND... - COMMAND, where these packages of pkg-config are not installed: their
+# headers, libraries and .pc files are hidden from it.
+without()
+{
+	local hidden=() package folder
+
+	while [[ $1 != -- ]]; do
+		package=$1 folder=$(pkg-config --variable=libdir "$1")
+		hidden+=("$folder/pkgconfig/$package.pc")
+		case $package in
+		libibverbs)	hidden+=(/usr/include/infiniband "$folder/libibverbs.so") ;;
+		liburing)	hidden+=(/usr/include/liburing.h /usr/include/liburing "$folder/liburing.so") ;;
+		smartcols)	hidden+=(/usr/include/libsmartcols "$folder/libsmartcols.so") ;;
+		libsystemd)	hidden+=(/usr/include/systemd "$folder/libsystemd.so") ;;
+		esac
+		shift
+	done
+	shift
+	# shellcheck disable=SC2016	# for the inner shell
+	unshare --user --map-root-user --mount sh -euc '
+		while [ "$1" != -- ]; do
+			if [ -d "$1" ]; then
+				mount -t tmpfs none "$1"
+			else
+				mount --bind /dev/null "$1"
+			fi
+			shift
+		done
+		shift
+		exec "$@"
+	' without "${hidden[@]}" -- "$@"
+}
+
+# lacks TEXT LIBRARIES PACKAGE... - two tests: without these packages it builds, leaves out what needs them,
+# and then has these libraries
+lacks()
+{
+	local text=$1 libraries=$2 package said='' less=$scratch/less
+
+	shift 2
+	for package; do
+		said+="*left out: *lack of *$package*"
+	done
+	mkdir "$less"
+	gives "it builds without $text" 0 "$said" without "$@" -- \
+		make -s BUILD="$less/build" DESTDIR="$less/root" PREFIX=/usr LIBDIR=/usr/lib/x CFLAGS=-O0 install
+	gives "... and then has $libraries" 0 "$libraries" bash -c "cd $less/root/usr/lib/x && echo *.so.0"
+	rm -r "$less"
+}
+all='libholdfast-uring.so.0 libholdfast-verbs.so.0 libholdfast.so.0'
+lacks "libibverbs, liburing, libsmartcols and libsystemd" libholdfast.so.0 libibverbs liburing smartcols libsystemd
+lacks "libibverbs" 'libholdfast-uring.so.0 libholdfast.so.0' libibverbs
+lacks "liburing" 'libholdfast-verbs.so.0 libholdfast.so.0' liburing
+lacks "libsmartcols" "$all" smartcols
+lacks "libsystemd" "$all" libsystemd
 
 quiet "make uninstall" make -s BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr LIBDIR=/usr/lib/x uninstall
 quiet "make uninstall-dkms" make -s DESTDIR="$root" uninstall-dkms
