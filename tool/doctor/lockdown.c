@@ -45,9 +45,10 @@ static void refused(struct doctor *doctor, const char *lockdown)
 	if (!*signer)
 		found(doctor, PROBLEM, WHY_SIGNED,
 		      command_text(
-			      "dkms install --force holdfast/%s (DKMS signs "
-			      "what it builds)",
-			      HOLDFAST_VERSION),
+			      "apt install openssl && dkms build --force holdfast/%s && "
+			      "dkms install --force holdfast/%s (DKMS signs what "
+			      "it builds where there is openssl)",
+			      HOLDFAST_VERSION, HOLDFAST_VERSION),
 		      "lockdown is %s, and the module is not installed or not "
 		      "signed",
 		      lockdown);
