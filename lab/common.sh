@@ -19,6 +19,8 @@ LAB_EXIT_BROKEN=125	# no verdict: the guest died, did not boot, or could not be 
 LAB_EXIT_DIRTY=126	# a verdict, but the kernel log or the clean-up shows a kernel bug
 
 say()
+LAB_MEMORIES=(legacy nvdimm cxl)	# the kinds of persistent memory a guest can have
+LAB_QEMU_MAJOR=10	# the oldest QEMU that guests run on: CXL memory does not work on Debian 12's, which is 7.2
 {
 	printf 'lab: %s\n' "$*" >&2
 }
@@ -56,6 +58,34 @@ mirror()
 	[[ $uri ]] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
 		grep -v -- '-security' | head -n 1 || true)
 	[[ $uri ]] || die "apt knows no Debian mirror (apt-get update?); name one in HOLDFAST_MIRROR"
+# lab_qemu - print the QEMU that guests run on: the host's if it is new enough, else one in the lab's cache
+lab_qemu()
+{
+	local version
+
+	version=$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p')
+	if [[ ${HOLDFAST_QEMU:-} ]]; then
+		printf '%s\n' "$HOLDFAST_QEMU"
+	elif ((${version:-0} >= LAB_QEMU_MAJOR)); then
+		command -v qemu-system-x86_64
+	else
+		printf '%s/qemu-system-x86_64\n' "$("$LAB_SRC/lab/build" qemu)"
+	fi
+}
+
+# build_checkout SERIES... - all that guests of these kernels take from the checkout
+build_checkout()
+{
+	local series
+
+	[[ ! -e $LAB_SRC/Makefile ]] || make -s -C "$LAB_SRC" all >&2 || die "make all failed"
+	[[ -e $LAB_SRC/kmod/Kbuild ]] || return 0
+	for series; do
+		"$LAB_SRC/lab/module" "$series"
+		"$LAB_SRC/lab/module" "$series" "$LAB_SRC/test/kmod" "$LAB_SRC/build/test-kmod/$series"
+	done
+}
+
 	printf '%s\n' "${uri%/}"
 }
 
