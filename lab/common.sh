@@ -8,19 +8,29 @@ PATH=$PATH:/usr/sbin:/sbin	# chroot and others are there, and a user may not loo
 LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)	# the checkout
 # Images are big, shared by all checkouts and not worth a place in one.
 LAB_CACHE=${HOLDFAST_LAB:-${XDG_CACHE_HOME:-$HOME/.cache}/holdfast-lab}
-LAB_KERNELS=(6.1 6.12 7.2)
+# A kernel is one line here: its name, and the Debian suites that have it. Of one that is no number it is the newest of
+# all these suites: "next", which need not work yet.
+declare -A LAB_KERNEL_SUITES=(
+	[6.1]=bookworm
+	[6.12]=trixie
+	[7.2]=trixie-backports
+	[next]='trixie-backports sid experimental'
+)
+mapfile -t LAB_KERNELS < <(printf '%s\n' "${!LAB_KERNEL_SUITES[@]}" | grep -v next | sort -V)
+LAB_NEXT=next
 LAB_SUITES=(bookworm trixie)	# the Debians that packages are for: 12, 13
+LAB_MEMORIES=(legacy nvdimm cxl)	# the kinds of persistent memory a guest can have
+LAB_QEMU_MAJOR=10	# the oldest QEMU that guests run on: CXL memory does not work on Debian 12's, which is 7.2
 LAB_DEBUG=debug		# the one that is not stock: lab/debug-kernel.config
 LAB_DEBUG_SCALE=6	# what takes a second on a stock kernel may take as many on that one
 
 # The lab's own exit statuses; COMMAND's pass through unchanged.
 LAB_EXIT_TIMEOUT=124	# COMMAND did not end in time
 LAB_EXIT_BROKEN=125	# no verdict: the guest died, did not boot, or could not be built
+LAB_EXIT_CUT=137	# the guest's power was cut, as planned
 LAB_EXIT_DIRTY=126	# a verdict, but the kernel log or the clean-up shows a kernel bug
 
 say()
-LAB_MEMORIES=(legacy nvdimm cxl)	# the kinds of persistent memory a guest can have
-LAB_QEMU_MAJOR=10	# the oldest QEMU that guests run on: CXL memory does not work on Debian 12's, which is 7.2
 {
 	printf 'lab: %s\n' "$*" >&2
 }
@@ -48,16 +58,6 @@ need_host()
 		die "missing packages: ${missing[*]}; install with: sudo apt-get install ${missing[*]}"
 }
 
-# The Debian mirror this host already uses, so that no address is written down here.
-mirror()
-{
-	local uri
-
-	uri=${HOLDFAST_MIRROR:-}
-	# shellcheck disable=SC2016	# for apt
-	[[ $uri ]] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
-		grep -v -- '-security' | head -n 1 || true)
-	[[ $uri ]] || die "apt knows no Debian mirror (apt-get update?); name one in HOLDFAST_MIRROR"
 # lab_qemu - print the QEMU that guests run on: the host's if it is new enough, else one in the lab's cache
 lab_qemu()
 {
@@ -86,12 +86,22 @@ build_checkout()
 	done
 }
 
+# The Debian mirror this host already uses, so that no address is written down here.
+mirror()
+{
+	local uri
+
+	uri=${HOLDFAST_MIRROR:-}
+	# shellcheck disable=SC2016	# for apt
+	[[ $uri ]] || uri=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
+		grep -v -- '-security' | head -n 1 || true)
+	[[ $uri ]] || die "apt knows no Debian mirror (apt-get update?); name one in HOLDFAST_MIRROR"
 	printf '%s\n' "${uri%/}"
 }
 
 is_kernel()
 {
-	[[ " ${LAB_KERNELS[*]} $LAB_DEBUG " == *" $1 "* ]]
+	[[ " ${LAB_KERNELS[*]} $LAB_NEXT $LAB_DEBUG " == *" $1 "* ]]
 }
 
 # in_builder ROOT SOURCE:TARGET... -- COMMAND [ARG...]

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the lab's scripts refuse before they start anything, and what they make of their options. lab/selftest and
+# test/pair try the rest in guests.
+
+# shellcheck source-path=SCRIPTDIR disable=SC2016	# for the shells that are started
+. "$(dirname "$0")/../tap.sh"
+
+for kernel in 6.1 6.12 7.2 next debug; do
+	quiet "kernel $kernel is known" bash -c '. lab/common.sh; is_kernel "$1"' bash $kernel
+done
+gives "the kernels by default are numbered ones, in order" 0 '6.1 6.12 7.2' \
+	bash -c '. lab/common.sh; echo "${LAB_KERNELS[*]}"'
+gives "one that is named is taken as QEMU" 0 /some/qemu env HOLDFAST_QEMU=/some/qemu bash -c '. lab/common.sh; lab_qemu'
+
+gives "guest: no such kernel" 2 'lab: no kernel 9.9*' lab/guest --kernel 9.9 -- true
+gives "guest: no such memory" 2 'lab: no memory core; there are legacy nvdimm cxl' lab/guest --memory core -- true
+
+gives "pair: one command is too few" 2 'lab: two or three commands*' lab/pair -- a
+gives "pair: four are too many" 2 'lab: two or three commands*' lab/pair -- a -- b -- c -- d
+gives "pair: an empty one" 2 'lab: a command is empty' lab/pair -- a -- -- c
+gives "pair: none" 2 'usage: *' lab/pair --fs xfs
+gives "pair: no such option" 2 '*lab: unknown option --nonsense' lab/pair --nonsense -- a -- b
+gives "pair: a value is missing" 2 'lab: --fs needs a value' lab/pair --fs
+gives "pair: kernels for three of two" 2 'lab: --kernel takes one value*' lab/pair --kernel 6.1,6.12,7.2 -- a -- b
+gives "pair: kernels for two of three" 2 'lab: --kernel takes one value*' lab/pair --kernel 6.1,6.12 -- a -- b -- c
+for plan in 5 5:A 5:A:explode x:A:cut 5:C:cut 5:AB:cut '5:A:delay' '5:A:cut now'; do
+	gives "pair: --at $plan" 2 "lab: --at $plan: *" lab/pair --at "$plan" -- a -- b
+done
+gives "pair: no time" 2 'lab: --timeout takes *' lab/pair --timeout soon -- a -- b
+
+export PAIR_ALL='A B' PAIR_SELF=A
+gives "in a guest: no such command" 2 'usage: pair *' lab/pair-guest fly
+gives "in a guest: a barrier without a name" 2 'usage: pair *' lab/pair-guest barrier
+gives "in a guest: help" 0 '*Guests: A B. This one is A.' lab/pair-guest --help
+
+finish
