@@ -28,6 +28,7 @@ gives "pair: kernels for two of three" 2 'lab: --kernel takes one value*' lab/pa
 for plan in 5 5:A 5:A:explode x:A:cut 5:C:cut 5:AB:cut '5:A:delay' '5:A:cut now'; do
 	gives "pair: --at $plan" 2 "lab: --at $plan: *" lab/pair --at "$plan" -- a -- b
 done
+gives "pair: the debug kernel" 2 'lab: kernel debug has no wire' lab/pair --kernel 6.12,debug -- a -- b
 gives "pair: no time" 2 'lab: --timeout takes *' lab/pair --timeout soon -- a -- b
 
 export PAIR_ALL='A B' PAIR_SELF=A
