@@ -73,7 +73,7 @@ static bool hf_span_is_there(struct mm_struct *mm, const struct hf_span *span)
 	       span->addr + (span->nr << PAGE_SHIFT) <= vma->vm_end;
 }
 
-/* References of fast GUP become pins. */
+/* References become pins. */
 static void hf_refs_to_pins(struct page **pages, long nr)
 {
 	long i, same;
@@ -90,25 +90,30 @@ static void hf_refs_to_pins(struct page **pages, long nr)
 }
 
 /*
- * Pins a page, and as many as its fault has mapped with it: fast GUP takes these of a
- * large entry at once, where pin_user_pages() looks up one by one. Where it takes none,
- * all others are pinned as the first one is. Called with the mmap lock held; it is not
- * dropped.
+ * Pins a page, and as many as its fault has mapped with it: in the current process fast
+ * GUP takes these of a large entry at once, where the slow one looks up one by one.
+ * Where it takes none, all others are pinned as the first one is.
+ *
+ * As references first: the fault may just have copied a block, and a debug kernel takes
+ * a pin of such a page for one of anonymous memory (VM_BUG_ON_PAGE()), see
+ * hf_page_own(). Called with the mmap lock held; it is not dropped.
  */
-static long hf_pin_large(unsigned long addr, long nr, unsigned int flags,
-			 struct page **pages)
+static long hf_pin_large(struct mm_struct *mm, const struct hf_span *span,
+			 long nr, unsigned int flags, struct page **pages)
 {
-	long done = 0, slow = 1, ret;
+	bool own = mm == current->mm;
+	long done = 0, slow = own ? 1 : nr, ret;
 
 	do {
-		ret = hf_pin_user_pages(addr + done * PAGE_SIZE, slow, flags,
-					pages + done, NULL);
+		ret = hf_gup_get_of(mm, span->addr + done * PAGE_SIZE, slow,
+				    flags, pages + done);
 		if (ret <= 0)
 			return done ?: ret;
+		hf_refs_to_pins(pages + done, ret);
 		done += ret;
-		if (done == nr)
+		if (done == nr || !own)
 			break;
-		ret = get_user_pages_fast_only(addr + done * PAGE_SIZE,
+		ret = get_user_pages_fast_only(span->addr + done * PAGE_SIZE,
 					       nr - done, flags & FOLL_WRITE,
 					       pages + done);
 		hf_refs_to_pins(pages + done, ret);
@@ -150,10 +155,7 @@ static long hf_span_pin_short(struct mm_struct *mm, const struct hf_span *span,
 		nr = hf_span_own(mm, span, flags, pages);
 	if (nr <= 0)
 		return nr;
-	if (mm == current->mm)
-		return hf_pin_large(span->addr, nr, flags, pages);
-	return hf_pin_user_pages_remote(mm, span->addr, nr, flags, pages, NULL,
-					NULL);
+	return hf_pin_large(mm, span, nr, flags, pages);
 }
 
 /*
