@@ -44,7 +44,7 @@ CFLAGS ?= -O2 -g
 LDCONFIG := ldconfig
 # The rest is part of the language we write in, not the packager's choice. Our
 # ABI header comes first: the system may have an older one.
-STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring
+STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring -Iremote
 WERROR := -Werror
 # The kernel's own structures for ioctls end in arrays, and are put into others; clang calls that
 # an extension of GNU's, and gcc does not know the warning.
@@ -74,29 +74,35 @@ OURS := -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"'
 found = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 IBVERBS := $(call found,libibverbs)
 LIBURING := $(call found,liburing)
+RDMACM := $(and $(IBVERBS),$(call found,librdmacm))
 SMARTCOLS := $(and $(call found,smartcols),$(call found,json-c),$(call found,mount))
 SYSTEMD := $(call found,libsystemd)
 
 LIB_SRC := $(wildcard lib/*.c)
 VERBS_SRC := $(wildcard verbs/*.c)
 URING_SRC := $(wildcard uring/*.c)
+REMOTE_SRC := $(wildcard remote/*.c)
 TOOL_SRC := $(wildcard tool/*.c tool/*/*.c)
 TOOL_LIBS := -lsmartcols -ljson-c -lmount
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
+REMOTE_OBJ := $(REMOTE_SRC:%.c=$(BUILD)/obj/%.o)
+# What of it needs no device.
+REMOTE_PURE := remote/wire.c remote/pause.c remote/bias.c
 # What tool and daemon share; neither uses the other's files.
 COMMON_SRC := $(wildcard common/*.c)
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(COMMON_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		$(COMMON_SRC))
+		$(COMMON_SRC) $(REMOTE_PURE))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
-		preload/settings.c preload/table.c $(COMMON_SRC))
+		preload/settings.c preload/table.c $(COMMON_SRC) \
+		$(REMOTE_PURE) remote/fate.c)
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -104,6 +110,8 @@ VERBS := $(BUILD)/lib/libholdfast-verbs.so
 VERBS_ARCHIVE := $(BUILD)/lib/libholdfast-verbs.a
 URING := $(BUILD)/lib/libholdfast-uring.so
 URING_ARCHIVE := $(BUILD)/lib/libholdfast-uring.a
+REMOTE := $(BUILD)/lib/libholdfast-remote.so
+REMOTE_ARCHIVE := $(BUILD)/lib/libholdfast-remote.a
 TOOL := $(BUILD)/bin/holdfast
 DAEMON := $(BUILD)/sbin/holdfastd
 DAEMON_SRC := $(wildcard daemon/*.c)
@@ -142,17 +150,19 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
 MAKEFLAGS += --no-builtin-rules
 
 # Tests and examples are of everything.
-all: products $(if $(and $(IBVERBS),$(LIBURING)),\
+all: products $(if $(and $(RDMACM),$(LIBURING)),\
 	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records)
 
 PRODUCTS := $(LIBRARY) $(ARCHIVE) $(DAEMON) \
 	$(if $(IBVERBS),$(VERBS) $(VERBS_ARCHIVE) $(SHIM)) \
 	$(if $(LIBURING),$(URING) $(URING_ARCHIVE)) \
+	$(if $(RDMACM),$(REMOTE) $(REMOTE_ARCHIVE)) \
 	$(if $(SMARTCOLS),$(TOOL))
 
 define LEFT_OUT
 $(if $(IBVERBS),,@echo "left out: libholdfast-verbs and the preload library, for lack of libibverbs")
 $(if $(LIBURING),,@echo "left out: libholdfast-uring, for lack of liburing")
+$(if $(RDMACM),,@echo "left out: libholdfast-remote, for lack of libibverbs or librdmacm")
 $(if $(SMARTCOLS),,@echo "left out: the tool holdfast, for lack of libsmartcols, json-c or libmount")
 $(if $(SYSTEMD),,@echo "left out: holdfastd's messages to systemd, for lack of libsystemd")
 endef
@@ -178,6 +188,9 @@ $(BUILD)/obj/verbs/%.o: verbs/%.c
 $(BUILD)/obj/uring/%.o: uring/%.c
 	$(library_object)
 
+$(BUILD)/obj/remote/%.o: remote/%.c
+	$(library_object)
+
 # -z defs: a symbol that is nowhere is our mistake, not the program's.
 define library
 $(call say,LD)
@@ -196,8 +209,11 @@ $(VERBS).$(VERSION): $(VERBS_OBJ) verbs/holdfast-verbs.map | $(LIBRARY)
 $(URING).$(VERSION): $(URING_OBJ) uring/holdfast-uring.map | $(LIBRARY)
 	$(library) -L$(BUILD)/lib -lholdfast -luring
 
+$(REMOTE).$(VERSION): $(REMOTE_OBJ) remote/holdfast-remote.map | $(LIBRARY) $(VERBS)
+	$(library) -L$(BUILD)/lib -lholdfast-verbs -lholdfast -lrdmacm -libverbs -lpthread
+
 # Both links, so that programs run from the build folder.
-$(LIBRARY) $(VERBS) $(URING): %: %.$(VERSION)
+$(LIBRARY) $(VERBS) $(URING) $(REMOTE): %: %.$(VERSION)
 	$(Q)ln -sf $(<F) $@.$(SOVERSION)
 	$(Q)ln -sf $(@F).$(SOVERSION) $@
 
@@ -215,6 +231,9 @@ $(VERBS_ARCHIVE): $(VERBS_OBJ)
 	$(archive)
 
 $(URING_ARCHIVE): $(URING_OBJ)
+	$(archive)
+
+$(REMOTE_ARCHIVE): $(REMOTE_OBJ)
 	$(archive)
 
 # --- programs
@@ -270,11 +289,11 @@ define program
 $(call say,LD)
 $(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 $(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed \
-	-o $@ $< -L$(BUILD)/lib -lholdfast-verbs -lholdfast-uring -lholdfast \
+	-o $@ $< -L$(BUILD)/lib -lholdfast-remote -lholdfast-verbs -lholdfast-uring -lholdfast \
 	-libverbs -lrdmacm -luring -lpthread $(LDLIBS)
 endef
 
-$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING)
+$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 	$(program)
 
 # What no preloaded library reaches; of ours it has nothing.
@@ -297,7 +316,7 @@ $(PROGRAMS): $(BUILD)/programs/%: test/programs/%.c $(wildcard test/programs/*.h
 		-isystem $(SYSLIB)/openmpi/include -L$(SYSLIB) \
 		-Wl,--allow-shlib-undefined $(LDFLAGS) -o $@ $< $(shell sed -n 's/^ \* link: *//p' $<) -lpthread
 
-$(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS) $(URING)
+$(BUILD)/soak/%: test/soak/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 	$(program)
 
 $(BUILD)/obj/test/soak/%.o: test/soak/%.c
@@ -318,10 +337,10 @@ $(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
 	$(program)
 
 $(BUILD)/examples/11-libuv: LDLIBS = $(shell pkg-config --libs libuv-static)
-$(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING)
+$(BUILD)/examples/%: examples/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 	$(program)
 
-$(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING)
+$(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 	$(program)
 
 # --- tests of the host
@@ -409,13 +428,13 @@ FILES = BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) BINDIR=$(BINDIR
 	SBINDIR=$(SBINDIR) LIBDIR=$(LIBDIR) INCLUDEDIR=$(INCLUDEDIR) MANDIR=$(MANDIR) \
 	COMPLETIONDIR=$(COMPLETIONDIR) SYSCONFDIR=$(SYSCONFDIR) UNITDIR=$(UNITDIR) \
 	MODULESLOADDIR=$(MODULESLOADDIR) SYSUSERSDIR=$(SYSUSERSDIR) UDEVDIR=$(UDEVDIR) \
-	IBVERBS=$(IBVERBS) LIBURING=$(LIBURING) SMARTCOLS=$(SMARTCOLS) packaging/files
+	IBVERBS=$(IBVERBS) LIBURING=$(LIBURING) RDMACM=$(RDMACM) SMARTCOLS=$(SMARTCOLS) packaging/files
 
 # Where this very install puts things: not kept, as the next may have other folders.
 install: $(PRODUCTS)
 	$(Q)rm -rf $(BUILD)/install
 	$(Q)mkdir -p $(BUILD)/install
-	$(Q)for part in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring; do \
+	$(Q)for part in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring remote/holdfast-remote; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 			$$part.pc.in >$(BUILD)/install/$${part##*/}.pc; \

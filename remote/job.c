@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What can wait for the kernel is done by workers: a registration waits for changes of
+ * its range, fdatasync(2) for the filesystem. The control thread keeps the deadlines.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "exporter.h"
+#include "thread.h"
+
+#define WORKERS 4
+
+static int do_register(struct hf_job *job)
+{
+	struct hf_region *region = job->region;
+	const struct hf_mr_attr attr = {
+		.user_data = region,
+		.context = region->session->exporter->context,
+	};
+	const struct hf_export *export_ = region->export_;
+
+	return hf_reg_mr_lease(job->pd, export_->lease, export_->map,
+			       export_->length, export_->access, &attr,
+			       &job->mr);
+}
+
+/* Blocks that the registration has allocated must be there after a power cut. */
+static int do_sync(const struct hf_job *job)
+{
+	const struct hf_export *export_ = job->region->export_;
+
+	if (!export_->durable)
+		return 0;
+	return fdatasync(export_->file) ? -errno : 0;
+}
+
+static int do_restore(struct hf_job *job)
+{
+	int ret = hf_restore_mr(job->region->mr);
+
+	return ret == -EALREADY ? 0 : ret;
+}
+
+/* As long as it is counted as touching, the region's pages stay where they are. */
+static int do_flush(struct hf_job *job)
+{
+	struct hf_exporter *exporter = job->region->session->exporter;
+
+	hf_persist((const char *)job->region->export_->map + job->offset,
+		   job->length);
+	pthread_mutex_lock(&exporter->lock);
+	hf_region_untouched(job->region);
+	pthread_mutex_unlock(&exporter->lock);
+	hf_exporter_wake(exporter);
+	return do_sync(job);
+}
+
+static void run(struct hf_job *job)
+{
+	switch (job->kind) {
+	case HF_JOB_REGISTER:
+		job->ret = do_register(job);
+		break;
+	case HF_JOB_RESTORE:
+		job->ret = do_restore(job);
+		break;
+	case HF_JOB_FLUSH:
+		job->ret = do_flush(job);
+		return;
+	}
+	if (!job->ret)
+		job->ret = do_sync(job);
+}
+
+static void *work(void *arg)
+{
+	struct hf_exporter *exporter = arg;
+	struct hf_job *job;
+
+	pthread_setname_np(pthread_self(), "hf-export");
+	pthread_mutex_lock(&exporter->lock);
+	for (;;) {
+		job = TAILQ_FIRST(&exporter->jobs);
+		if (!job) {
+			if (exporter->stopping)
+				break;
+			pthread_cond_wait(&exporter->work, &exporter->lock);
+			continue;
+		}
+		TAILQ_REMOVE(&exporter->jobs, job, node);
+		pthread_mutex_unlock(&exporter->lock);
+		run(job);
+		pthread_mutex_lock(&exporter->lock);
+		TAILQ_INSERT_TAIL(&exporter->done, job, node);
+		hf_exporter_wake(exporter);
+	}
+	pthread_mutex_unlock(&exporter->lock);
+	return NULL;
+}
+
+int hf_jobs_start(struct hf_exporter *exporter)
+{
+	unsigned int count = exporter->attr.workers ?: WORKERS;
+
+	exporter->workers = calloc(count, sizeof(*exporter->workers));
+	if (!exporter->workers)
+		return hf_rfail(ENOMEM, "no memory");
+	while (exporter->worker_count < count) {
+		int err = -hf_rthread_start(
+			&exporter->workers[exporter->worker_count], work,
+			exporter);
+
+		if (err) {
+			hf_jobs_stop(exporter);
+			return hf_rfail(err, "no thread: %s", strerror(err));
+		}
+		exporter->worker_count++;
+	}
+	return 0;
+}
+
+void hf_jobs_stop(struct hf_exporter *exporter)
+{
+	pthread_mutex_lock(&exporter->lock);
+	exporter->stopping = true;
+	pthread_cond_broadcast(&exporter->work);
+	pthread_mutex_unlock(&exporter->lock);
+	for (unsigned int i = 0; i < exporter->worker_count; i++)
+		pthread_join(exporter->workers[i], NULL);
+	free(exporter->workers);
+}
+
+int hf_job_start(struct hf_exporter *exporter, const struct hf_job *job)
+{
+	struct hf_job *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *job;
+	copy->region->jobs++;
+	TAILQ_INSERT_TAIL(&exporter->jobs, copy, node);
+	pthread_cond_signal(&exporter->work);
+	return 0;
+}
+
+void hf_jobs_reap(struct hf_exporter *exporter)
+{
+	struct hf_job *job;
+
+	while ((job = TAILQ_FIRST(&exporter->done))) {
+		TAILQ_REMOVE(&exporter->done, job, node);
+		hf_region_done(job);
+		free(job);
+	}
+}
