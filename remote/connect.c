@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "error.h"
+#include "rerror.h"
 #include "importer.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -66,6 +66,7 @@ static void open_gates(struct hf_importer *importer)
 
 		hf_bias_lock(&queue->bias);
 		queue->qp = queue->id->qp;
+		queue->saw_error = false;
 		hf_bias_open(&queue->bias);
 		hf_bias_unlock(&queue->bias);
 	}
@@ -97,6 +98,11 @@ static void drain(struct hf_importer *importer)
 
 		if (!queue->id || !queue->id->qp)
 			continue;
+		hf_bias_lock(&queue->bias);
+		while (hf_queue_collect(queue))
+			;
+		queue->saw_error = true;
+		hf_bias_unlock(&queue->bias);
 		ibv_modify_qp(queue->id->qp, &error, IBV_QP_STATE);
 		while (has_posted(queue) && (uint64_t)hf_clock_ns() < limit)
 			usleep(1000);

@@ -11,7 +11,7 @@
 
 #include "../lib/visibility.h"
 #include "clock.h"
-#include "error.h"
+#include "rerror.h"
 #include "exporter.h"
 
 static bool is_for(const struct hf_export *export_, const char *peer)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/visibility.h"
-#include "error.h"
+#include "rerror.h"
 #include "exporter.h"
 
 #define SESSIONS 256

@@ -13,7 +13,7 @@
 
 #include "holdfast_remote.h"
 #include "holdfast_verbs.h"
-#include "link.h"
+#include "rlink.h"
 #include "pause.h"
 #include "wire.h"
 

@@ -32,5 +32,7 @@ int hf_fate(enum hf_remote_op op, enum ibv_wc_status status,
 	}
 	if (hf_fate_is_refusal(status))
 		return refused < HF_FATE_REFUSALS ? HF_FATE_REPEAT : -EREMOTEIO;
+	if (refused >= HF_FATE_REFUSALS)
+		return -EFAULT;
 	return is_atomic(op) ? -ENOTRECOVERABLE : HF_FATE_REPEAT;
 }

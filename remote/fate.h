@@ -17,7 +17,8 @@
  * hf_fate - what becomes of a posted operation
  * @op: what it is
  * @status: of its completion; IBV_WC_WR_FLUSH_ERR where there is none
- * @refused: how often the exporter's device has refused it, this time included
+ * @refused: how often the exporter's device has refused it, or it was what broke its
+ *	queue pair, this time included
  *
  * An atomic operation is repeated only when the exporter's device has refused it: in
  * all other cases it may have been done.

@@ -11,7 +11,7 @@
 
 #include "../lib/visibility.h"
 #include "clock.h"
-#include "error.h"
+#include "rerror.h"
 #include "importer.h"
 
 #define TIMEOUT_MS 30000

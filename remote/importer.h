@@ -20,7 +20,7 @@
 
 #include "bias.h"
 #include "holdfast_remote.h"
-#include "link.h"
+#include "rlink.h"
 #include "wire.h"
 
 enum hf_slot_state {
@@ -36,7 +36,7 @@ enum hf_slot_state {
  * @order: of posting, in its queue
  * @offset: @length: in the region; @length of a read or write is that of @local
  * @compare: @swap: of atomics; @swap is also what is added
- * @refused: how often the exporter's device has refused it
+ * @refused: see hf_fate()
  * @waiter: a call waits for it, and takes it without a completion
  */
 struct hf_slot {
@@ -64,6 +64,7 @@ struct hf_slot {
  * @slots: @depth of them; @free: those that are free
  * @done: a ring of slots whose completions are to be taken: @done_head, @done_count
  * @parked: room for park.c to sort
+ * @saw_error: this connection has reported an error, or has been ended by us
  * @armed: the program waits for an event
  * @notified: wake_fd has been written
  * @scratch: where the read of a flush goes to
@@ -88,6 +89,7 @@ struct hf_queue {
 	uint64_t order;
 	int wake_fd;
 	int epoll;
+	bool saw_error;
 	bool armed;
 	bool notified;
 	uint64_t *scratch;

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "rerror.h"
 #include "exporter.h"
-#include "thread.h"
+#include "rthread.h"
 
 #define WORKERS 4
 

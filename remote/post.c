@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../lib/visibility.h"
-#include "error.h"
+#include "rerror.h"
 #include "importer.h"
 
 /* How often a call that waits looks before it sleeps. */

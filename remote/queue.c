@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/visibility.h"
-#include "error.h"
+#include "rerror.h"
 #include "fate.h"
 #include "importer.h"
 
@@ -218,7 +218,14 @@ static void completed(struct hf_queue *queue, const struct ibv_wc *wc)
 			hf_queue_done(queue, slot, 0);
 		return;
 	}
-	slot->refused += hf_fate_is_refusal(wc->status);
+	/*
+	 * The first error of a queue pair names the culprit. Soft RoCE reports a wrong
+	 * key of local memory like what it flushes.
+	 */
+	if (!queue->saw_error && (hf_fate_is_refusal(wc->status) ||
+				  wc->status == IBV_WC_WR_FLUSH_ERR))
+		slot->refused++;
+	queue->saw_error = true;
 	fate = hf_fate(slot->op, wc->status, slot->refused);
 	if (fate == HF_FATE_REPEAT)
 		slot->state = HF_SLOT_PARKED;

@@ -6,9 +6,9 @@
 #include <sys/eventfd.h>
 
 #include "clock.h"
-#include "error.h"
+#include "rerror.h"
 #include "exporter.h"
-#include "thread.h"
+#include "rthread.h"
 
 #define PING_MS 1000
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "rerror.h"
 #include "exporter.h"
 
 int hf_session_new(struct hf_exporter *exporter, struct rdma_cm_id *id,

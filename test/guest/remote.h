@@ -62,6 +62,8 @@ static inline long exporter_figure(struct hf_exporter *exporter,
 		return info.dropped;
 	if (!strcmp(what, "refused"))
 		return info.refused;
+	if (!strcmp(what, "violations"))
+		return info.violations;
 	if (!strcmp(what, "pauses"))
 		return info.pauses;
 	return -1;

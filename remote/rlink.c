@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The control connection: see link.h. */
+/* The control connection: see rlink.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "link.h"
+#include "rerror.h"
+#include "rlink.h"
 #include "wire.h"
 
 #define BUFFERS	  (HF_LINK_RECEIVES + HF_LINK_SENDS)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "../lib/visibility.h"
-#include "error.h"
+#include "rerror.h"
 #include "holdfast_remote.h"
 
 static __thread char last_error[512];
