@@ -18,6 +18,8 @@ for file in usr/bin/holdfast usr/lib/x/libholdfast.so.0 usr/lib/x/libholdfast.a 
 	usr/lib/x/libholdfast-preload.so \
 	usr/lib/x/libholdfast-verbs.so.0 usr/lib/x/libholdfast-verbs.a \
 	usr/lib/x/libholdfast-uring.so.0 usr/lib/x/libholdfast-uring.a \
+	usr/lib/x/libholdfast-remote.so.0 usr/lib/x/libholdfast-remote.a \
+	usr/include/holdfast_remote.h usr/share/man/man3/hf_remote_flush.3 \
 	usr/include/holdfast_uring.h usr/share/man/man3/hf_uring_restore.3 \
 	usr/include/holdfast_verbs.h usr/share/man/man3/hf_dereg_mr.3 \
 	usr/include/holdfast.h usr/include/linux/holdfast.h usr/share/man/man3/hf_report_next.3 \
@@ -54,6 +56,7 @@ flags()
 gives "pkg-config knows the version" 0 "$version" flags --modversion holdfast
 gives "... also of libholdfast-verbs" 0 "$version" flags --modversion holdfast-verbs
 gives "... and of libholdfast-uring" 0 "$version" flags --modversion holdfast-uring
+gives "... and of libholdfast-remote" 0 "$version" flags --modversion holdfast-remote
 # shellcheck disable=SC2046	# flags are words
 quiet "a program builds" gcc -Wall -Werror -o "$scratch/program" "$scratch/program.c" \
 	$(flags --cflags --libs holdfast)
@@ -122,7 +125,7 @@ symbols()
 {
 	sed -n 's/^\t\t\(hf_[a-z_]*\);/\1/p' "$1" | sort
 }
-for library in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring; do
+for library in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring remote/holdfast-remote; do
 	symbols "$library.map" >"$scratch/map"
 	sed -n 's/^ \(hf_[a-z_]*\)@.*/\1/p' "debian/lib${library#*/}0.symbols" | sort >"$scratch/symbols"
 	quiet "debian/lib${library#*/}0.symbols has all names" diff "$scratch/map" "$scratch/symbols"

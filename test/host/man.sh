@@ -40,6 +40,7 @@ library()
 
 library libholdfast lib/holdfast.map lib/holdfast.h
 library libholdfast-verbs verbs/holdfast-verbs.map verbs/holdfast_verbs.h
+library libholdfast-remote remote/holdfast-remote.map remote/holdfast_remote.h
 library libholdfast-uring uring/holdfast-uring.map uring/holdfast_uring.h
 
 # A program's registration cache watches munmap() and its like: no library of ours takes these names.

@@ -98,4 +98,13 @@ quiet "holdfast_verbs.h stands alone in C11" header_verbs -std=gnu11 -Wno-pedant
 quiet "holdfast_verbs.h stands alone in C++" header_verbs -std=c++11 -Wno-pedantic -x c++ \
 	verbs/holdfast_verbs.h
 
+header_remote()
+{
+	header -Iremote "$@"
+}
+quiet "holdfast_remote.h stands alone in C11" header_remote -std=gnu11 -Wno-pedantic -x c \
+	remote/holdfast_remote.h
+quiet "holdfast_remote.h stands alone in C++" header_remote -std=c++11 -Wno-pedantic -x c++ \
+	remote/holdfast_remote.h
+
 finish
