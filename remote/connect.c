@@ -139,11 +139,22 @@ static void set_retry(struct hf_importer *importer)
 		(ms < LAST_RETRY_MS ? ms : LAST_RETRY_MS) * NS_PER_MS;
 }
 
+/* What operations fail with once the timeout is over. */
+static void set_failure(struct hf_importer *importer)
+{
+	importer->failure = importer->reason == -EACCES ||
+					    importer->reason == -EDQUOT
+				    ? importer->reason
+				    : -ETIMEDOUT;
+}
+
 void hf_connect_lost(struct hf_importer *importer, int reason)
 {
 	if (importer->connection == HF_DOWN)
 		return;
 	importer->reason = reason;
+	if (importer->expired)
+		set_failure(importer);
 	if (importer->connection == HF_UP) {
 		importer->down_ns = hf_clock_ns();
 		close_gates(importer);
@@ -374,15 +385,16 @@ void hf_connect_events(struct hf_importer *importer)
 /* Operations have waited long enough. */
 static void expire(struct hf_importer *importer)
 {
-	if (importer->reason != -EACCES && importer->reason != -EDQUOT)
-		importer->reason = -ETIMEDOUT;
+	set_failure(importer);
 	importer->expired = true;
 	hf_park_release(importer);
 	pthread_cond_broadcast(&importer->changed);
 }
 
-void hf_connect_tick(struct hf_importer *importer, uint64_t now)
+void hf_connect_tick(struct hf_importer *importer)
 {
+	uint64_t now = hf_clock_ns();
+
 	if (importer->connection == HF_UP) {
 		if (importer->broken)
 			hf_connect_lost(importer, -ECONNRESET);

@@ -20,12 +20,10 @@ void hf_importer_wake(struct hf_importer *importer)
 
 static void work(struct hf_importer *importer, int64_t *ping_ms)
 {
-	uint64_t now = hf_clock_ns();
-
 	hf_connect_events(importer);
 	hf_talk_receive(importer);
-	hf_connect_tick(importer, now);
-	hf_talk_tick(importer, now);
+	hf_connect_tick(importer);
+	hf_talk_tick(importer);
 	hf_talk_send(importer);
 	if (hf_clock_ms() >= *ping_ms) {
 		*ping_ms = hf_clock_ms() + PING_MS;

@@ -166,7 +166,9 @@ static int await_connection(struct hf_importer *importer)
 	while (!importer->opened && !importer->expired &&
 	       !is_final(importer->reason))
 		pthread_cond_wait(&importer->changed, &importer->lock);
-	reason = importer->opened ? 0 : importer->reason;
+	reason = importer->opened    ? 0
+		 : importer->expired ? importer->failure
+				     : importer->reason;
 	pthread_mutex_unlock(&importer->lock);
 	return reason ? explain(reason) : 0;
 }
@@ -320,7 +322,7 @@ static int await_region(struct hf_importer *importer, struct hf_remote *remote)
 		return hf_rfail(-remote->error, "%s: the exporter says: %s",
 				remote->name, strerror(-remote->error));
 	}
-	return remote->closed ? explain(importer->reason) : 0;
+	return remote->closed ? explain(importer->failure) : 0;
 }
 
 HF_EXPORT int hf_remote_open(struct hf_importer *importer, const char *name,

@@ -153,8 +153,8 @@ enum hf_connection {
  * @opened: the first connection has been made
  * @down_ns: since when there is no connection
  * @attempt_ns: when this attempt began
- * @expired: the timeout is over: operations fail with @reason
- * @reason: a negative errno value
+ * @expired: the timeout is over: operations fail with @failure
+ * @reason: why there is no connection, a negative errno value
  * @joined: queues that are connected
  * @broken: a queue has seen an error
  * @asking: flushes to be sent to the exporter
@@ -188,6 +188,7 @@ struct hf_importer {
 	bool opened;
 	atomic_bool expired;
 	int reason;
+	atomic_int failure;
 	uint64_t down_ns;
 	uint64_t attempt_ns;
 	uint64_t retry_ns;
@@ -229,14 +230,14 @@ void hf_importer_wake(struct hf_importer *importer);
 /* --- connect.c; with the lock */
 void hf_connect_events(struct hf_importer *importer);
 /* Attempts and their limits. */
-void hf_connect_tick(struct hf_importer *importer, uint64_t now_ns);
+void hf_connect_tick(struct hf_importer *importer);
 /* The connection is no more, or never was: the next attempt comes by itself. */
 void hf_connect_lost(struct hf_importer *importer, int reason);
 
 /* --- talk.c: messages; with the lock */
 void hf_talk_receive(struct hf_importer *importer);
 /* Regions that pause, and have nothing in flight any more; those that wait for an answer. */
-void hf_talk_tick(struct hf_importer *importer, uint64_t now_ns);
+void hf_talk_tick(struct hf_importer *importer);
 void hf_talk_send(struct hf_importer *importer);
 void hf_talk_ping(struct hf_importer *importer);
 

@@ -146,7 +146,7 @@ void hf_queue_issue(struct hf_queue *queue, struct hf_slot *slot)
 		else
 			post(queue, slot);
 	} else if (queue->importer->expired)
-		hf_queue_done(queue, slot, queue->importer->reason);
+		hf_queue_done(queue, slot, queue->importer->failure);
 	else
 		slot->state = HF_SLOT_PARKED;
 }

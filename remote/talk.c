@@ -366,8 +366,9 @@ void hf_talk_ping(struct hf_importer *importer)
 
 /* --- time */
 
-void hf_talk_tick(struct hf_importer *importer, uint64_t now)
+void hf_talk_tick(struct hf_importer *importer)
 {
+	uint64_t now = hf_clock_ns();
 	struct hf_remote *remote;
 
 	if (importer->connection != HF_UP)
