@@ -163,14 +163,15 @@ static void test_refused(struct exporter *exporter)
 	       "and keeps nothing of it");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
 	struct exporter exporter;
 	struct hf_remote *remote;
 
+	exporter_main(argc, argv, &does);
 	fd = file_make(PATH, FILE_LEN);
-	exporter = exporter_start(&does);
+	exporter = exporter_start();
 	importer = import_as(1, 1, 0);
 	queue = hf_importer_queue(importer, 0);
 	tap_ok(queue && !hf_importer_queue(importer, 1), "it has one queue");

@@ -69,7 +69,7 @@ static void test_nothing_left(struct hf_importer *importer,
 	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "then it is there");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
 	const char *fs = getenv("HOLDFAST_LAB_FS");
@@ -78,9 +78,12 @@ int main(void)
 	struct exporter exporter;
 	struct hf_remote *remote;
 	struct local local;
-	int fd = file_make(PATH, FILE_LEN), other = file_make(OTHER, FILE_LEN);
+	int fd, other;
 
-	exporter = exporter_start(&does);
+	exporter_main(argc, argv, &does);
+	fd = file_make(PATH, FILE_LEN);
+	other = file_make(OTHER, FILE_LEN);
+	exporter = exporter_start();
 	importer = import_as(1, 2, 0);
 	remote = remote_open(importer, "file");
 	local = local_make(importer, 4096);

@@ -142,7 +142,7 @@ static void send_garbage(void)
 	rdma_destroy_id(id);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .attr = { .regions = REGIONS },
 					    .begin = begin,
@@ -151,9 +151,11 @@ int main(void)
 	struct hf_importer *importer;
 	struct exporter exporter;
 	struct hf_remote *remote;
-	int fd = file_make(PATH, FILE_LEN);
+	int fd;
 
-	exporter = exporter_start(&does);
+	exporter_main(argc, argv, &does);
+	fd = file_make(PATH, FILE_LEN);
+	exporter = exporter_start();
 	importer = import_as(1, 2, 0);
 	remote = remote_open(importer, "file");
 	stream_start(&stream, importer, hf_importer_queue(importer, 0), remote);

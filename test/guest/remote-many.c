@@ -119,12 +119,15 @@ static void test_peers(struct exporter *exporter, int fd)
 	tap_ok(exporter_has(exporter, "regions", 0), "with their regions");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
-	int fd = file_make(PATH, (REGIONS * PART + MIB) / MIB * MIB);
-	struct exporter exporter = exporter_start(&does);
+	struct exporter exporter;
+	int fd;
 
+	exporter_main(argc, argv, &does);
+	fd = file_make(PATH, (REGIONS * PART + MIB) / MIB * MIB);
+	exporter = exporter_start();
 	test_regions(&exporter, fd);
 	test_peers(&exporter, fd);
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");

@@ -30,7 +30,7 @@ static void test_stream(struct exporter *exporter, struct hf_importer *importer,
 	exporter_kill(exporter);
 	tap_ok(remote_becomes(remote, HF_REMOTE_AWAY),
 	       "the exporter is killed, and the peer notices");
-	*exporter = exporter_start(&does);
+	*exporter = exporter_start();
 	tap_ok(remote_becomes(remote, HF_REMOTE_ACTIVE) &&
 		       stream_goes_on(&stream),
 	       "the exporter runs again, and the peer goes on");
@@ -56,7 +56,7 @@ static void test_atomics(struct exporter *exporter,
 		if (i == 100)
 			exporter_kill(exporter);
 		if (i == 130)
-			*exporter = exporter_start(&does);
+			*exporter = exporter_start();
 		while (hf_post_fetch_add(queue, remote, COUNTER, 1, &part, i)) {
 			completion = completion_next(queue);
 			done += !completion.error;
@@ -100,7 +100,7 @@ static void test_timeout(struct exporter *exporter)
 	       "soon after it");
 	tap_is(hf_remote_write(queue, remote, 0, &part), -ETIMEDOUT,
 	       "the next one fails at once");
-	*exporter = exporter_start(&does);
+	*exporter = exporter_start();
 	tap_ok(remote_becomes(remote, HF_REMOTE_ACTIVE),
 	       "the exporter comes back");
 	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "writes work");
@@ -108,13 +108,18 @@ static void test_timeout(struct exporter *exporter)
 	tap_is(hf_importer_close(importer), 0, "closed");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	int fd = file_make(PATH, FILE_LEN);
-	struct exporter exporter = exporter_start(&does);
-	struct hf_importer *importer = import_as(1, 2, 0);
-	struct hf_remote *remote = remote_open(importer, "file");
+	struct hf_importer *importer;
+	struct exporter exporter;
+	struct hf_remote *remote;
+	int fd;
 
+	exporter_main(argc, argv, &does);
+	fd = file_make(PATH, FILE_LEN);
+	exporter = exporter_start();
+	importer = import_as(1, 2, 0);
+	remote = remote_open(importer, "file");
 	test_stream(&exporter, importer, remote, fd);
 	test_atomics(&exporter, importer, remote, fd);
 	tap_is(hf_importer_close(importer), 0, "the importer is closed");

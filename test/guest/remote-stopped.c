@@ -52,7 +52,7 @@ static void write_on(int ready)
 	_exit(failed ? 1 : reconnects == 0 ? 2 : 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .attr = { .patience_ms = PATIENCE },
 					    .begin = begin };
@@ -61,11 +61,13 @@ int main(void)
 	struct exporter exporter;
 	struct hf_remote *remote;
 	struct change change;
-	int fd = file_make(PATH, FILE_LEN), ready[2], status;
+	int fd, ready[2], status;
 	pid_t stops;
 	char byte;
 
-	exporter = exporter_start(&does);
+	exporter_main(argc, argv, &does);
+	fd = file_make(PATH, FILE_LEN);
+	exporter = exporter_start();
 	if (pipe(ready))
 		tap_bail("pipe: %s", strerror(errno));
 	stops = child_fork();

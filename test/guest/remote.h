@@ -104,7 +104,18 @@ static inline void exporter_run(const struct exporter_does *does, int sock)
 	_exit(hf_exporter_close(exporter) ? 1 : 0);
 }
 
-static inline struct exporter exporter_start(const struct exporter_does *does)
+/*
+ * First thing of main(). The exporter is this program once more: a child that only forked
+ * would share the parent's open RDMA device, which then outlives it.
+ */
+static inline void exporter_main(int argc, char **argv,
+				 const struct exporter_does *does)
+{
+	if (argc == 3 && !strcmp(argv[1], "exporter"))
+		exporter_run(does, atoi(argv[2]));
+}
+
+static inline struct exporter exporter_start(void)
 {
 	struct exporter exporter;
 	int socks[2];
@@ -115,8 +126,11 @@ static inline struct exporter exporter_start(const struct exporter_does *does)
 	fflush(stdout);
 	exporter.pid = fork();
 	if (!exporter.pid) {
-		close(socks[0]);
-		exporter_run(does, socks[1]);
+		char sock[12];
+
+		snprintf(sock, sizeof(sock), "%d", dup(socks[1]));
+		execl("/proc/self/exe", "exporter", "exporter", sock, NULL);
+		_exit(127);
 	}
 	close(socks[1]);
 	exporter.sock = socks[0];
