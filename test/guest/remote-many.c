@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* libholdfast-remote: 64 peers at once, and many regions of one; a change of all of them. */
 #define _GNU_SOURCE
+#include <sys/resource.h>
+
 #include "remote.h"
 
 #define PATH	PMEM "remote-many"
@@ -12,8 +14,13 @@ static void begin(struct hf_exporter *exporter)
 {
 	const struct hf_export_attr attr = { .break_ms = LONG_BREAK };
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);
+	struct rlimit files;
 	char name[32];
 
+	/* Two for each export, and one for each region. */
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 	for (int i = 0; i < PEERS; i++) {
 		snprintf(name, sizeof(name), "peer%d", i);
 		admit(exporter, name, i);
