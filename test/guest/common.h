@@ -256,9 +256,12 @@ static inline bool change_done(struct change *change, int timeout_ms)
 	return true;
 }
 
+/* How long it has taken, or takes by now. */
 static inline long change_ms(const struct change *change)
 {
-	return (change->end_ns - change->begin_ns) / 1000000;
+	uint64_t end_ns = change->done ? change->end_ns : now_ns();
+
+	return (end_ns - change->begin_ns) / 1000000;
 }
 
 /* The change from begin to end; its errno, or -1 when it is late. */
