@@ -381,7 +381,7 @@ HF_EXPORT int hf_remote_close(struct hf_remote *remote)
 
 static enum hf_remote_state state_of(const struct hf_remote *remote)
 {
-	switch (remote->stage) {
+	switch (atomic_load(&remote->stage)) {
 	case HF_STAGE_ACTIVE:
 		return HF_REMOTE_ACTIVE;
 	case HF_STAGE_PAUSING:

@@ -182,10 +182,10 @@ lacks()
 	gives "... and then has $libraries" 0 "$libraries" bash -c "cd $less/root/usr/lib/x && echo *.so.0"
 	rm -r "$less"
 }
-all='libholdfast-uring.so.0 libholdfast-verbs.so.0 libholdfast.so.0'
+all='libholdfast-remote.so.0 libholdfast-uring.so.0 libholdfast-verbs.so.0 libholdfast.so.0'
 lacks "libibverbs, liburing, libsmartcols and libsystemd" libholdfast.so.0 libibverbs liburing smartcols libsystemd
 lacks "libibverbs" 'libholdfast-uring.so.0 libholdfast.so.0' libibverbs
-lacks "liburing" 'libholdfast-verbs.so.0 libholdfast.so.0' liburing
+lacks "liburing" 'libholdfast-remote.so.0 libholdfast-verbs.so.0 libholdfast.so.0' liburing
 lacks "libsmartcols" "$all" smartcols
 lacks "libsystemd" "$all" libsystemd
 
