@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "rerror.h"
 #include "importer.h"
-#include "rthread.h"
+#include "thread.h"
 
 #define PING_MS 1000
 #define TICK_MS 50
@@ -63,7 +63,7 @@ static void *control(void *arg)
 
 int hf_control_start(struct hf_importer *importer)
 {
-	int ret = hf_rthread_start(&importer->thread, control, importer);
+	int ret = hf_thread_start(&importer->thread, control, importer);
 
 	return ret ? hf_rfail(-ret, "no thread: %s", strerror(-ret)) : 0;
 }

@@ -10,7 +10,7 @@
 
 #include "rerror.h"
 #include "exporter.h"
-#include "rthread.h"
+#include "thread.h"
 
 #define WORKERS 4
 
@@ -110,7 +110,7 @@ int hf_jobs_start(struct hf_exporter *exporter)
 	if (!exporter->workers)
 		return hf_rfail(ENOMEM, "no memory");
 	while (exporter->worker_count < count) {
-		int err = -hf_rthread_start(
+		int err = -hf_thread_start(
 			&exporter->workers[exporter->worker_count], work,
 			exporter);
 

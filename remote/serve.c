@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "rerror.h"
 #include "exporter.h"
-#include "rthread.h"
+#include "thread.h"
 
 #define PING_MS 1000
 
@@ -83,7 +83,7 @@ static void *serve(void *arg)
 
 int hf_serve_start(struct hf_exporter *exporter)
 {
-	int ret = hf_rthread_start(&exporter->thread, serve, exporter);
+	int ret = hf_thread_start(&exporter->thread, serve, exporter);
 
 	return ret ? hf_rfail(-ret, "no thread: %s", strerror(-ret)) : 0;
 }

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "internal.h"
+#include "thread.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

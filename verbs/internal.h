@@ -336,7 +336,4 @@ bool hf_in_hook(void);
 int hf_guard_start(struct hf_context *context);
 void hf_guard_stop(struct hf_context *context);
 
-/* --- thread.c: a thread without the program's signals */
-int hf_thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
-
 #endif

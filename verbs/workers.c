@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "internal.h"
+#include "thread.h"
 
 #define THREADS 8
 
