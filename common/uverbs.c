@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_verbs.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,4 +180,28 @@ const char *uverbs_device_name(char room[UVERBS_NAME_ROOM], int fd)
 	if (file)
 		fclose(file);
 	return room;
+}
+
+int uverbs_placeholder_make(int fd, int driver, uint32_t pd, const void *page,
+			    uint32_t *number)
+{
+	struct ib_uverbs_reg_mr_resp answer = { 0 };
+	const struct ib_uverbs_reg_mr in = {
+		.response = (uintptr_t)&answer,
+		.start = (uintptr_t)page,
+		.length = UVERBS_PLACEHOLDER_LENGTH,
+		.hca_va = UVERBS_PLACEHOLDER_IOVA,
+		.pd_handle = pd,
+	};
+	const struct uverbs_request request = {
+		.command = IB_USER_VERBS_CMD_REG_MR,
+		.in = &in,
+		.in_length = sizeof(in),
+		.out = &answer,
+		.out_length = sizeof(answer),
+	};
+	int err = uverbs_write(fd, driver, &request);
+
+	*number = answer.mr_handle;
+	return err;
 }

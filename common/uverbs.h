@@ -77,6 +77,13 @@ struct uverbs_request {
 /* Makes the request by ioctl(2), which works for a borrowed descriptor, too. */
 int uverbs_write(int fd, int driver, const struct uverbs_request *request);
 
+/*
+ * Registers a placeholder in domain @pd, of UVERBS_PLACEHOLDER_LENGTH bytes of the
+ * caller's at @page. *@number: its handle, the lowest free one of the open device.
+ */
+int uverbs_placeholder_make(int fd, int driver, uint32_t pd, const void *page,
+			    uint32_t *number);
+
 /* Deregister. -EBUSY: a memory window is bound to it. */
 int uverbs_mr_destroy(int fd, int driver, uint32_t handle);
 

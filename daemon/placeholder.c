@@ -49,19 +49,9 @@ static void free_domain(const struct placeholders *placeholders)
 /* The lowest free number. */
 static int make(const struct placeholders *placeholders, uint32_t *number)
 {
-	struct ib_uverbs_reg_mr_resp answer = { 0 };
-	const struct ib_uverbs_reg_mr in = {
-		.response = (uintptr_t)&answer,
-		.start = (uintptr_t)placeholders->page,
-		.length = UVERBS_PLACEHOLDER_LENGTH,
-		.hca_va = UVERBS_PLACEHOLDER_IOVA,
-		.pd_handle = placeholders->pd,
-	};
-	int err = command(placeholders, IB_USER_VERBS_CMD_REG_MR, &in,
-			  sizeof(in), &answer, sizeof(answer));
-
-	*number = answer.mr_handle;
-	return err;
+	return uverbs_placeholder_make(placeholders->fd, placeholders->driver,
+				       placeholders->pd, placeholders->page,
+				       number);
 }
 
 static int keep_filler(struct placeholders *placeholders, uint32_t number)

@@ -4,7 +4,6 @@
  * free number to the next object of the open device, so first all below it are used.
  */
 #include <errno.h>
-#include <rdma/ib_user_verbs.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,35 +40,16 @@ static void *page_get(void)
 	return page;
 }
 
-/* The lowest free number. */
-static int make(const struct swap *swap, uint32_t *number)
-{
-	struct ib_uverbs_reg_mr_resp answer = { 0 };
-	const struct ib_uverbs_reg_mr in = {
-		.response = (uintptr_t)&answer,
-		.start = (uintptr_t)page_get(),
-		.length = UVERBS_PLACEHOLDER_LENGTH,
-		.hca_va = UVERBS_PLACEHOLDER_IOVA,
-		.pd_handle = swap->pd,
-	};
-	const struct uverbs_request request = {
-		.command = IB_USER_VERBS_CMD_REG_MR,
-		.in = &in,
-		.in_length = sizeof(in),
-		.out = &answer,
-		.out_length = sizeof(answer),
-	};
-	int err = uverbs_write(swap->fd, swap->driver, &request);
-
-	*number = answer.mr_handle;
-	return err;
-}
-
 /* Until one has a number that is not below @until, which is *@got; or -errno. */
 static int fill(struct swap *swap, uint32_t until, uint32_t *got)
 {
 	for (;;) {
-		int err = swap->count < FILLERS_MAX ? make(swap, got) : -ENOSPC;
+		int err = -ENOSPC;
+
+		if (swap->count < FILLERS_MAX)
+			err = uverbs_placeholder_make(swap->fd, swap->driver,
+						      swap->pd, page_get(),
+						      got);
 
 		if (err || *got == until)
 			return err;
