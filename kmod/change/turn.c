@@ -6,8 +6,8 @@
  * without pause could keep another one from ever registering it. After the first time
  * the registration has its turn: changes of the range that come then let it pass
  * before they begin, while they hold no lock. It has the break time of its lease for
- * that, as changes wait for a lease at most. A truncation comes with i_rwsem held, and lets nobody
- * pass: where it takes pages away, there is nothing to register.
+ * that, as changes wait for a lease at most. A truncation comes with i_rwsem held, and
+ * lets nobody pass: where it takes pages away, there is nothing to register.
  */
 #include <linux/jiffies.h>
 #include <linux/sched.h>
@@ -75,10 +75,11 @@ static long hf_turns_left(struct hf_file *file, const struct hf_change *change)
  */
 int hf_turns_await(struct hf_file *file, const struct hf_change *change)
 {
-	long left = hf_turns_left(file, change), ret = 0;
+	long left, ret = 0;
 
 	if (change->nothing || current->flags & PF_KTHREAD)
 		return 0;
+	left = hf_turns_left(file, change);
 	if (left)
 		ret = wait_event_interruptible_timeout(
 			file->wait, !hf_turns_left(file, change), left);
