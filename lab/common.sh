@@ -16,8 +16,8 @@ declare -A LAB_KERNEL_SUITES=(
 	[7.2]=trixie-backports
 	[next]='trixie-backports sid experimental'
 )
-mapfile -t LAB_KERNELS < <(printf '%s\n' "${!LAB_KERNEL_SUITES[@]}" | grep -v next | sort -V)
 LAB_NEXT=next
+mapfile -t LAB_KERNELS < <(printf '%s\n' "${!LAB_KERNEL_SUITES[@]}" | grep -vxF "$LAB_NEXT" | sort -V)
 LAB_SUITES=(bookworm trixie)	# the Debians that packages are for: 12, 13
 LAB_MEMORIES=(legacy nvdimm cxl)	# the kinds of persistent memory a guest can have
 LAB_QEMU_MAJOR=10	# the oldest QEMU for what Debian 12's, which is 7.2, cannot do: CXL memory
