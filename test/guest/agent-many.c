@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include "agent.h"
-#include "rdma.h"
 #include <dirent.h>
 #include <linux/fuse.h>
 #include <sys/mount.h>
@@ -16,31 +15,17 @@
 #define DEAF	    "/tmp/agent-deaf"
 #define LENGTH	    (2 * MIB)
 #define MANY	    300
-#define PAGE	    4096L
 #define BREAK_MS    12000
-
-/* So many leases of a page each, each with a region. */
-static void hold_file(const char *path, int leases)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct rdma rdma = rdma_open();
-	char *map = map_shared(fd, 0, leases * PAGE);
-
-	for (int i = 0; i < leases; i++) {
-		lease_make(fd, i * PAGE, PAGE, HOLDFAST_BREAKABLE, BREAK_MS);
-		rdma_register(&rdma, map + i * PAGE, PAGE);
-	}
-}
 
 static void hold_many(int from, int to)
 {
-	hold_file(MANY_PATH, MANY);
+	holder_register(MANY_PATH, MANY, BREAK_MS);
 	holder_ready(from, to);
 }
 
 static void hold_one(int from, int to)
 {
-	hold_file(VICTIM_PATH, 1);
+	holder_register(VICTIM_PATH, 1, BREAK_MS);
 	holder_ready(from, to);
 }
 
@@ -144,7 +129,7 @@ static void hold_deaf(int from, int to)
 	close(device);
 	if (open(DEAF, O_PATH) < 0)
 		tap_bail(DEAF ": %s", strerror(errno));
-	hold_file(VICTIM_PATH, 1);
+	holder_register(VICTIM_PATH, 1, BREAK_MS);
 	holder_ready(from, to);
 }
 

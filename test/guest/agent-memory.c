@@ -10,7 +10,6 @@
 #include <sys/un.h>
 
 #include "agent.h"
-#include "rdma.h"
 
 #define PATH	 PMEM "agent-memory"
 #define LEASES	 40
@@ -21,14 +20,7 @@
 
 static void hold(int from, int to)
 {
-	int fd = open(PATH, O_RDWR | O_CLOEXEC);
-	struct rdma rdma = rdma_open();
-	char *map = map_shared(fd, 0, LEASES * PAGE);
-
-	for (int i = 0; i < LEASES; i++) {
-		lease_make(fd, i * PAGE, PAGE, HOLDFAST_BREAKABLE, BREAK_MS);
-		rdma_register(&rdma, map + i * PAGE, PAGE);
-	}
+	holder_register(PATH, LEASES, BREAK_MS);
 	holder_ready(from, to);
 }
 

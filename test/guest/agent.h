@@ -4,6 +4,7 @@
 #define HOLDFAST_TEST_AGENT_H
 
 #include "common.h"
+#include "rdma.h"
 
 #define AGENT	  "/src/build/sbin/holdfastd"
 #define AGENT_LOG "/tmp/holdfastd.log"
@@ -114,6 +115,21 @@ static inline void holder_ready(int from, int to)
 
 	if (write(to, "", 1) != 1 || read(from, &byte, 1) != 1)
 		_exit(0);
+}
+
+/* In the holder: leases of a page each, each with a region. */
+static inline void holder_register(const char *path, int leases,
+				   unsigned int break_ms)
+{
+	const size_t page = 4096;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct rdma rdma = rdma_open();
+	char *map = map_shared(fd, 0, leases * page);
+
+	for (int i = 0; i < leases; i++) {
+		lease_make(fd, i * page, page, HOLDFAST_BREAKABLE, break_ms);
+		rdma_register(&rdma, map + i * page, page);
+	}
 }
 
 static inline void holder_ask(struct holder *holder)
