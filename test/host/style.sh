@@ -89,22 +89,11 @@ quiet "holdfast_names.h stands alone in C11" header -std=c11 -x c include/uapi/l
 quiet "holdfast_names.h stands alone in C++" header -std=c++17 -x c++ include/uapi/linux/holdfast_names.h
 quiet "holdfast.h stands alone in C++" header -std=c++11 -x c++ lib/holdfast.h
 
-header_verbs()
-{
-	header -Iverbs "$@"
-}
-quiet "holdfast_verbs.h stands alone in C11" header_verbs -std=gnu11 -Wno-pedantic -x c \
-	verbs/holdfast_verbs.h
-quiet "holdfast_verbs.h stands alone in C++" header_verbs -std=c++11 -Wno-pedantic -x c++ \
-	verbs/holdfast_verbs.h
-
-header_remote()
-{
-	header -Iremote "$@"
-}
-quiet "holdfast_remote.h stands alone in C11" header_remote -std=gnu11 -Wno-pedantic -x c \
-	remote/holdfast_remote.h
-quiet "holdfast_remote.h stands alone in C++" header_remote -std=c++11 -Wno-pedantic -x c++ \
-	remote/holdfast_remote.h
+for library in verbs remote; do
+	quiet "holdfast_$library.h stands alone in C11" header "-I$library" -std=gnu11 -Wno-pedantic -x c \
+		"$library/holdfast_$library.h"
+	quiet "holdfast_$library.h stands alone in C++" header "-I$library" -std=c++11 -Wno-pedantic -x c++ \
+		"$library/holdfast_$library.h"
+done
 
 finish
