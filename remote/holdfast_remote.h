@@ -27,7 +27,7 @@
  *   hf_remote_error() then explains in words. Its manual page has the errno values.
  * - On failure nothing has changed and no out parameter has been written, unless the
  *   function says otherwise.
- * - Any thread may call it at any time, but a queue is for one thread at a time, and
+ * - Any thread may call it at any time, but only one thread at a time can use a queue, and
  *   nothing may be used while another thread ends it. None is async-signal-safe.
  * - After fork(2) everything belongs to the parent, and the child must not use it.
  */

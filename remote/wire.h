@@ -24,7 +24,7 @@
 enum hf_wire_type {
 	/* from the importer */
 	HF_WIRE_OPEN = 1,  /* give me a region of this name */
-	HF_WIRE_CLOSE = 2, /* I do not need it any more */
+	HF_WIRE_CLOSE = 2, /* the importer no longer needs it */
 	HF_WIRE_STILL = 3, /* nothing of this generation is in flight */
 	HF_WIRE_FLUSH = 4, /* make this range durable */
 	/* from the exporter */

@@ -94,9 +94,10 @@ static void hf_refs_to_pins(struct page **pages, long nr)
  * GUP takes these of a large entry at once, where the slow one looks up one by one.
  * Where it takes none, all others are pinned as the first one is.
  *
- * As references first: the fault may just have copied a block, and a debug kernel takes
- * a pin of such a page for one of anonymous memory (VM_BUG_ON_PAGE()), see
- * hf_page_own(). Called with the mmap lock held; it is not dropped.
+ * The pins begin as references: the fault can have copied a block just before, and a
+ * kernel with CONFIG_DEBUG_VM mistakes a page of that for anonymous memory when it is
+ * pinned (VM_BUG_ON_PAGE()), see hf_page_own(). Called with the mmap lock held, which is
+ * not dropped.
  */
 static long hf_pin_large(struct mm_struct *mm, const struct hf_span *span,
 			 long nr, unsigned int flags, struct page **pages)
