@@ -102,7 +102,7 @@ FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
 		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
 		preload/settings.c preload/table.c $(COMMON_SRC) \
-		$(REMOTE_PURE) remote/fate.c)
+		$(REMOTE_PURE) remote/fate.c verbs/keys.c)
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a

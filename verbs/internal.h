@@ -167,6 +167,7 @@ struct hf_keys {
 	struct hf_key_entry *entries; /* sorted by key */
 	size_t count;
 	size_t room;
+	size_t reserved; /* entries that are about to be added */
 	size_t retired;
 	uint64_t number;
 };
@@ -263,10 +264,15 @@ struct hf_anchor *hf_anchor_get(struct hf_context *context, struct ibv_pd *pd);
 void hf_anchor_put(struct hf_context *context, struct hf_anchor *anchor);
 
 /* --- keys.c; with the context locked */
+/* 0 or -ENOMEM. Each success is followed by one hf_keys_add() or hf_keys_unreserve(). */
 int hf_keys_reserve(struct hf_keys *keys);
+void hf_keys_unreserve(struct hf_keys *keys);
 void hf_keys_add(struct hf_keys *keys, struct hf_mr *mr);
 void hf_keys_retire(struct hf_keys *keys, struct hf_mr *mr);
 void hf_keys_forget_mr(struct hf_keys *keys, const struct hf_mr *mr);
+/* One in use, otherwise the one that was retired last; NULL: none. */
+const struct hf_key_entry *hf_keys_find(const struct hf_keys *keys,
+					uint32_t key);
 
 /* --- event.c; with the context locked */
 void hf_post(struct hf_mr *mr, enum hf_async_type type, int error);

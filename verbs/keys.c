@@ -9,6 +9,9 @@
 
 #include "internal.h"
 
+/* Its lkey and its rkey */
+#define KEYS_OF_MR 2
+
 /* The first entry whose key is not less. */
 static size_t first_of(const struct hf_keys *keys, uint32_t key)
 {
@@ -34,20 +37,30 @@ static void remove_at(struct hf_keys *keys, size_t at)
 		(keys->count - at) * sizeof(keys->entries[0]));
 }
 
-/* Room for the two keys of a registration, so that adding them cannot fail. */
+/*
+ * Room for the two keys of a registration, so that adding them cannot fail. The caller
+ * may unlock the context before it adds: other threads reserve for themselves.
+ */
 int hf_keys_reserve(struct hf_keys *keys)
 {
+	size_t needed = keys->count + keys->reserved + KEYS_OF_MR;
 	size_t room = keys->room ? keys->room * 2 : 64;
 	struct hf_key_entry *entries;
 
-	if (keys->count + 2 <= keys->room)
-		return 0;
-	entries = reallocarray(keys->entries, room, sizeof(*entries));
-	if (!entries)
-		return -ENOMEM;
-	keys->entries = entries;
-	keys->room = room;
+	if (needed > keys->room) {
+		entries = reallocarray(keys->entries, room, sizeof(*entries));
+		if (!entries)
+			return -ENOMEM;
+		keys->entries = entries;
+		keys->room = room;
+	}
+	keys->reserved += KEYS_OF_MR;
 	return 0;
+}
+
+void hf_keys_unreserve(struct hf_keys *keys)
+{
+	keys->reserved -= KEYS_OF_MR;
 }
 
 static void add(struct hf_keys *keys, struct hf_mr *mr, uint32_t key)
@@ -67,6 +80,7 @@ static void add(struct hf_keys *keys, struct hf_mr *mr, uint32_t key)
 
 void hf_keys_add(struct hf_keys *keys, struct hf_mr *mr)
 {
+	hf_keys_unreserve(keys);
 	add(keys, mr, mr->lkey);
 	/* Without remote access some devices say 0, others the same. */
 	if (mr->rkey && mr->rkey != mr->lkey)
@@ -114,8 +128,8 @@ void hf_keys_forget_mr(struct hf_keys *keys, const struct hf_mr *mr)
 			keys->entries[i].mr = NULL;
 }
 
-/* One in use, otherwise the one that was retired last. */
-static const struct hf_key_entry *find(const struct hf_keys *keys, uint32_t key)
+const struct hf_key_entry *hf_keys_find(const struct hf_keys *keys,
+					uint32_t key)
 {
 	const struct hf_key_entry *best = NULL;
 
@@ -129,28 +143,4 @@ static const struct hf_key_entry *find(const struct hf_keys *keys, uint32_t key)
 			best = entry;
 	}
 	return best;
-}
-
-HF_EXPORT int hf_find_mr(struct hf_context *context, uint32_t key,
-			 struct hf_key *found)
-{
-	const struct hf_key_entry *entry;
-	int ret = hf_context_enter(context);
-
-	if (ret)
-		return ret;
-	entry = find(&context->keys, key);
-	if (entry)
-		*found = (struct hf_key){
-			.mr = entry->mr,
-			.generation = entry->generation,
-			.retired = entry->retired,
-		};
-	hf_context_leave(context);
-	if (!entry)
-		return hf_vfail(ENOENT,
-				"key %#x: not a key, nor one of the last "
-				"former keys, of this context",
-				key);
-	return 0;
 }

@@ -265,17 +265,19 @@ static int region_publish(struct hf_mr *mr, struct ibv_mr *ibv)
 
 	pthread_mutex_lock(&context->lock);
 	ret = hf_keys_reserve(&context->keys);
-	if (!ret && mr->shared)
+	if (ret)
+		goto unlock;
+	if (mr->shared)
 		ret = hf_notice_watch(mr);
 	if (ret) {
-		hf_vfail(-ret, "%s", strerror(-ret));
+		hf_keys_unreserve(&context->keys);
 		goto unlock;
 	}
 	TAILQ_INSERT_TAIL(&context->mrs, mr, node);
 	hf_mr_registered(mr, ibv, mr->length);
 unlock:
 	pthread_mutex_unlock(&context->lock);
-	return ret;
+	return ret ? hf_vfail(-ret, "%s", strerror(-ret)) : 0;
 }
 
 /* --- by address, by file, by lease */

@@ -224,8 +224,6 @@ static int restore(struct hf_mr *mr)
 		ret = deregister(mr);
 	if (ret)
 		return ret;
-	if (hf_keys_reserve(&context->keys))
-		return hf_vfail(ENOMEM, "no memory");
 
 	while (to_be_waited_for(mr)) {
 		pthread_cond_wait(&context->changed, &context->lock);
@@ -234,6 +232,8 @@ static int restore(struct hf_mr *mr)
 			return ret;
 	}
 
+	if (hf_keys_reserve(&context->keys))
+		return hf_vfail(ENOMEM, "no memory");
 	breaks = mr->breaks;
 	pthread_mutex_unlock(&context->lock);
 	if (mr->backing == HF_BACKING_LEASE) {
@@ -245,8 +245,10 @@ static int restore(struct hf_mr *mr)
 				       strerror(errno));
 	}
 	pthread_mutex_lock(&context->lock);
-	if (!ibv)
+	if (!ibv) {
+		hf_keys_unreserve(&context->keys);
 		return ret;
+	}
 
 	hf_mr_registered(mr, ibv, length);
 	/*
@@ -321,6 +323,30 @@ HF_EXPORT int hf_query_mr(struct hf_mr *mr, struct hf_mr_info *info)
 		.user_data = mr->attr.user_data,
 	};
 	hf_mr_leave(mr);
+	return 0;
+}
+
+HF_EXPORT int hf_find_mr(struct hf_context *context, uint32_t key,
+			 struct hf_key *found)
+{
+	const struct hf_key_entry *entry;
+	int ret = hf_context_enter(context);
+
+	if (ret)
+		return ret;
+	entry = hf_keys_find(&context->keys, key);
+	if (entry)
+		*found = (struct hf_key){
+			.mr = entry->mr,
+			.generation = entry->generation,
+			.retired = entry->retired,
+		};
+	hf_context_leave(context);
+	if (!entry)
+		return hf_vfail(ENOENT,
+				"key %#x: not a key, nor one of the last "
+				"former keys, of this context",
+				key);
 	return 0;
 }
 
