@@ -17,6 +17,7 @@ struct hf_caller {
 	bool may_unlock;
 };
 
+/* A driver that can be part of the kernel is here by its functions, too. */
 static const struct hf_caller hf_callers[] = {
 	{ "ib_umem", NULL, HOLDFAST_CONSUMER_MR, false },
 	{ NULL, "ib_uverbs", HOLDFAST_CONSUMER_MR, false },
@@ -25,14 +26,19 @@ static const struct hf_caller hf_callers[] = {
 	/* io_sqe_buffer_register(); up to 6.2 with the lock. */
 	{ "io_pin_pages", NULL, HOLDFAST_CONSUMER_BUFFER, true },
 	{ "io_sqe_buffer", NULL, HOLDFAST_CONSUMER_BUFFER, true },
-	/* vaddr_get_pfns() */
 	{ NULL, "vfio_iommu_type1", HOLDFAST_CONSUMER_VFIO, true },
+	{ "vaddr_get_pfns", NULL, HOLDFAST_CONSUMER_VFIO, true },
+	{ "vfio_pin_pages", NULL, HOLDFAST_CONSUMER_VFIO, true },
 	/* xdp_umem_pin_pages() */
 	{ "xdp_umem", NULL, HOLDFAST_CONSUMER_UMEM, true },
 };
 
 /* Where what they have pinned is unpinned, besides. */
 static const struct hf_caller hf_unpinners[] = {
+	{ "__ib_umem_release", NULL, HOLDFAST_CONSUMER_MR, false },
+	{ "put_pfn", NULL, HOLDFAST_CONSUMER_VFIO, false },
+	{ "put_valid_unreserved_pfns", NULL, HOLDFAST_CONSUMER_VFIO, false },
+	{ "vfio_", NULL, HOLDFAST_CONSUMER_VFIO, false },
 	/* io_buffer_unmap(), io_release_ubuf(), or what these are part of. */
 	{ "io_", NULL, HOLDFAST_CONSUMER_BUFFER, false },
 	{ "__io_", NULL, HOLDFAST_CONSUMER_BUFFER, false },
