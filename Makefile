@@ -140,6 +140,8 @@ SOAK := $(patsubst test/soak/%.c,$(BUILD)/soak/%,$(wildcard test/soak/*.c)) \
 LIBUV := $(shell pkg-config --exists libuv-static && echo yes)
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,\
 		$(filter-out $(if $(LIBUV),,examples/11-libuv.c),$(wildcard examples/*.c)))
+# Programs of the tests with two guests.
+PAIR := $(patsubst test/pair/%.c,$(BUILD)/pair/%,$(wildcard test/pair/*.c))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,\
 		$(wildcard bench/*.c))
 
@@ -151,7 +153,7 @@ MAKEFLAGS += --no-builtin-rules
 
 # Tests and examples are of everything.
 all: products $(if $(and $(RDMACM),$(LIBURING)),\
-	$(GUEST_TESTS) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records)
+	$(GUEST_TESTS) $(PAIR) $(SOAK) $(EXAMPLES) $(BENCHES) $(BUILD)/powercut/records)
 
 PRODUCTS := $(LIBRARY) $(ARCHIVE) $(DAEMON) \
 	$(if $(IBVERBS),$(VERBS) $(VERBS_ARCHIVE) $(SHIM)) \
@@ -332,6 +334,9 @@ $(BUILD)/soak/%: test/soak/%/main.c \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) \
 		-L$(BUILD)/lib -lholdfast-verbs -lholdfast -libverbs -lpthread
+
+$(BUILD)/pair/%: test/pair/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
+	$(program)
 
 $(BUILD)/powercut/%: test/powercut/%.c $(LIBRARY) $(VERBS)
 	$(program)

@@ -77,7 +77,7 @@ static int accept_id(struct rdma_cm_id *id, const struct rdma_conn_param *asked,
 		.responder_resources = asked->responder_resources,
 		.initiator_depth = asked->initiator_depth,
 		.rnr_retry_count = 7,
-		.retry_count = 7,
+		.retry_count = HF_RETRIES,
 	};
 
 	hf_welcome_put(data,

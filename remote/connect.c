@@ -252,7 +252,7 @@ static int connect_id(struct hf_importer *importer, struct rdma_cm_id *id,
 		.private_data_len = sizeof(data),
 		.responder_resources = 1,
 		.initiator_depth = importer->max_reads,
-		.retry_count = 7,
+		.retry_count = HF_RETRIES,
 		.rnr_retry_count = 7,
 	};
 	struct hf_hello with_token = hello;

@@ -12,7 +12,7 @@
 #define BUFFERS	  (HF_LINK_RECEIVES + HF_LINK_SENDS)
 #define ALL_SENDS ((1U << HF_LINK_SENDS) - 1)
 
-/* 4.096 us * 2^17, and seven times again: about four seconds. */
+/* 4.096 us * 2^17, and HF_RETRIES times again: about four seconds. */
 #define ACK_TIMEOUT 17
 
 static unsigned char *buffer_at(const struct hf_link *link, unsigned int i)

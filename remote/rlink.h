@@ -14,6 +14,12 @@
 #define HF_LINK_RECEIVES 16U
 #define HF_LINK_SENDS	 8U
 
+/*
+ * Of a connection: how often a packet without an answer is sent again. Soft RoCE takes 7
+ * for ever (rxe_completer()), and a peer whose power is gone would never be found dead.
+ */
+#define HF_RETRIES 6
+
 /**
  * struct hf_link - one end of it
  * @cq: for the messages of both directions
