@@ -142,10 +142,17 @@ static void set_retry(struct hf_importer *importer)
 /* What operations fail with once the timeout is over. */
 static void set_failure(struct hf_importer *importer)
 {
-	importer->failure = importer->reason == -EACCES ||
-					    importer->reason == -EDQUOT
-				    ? importer->reason
-				    : -ETIMEDOUT;
+	switch (importer->reason) {
+	case -EACCES:
+	case -EDQUOT:
+	case -EHOSTDOWN:
+		importer->failure = importer->reason;
+		break;
+	default:
+		/* An attempt that fails afterwards says less than the silence. */
+		if (importer->failure != -EHOSTDOWN)
+			importer->failure = -ETIMEDOUT;
+	}
 }
 
 void hf_connect_lost(struct hf_importer *importer, int reason)
@@ -282,6 +289,9 @@ static void up(struct hf_importer *importer)
 	importer->expired = false;
 	importer->failures = 0;
 	importer->reason = 0;
+	importer->failure = 0;
+	importer->heard_ns = hf_clock_ns();
+	importer->waits_ns = 0;
 	importer->todo = true;
 	open_gates(importer);
 	pthread_cond_broadcast(&importer->changed);
@@ -389,6 +399,12 @@ static void expire(struct hf_importer *importer)
 	importer->expired = true;
 	hf_park_release(importer);
 	pthread_cond_broadcast(&importer->changed);
+}
+
+void hf_connect_silent(struct hf_importer *importer)
+{
+	hf_connect_lost(importer, -EHOSTDOWN);
+	expire(importer);
 }
 
 void hf_connect_tick(struct hf_importer *importer)

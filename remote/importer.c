@@ -43,6 +43,7 @@ static struct hf_importer *new_importer(const struct hf_importer_attr *attr)
 {
 	struct hf_importer *importer = calloc(1, sizeof(*importer));
 	unsigned int timeout_ms = attr->timeout_ms ?: TIMEOUT_MS;
+	unsigned int answer_ms = attr->answer_ms ?: timeout_ms;
 
 	if (!importer)
 		return NULL;
@@ -59,6 +60,8 @@ static struct hf_importer *new_importer(const struct hf_importer_attr *attr)
 	memcpy(importer->token, attr->token, sizeof(importer->token));
 	if (timeout_ms != UINT_MAX)
 		importer->timeout_ns = timeout_ms * NS_PER_MS;
+	if (answer_ms != UINT_MAX)
+		importer->answer_ns = answer_ms * NS_PER_MS;
 	importer->down_ns = hf_clock_ns();
 	importer->wake_fd = -1;
 	return importer;
@@ -153,6 +156,8 @@ static int explain(int reason)
 					"at the address");
 	case -ETIMEDOUT:
 		return hf_rfail(ETIMEDOUT, "no exporter at the address");
+	case -EHOSTDOWN:
+		return hf_rfail(EHOSTDOWN, "the exporter does not answer");
 	default:
 		return hf_rfail(-reason, "connecting: %s", strerror(-reason));
 	}

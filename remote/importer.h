@@ -154,6 +154,9 @@ enum hf_connection {
  * @down_ns: since when there is no connection
  * @attempt_ns: when this attempt began
  * @expired: the timeout is over: operations fail with @failure
+ * @answer_ns: how long the exporter may be silent while something waits for it, 0: for ever
+ * @heard_ns: when its last message came
+ * @waits_ns: since when something waits for it, 0: nothing does
  * @reason: why there is no connection, a negative errno value
  * @joined: queues that are connected
  * @broken: a queue has seen an error
@@ -187,6 +190,9 @@ struct hf_importer {
 	uint32_t flushes;
 	bool opened;
 	atomic_bool expired;
+	uint64_t answer_ns;
+	uint64_t heard_ns;
+	uint64_t waits_ns;
 	int reason;
 	atomic_int failure;
 	uint64_t down_ns;
@@ -233,6 +239,8 @@ void hf_connect_events(struct hf_importer *importer);
 void hf_connect_tick(struct hf_importer *importer);
 /* The connection is no more, or never was: the next attempt comes by itself. */
 void hf_connect_lost(struct hf_importer *importer, int reason);
+/* The exporter does not answer: operations fail, until there is another connection. */
+void hf_connect_silent(struct hf_importer *importer);
 
 /* --- talk.c: messages; with the lock */
 void hf_talk_receive(struct hf_importer *importer);
