@@ -235,7 +235,8 @@ int hf_importer_open(const struct hf_importer_attr *attr,
  * @importer: from hf_importer_open(). It is gone afterwards, with its queues and
  *	regions; what was in flight may have been done.
  *
- * Deregister memory of hf_importer_pd() first: otherwise the protection domain is left.
+ * Deregister memory of hf_importer_pd() first. While some is left, the call returns
+ * -EBUSY and the importer works on, after it has connected again.
  */
 int hf_importer_close(struct hf_importer *importer);
 

@@ -219,11 +219,40 @@ HF_EXPORT struct hf_queue *hf_importer_queue(struct hf_importer *importer,
 					      : NULL;
 }
 
+/*
+ * With the lock. Only the end of the protection domain shows whether the program still
+ * has something in it, and before that all of ours has to go. If it stays, the control
+ * thread makes the connection again, as it does when one is lost.
+ */
+static int leave_domain(struct hf_importer *importer)
+{
+	int err;
+
+	hf_connect_lost(importer, -ECONNRESET);
+	for (unsigned int i = 0; i < importer->queue_count; i++)
+		hf_queue_leave(&importer->queues[i]);
+	err = ibv_dealloc_pd(importer->pd);
+	if (err)
+		return hf_rfail(err, "the protection domain: %s; deregister "
+				     "local memory first",
+				strerror(err));
+	importer->pd = NULL;
+	return 0;
+}
+
 HF_EXPORT int hf_importer_close(struct hf_importer *importer)
 {
 	struct hf_remote *remote;
+	int ret;
 
-	disconnect(importer);
+	pthread_mutex_lock(&importer->lock);
+	ret = leave_domain(importer);
+	if (!ret)
+		importer->stopping = true;
+	pthread_mutex_unlock(&importer->lock);
+	if (ret)
+		return ret;
+	hf_control_stop(importer);
 	while ((remote = TAILQ_FIRST(&importer->remotes))) {
 		TAILQ_REMOVE(&importer->remotes, remote, node);
 		free(remote);

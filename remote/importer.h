@@ -265,8 +265,12 @@ bool hf_park_has(struct hf_remote *remote);
 /* --- queue.c */
 int hf_queue_init(struct hf_importer *importer, unsigned int number,
 		  uint32_t depth);
-/* When the device is known: 0 or -errno. */
+/* When the device is known: 0 or -errno. What was made before stays. */
 int hf_queue_open(struct hf_queue *queue);
+/* Has its memory registered in the importer's protection domain: 0 or -errno. */
+int hf_queue_join(struct hf_queue *queue);
+/* Has none there any more; the queue has no connection. */
+void hf_queue_leave(struct hf_queue *queue);
 void hf_queue_destroy(struct hf_queue *queue);
 /* Called by who is in the bias: */
 /* Gives the operation to the device; or ends it, or parks it. */
