@@ -233,8 +233,9 @@ static int leave_domain(struct hf_importer *importer)
 		hf_queue_leave(&importer->queues[i]);
 	err = ibv_dealloc_pd(importer->pd);
 	if (err)
-		return hf_rfail(err, "the protection domain: %s; deregister "
-				     "local memory first",
+		return hf_rfail(err,
+				"the protection domain: %s; deregister "
+				"local memory first",
 				strerror(err));
 	importer->pd = NULL;
 	return 0;

@@ -38,6 +38,7 @@ enum hf_slot_state {
  * @compare: @swap: of atomics; @swap is also what is added
  * @refused: see hf_fate()
  * @waiter: a call waits for it, and takes it without a completion
+ * @all: a flush up to the end of the region, wherever that is when it is issued
  */
 struct hf_slot {
 	enum hf_slot_state state;
@@ -53,6 +54,7 @@ struct hf_slot {
 	unsigned int refused;
 	bool waiter;
 	bool sent;
+	bool all;
 	int error;
 	TAILQ_ENTRY(hf_slot) flush_node;
 };

@@ -135,9 +135,8 @@ void hf_queue_issue(struct hf_queue *queue, struct hf_slot *slot)
 	if (remote->stage == HF_STAGE_GONE)
 		hf_queue_done(queue, slot, remote->error);
 	else if (remote->stage == HF_STAGE_ACTIVE && queue->qp) {
-		/* A flush of all is of what there is now. */
-		if (slot->op == HF_REMOTE_FLUSH && !slot->length &&
-		    slot->offset <= remote->length)
+		slot->all |= slot->op == HF_REMOTE_FLUSH && !slot->length;
+		if (slot->all && slot->offset <= remote->length)
 			slot->length = remote->length - slot->offset;
 		if (!is_in_reach(slot))
 			hf_queue_done(queue, slot, -ERANGE);
@@ -381,10 +380,10 @@ int hf_queue_open(struct hf_queue *queue)
 int hf_queue_join(struct hf_queue *queue)
 {
 	if (!queue->scratch_mr)
-		queue->scratch_mr =
-			ibv_reg_mr(queue->importer->pd, queue->scratch,
-				   sizeof(*queue->scratch),
-				   IBV_ACCESS_LOCAL_WRITE);
+		queue->scratch_mr = ibv_reg_mr(queue->importer->pd,
+					       queue->scratch,
+					       sizeof(*queue->scratch),
+					       IBV_ACCESS_LOCAL_WRITE);
 	return queue->scratch_mr ? 0 : -errno;
 }
 

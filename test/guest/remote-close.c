@@ -52,8 +52,8 @@ int main(int argc, char **argv)
 	remote = remote_open(importer, "file");
 	local = local_make(importer, 4096);
 	part = local_part(&local, 0, 4096);
-	tap_is(domains(), before + 2,
-	       "importer and exporter have a protection domain more");
+	tap_ok(domains() > before,
+	       "importer and exporter have protection domains");
 	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "it writes");
 
 	for (int i = 0; i < 3; i++) {

@@ -65,8 +65,9 @@ static void runs_again(struct exporter *exporter, struct hf_remote *remote)
 
 int main(int argc, char **argv)
 {
-	const struct exporter_does does = { .attr = { .patience_ms = LONG_BREAK / 2 },
-					    .begin = begin };
+	const struct exporter_does does = {
+		.attr = { .patience_ms = LONG_BREAK / 2 }, .begin = begin
+	};
 	struct hf_completion completion;
 	struct hf_importer *importer;
 	struct hf_remote *remote, *other;
