@@ -309,7 +309,8 @@ static void up(struct hf_importer *importer)
 	importer->failures = 0;
 	importer->reason = 0;
 	importer->failure = 0;
-	importer->heard_ns = hf_clock_ns();
+	importer->up_ns = hf_clock_ns();
+	importer->heard_ns = importer->up_ns;
 	importer->waits_ns = 0;
 	importer->todo = true;
 	open_gates(importer);

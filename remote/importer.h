@@ -154,6 +154,7 @@ enum hf_connection {
  * @instance: a random number: see struct hf_hello
  * @opened: the first connection has been made
  * @down_ns: since when there is no connection
+ * @up_ns: since when there is one
  * @attempt_ns: when this attempt began
  * @expired: the timeout is over: operations fail with @failure
  * @answer_ns: how long the exporter may be silent while something waits for it, 0: for ever
@@ -198,6 +199,7 @@ struct hf_importer {
 	int reason;
 	atomic_int failure;
 	uint64_t down_ns;
+	uint64_t up_ns;
 	uint64_t attempt_ns;
 	uint64_t retry_ns;
 	unsigned int failures;

@@ -122,7 +122,7 @@ static void set_gone(struct hf_remote *remote, uint32_t error)
 	pthread_cond_broadcast(&remote->importer->changed);
 }
 
-/* A new exporter may not have exported it yet. */
+/* A new exporter may not have exported it yet: it has as long again as the connection. */
 static bool may_come(struct hf_remote *remote, uint32_t error)
 {
 	const struct hf_importer *importer = remote->importer;
@@ -131,7 +131,7 @@ static bool may_come(struct hf_remote *remote, uint32_t error)
 	if (error != ENOENT || !remote->generation)
 		return false;
 	if (importer->timeout_ns &&
-	    now - remote->since_ns > importer->timeout_ns)
+	    now - importer->up_ns > importer->timeout_ns)
 		return false;
 	remote->retry_ns = now + ASK_AGAIN_MS * NS_PER_MS;
 	return true;
