@@ -142,10 +142,17 @@ static void set_retry(struct hf_importer *importer)
 /* What operations fail with once the timeout is over. */
 static void set_failure(struct hf_importer *importer)
 {
-	importer->failure = importer->reason == -EACCES ||
-					    importer->reason == -EDQUOT
-				    ? importer->reason
-				    : -ETIMEDOUT;
+	switch (importer->reason) {
+	case -EACCES:
+	case -EDQUOT:
+	case -EHOSTDOWN:
+		importer->failure = importer->reason;
+		break;
+	default:
+		/* An attempt that fails afterwards says less than the silence. */
+		if (importer->failure != -EHOSTDOWN)
+			importer->failure = -ETIMEDOUT;
+	}
 }
 
 void hf_connect_lost(struct hf_importer *importer, int reason)
@@ -195,15 +202,33 @@ static void attempt(struct hf_importer *importer)
 		hf_connect_lost(importer, ret);
 }
 
-/* The first time, the device is found out. */
+static int open_completions(struct hf_importer *importer)
+{
+	struct ibv_comp_channel *channel =
+		ibv_create_comp_channel(importer->device);
+	int ret;
+
+	if (!channel)
+		return -errno;
+	ret = hf_nonblocking(channel->fd);
+	if (ret)
+		ibv_destroy_comp_channel(channel);
+	else
+		importer->completions = channel;
+	return ret;
+}
+
+/* The first time, the device is found out; an attempt that fails leaves what it has made. */
 static int open_device(struct hf_importer *importer, struct rdma_cm_id *id)
 {
 	struct ibv_device_attr attr;
 	struct ibv_port_attr port;
-	int ret;
+	int ret = 0;
 
-	if (importer->device)
-		return importer->device == id->verbs ? 0 : -EXDEV;
+	if (importer->device && importer->device != id->verbs)
+		return -EXDEV;
+	if (importer->completions)
+		return 0;
 	if (ibv_query_device(id->verbs, &attr) ||
 	    ibv_query_port(id->verbs, id->port_num, &port))
 		return -EIO;
@@ -212,15 +237,13 @@ static int open_device(struct hf_importer *importer, struct rdma_cm_id *id)
 	importer->max_reads = attr.max_qp_rd_atom < MAX_READS
 				      ? attr.max_qp_rd_atom
 				      : MAX_READS;
-	importer->pd = ibv_alloc_pd(id->verbs);
-	if (importer->pd)
-		importer->completions = ibv_create_comp_channel(id->verbs);
-	if (!importer->completions)
+	if (!importer->pd)
+		importer->pd = ibv_alloc_pd(id->verbs);
+	if (!importer->pd)
 		return -errno;
-	ret = hf_nonblocking(importer->completions->fd);
 	for (unsigned int i = 0; i < importer->queue_count && !ret; i++)
 		ret = hf_queue_open(&importer->queues[i]);
-	return ret;
+	return ret ? ret : open_completions(importer);
 }
 
 static int make_qp(struct hf_queue *queue, struct rdma_cm_id *id)
@@ -234,7 +257,10 @@ static int make_qp(struct hf_queue *queue, struct rdma_cm_id *id)
 			 .max_recv_sge = 1 },
 		.qp_type = IBV_QPT_RC,
 	};
+	int ret = hf_queue_join(queue);
 
+	if (ret)
+		return ret;
 	return rdma_create_qp(id, queue->importer->pd, &init) ? -errno : 0;
 }
 
@@ -282,6 +308,10 @@ static void up(struct hf_importer *importer)
 	importer->expired = false;
 	importer->failures = 0;
 	importer->reason = 0;
+	importer->failure = 0;
+	importer->up_ns = hf_clock_ns();
+	importer->heard_ns = importer->up_ns;
+	importer->waits_ns = 0;
 	importer->todo = true;
 	open_gates(importer);
 	pthread_cond_broadcast(&importer->changed);
@@ -389,6 +419,12 @@ static void expire(struct hf_importer *importer)
 	importer->expired = true;
 	hf_park_release(importer);
 	pthread_cond_broadcast(&importer->changed);
+}
+
+void hf_connect_silent(struct hf_importer *importer)
+{
+	hf_connect_lost(importer, -EHOSTDOWN);
+	expire(importer);
 }
 
 void hf_connect_tick(struct hf_importer *importer)

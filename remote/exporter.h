@@ -120,6 +120,7 @@ struct hf_answer {
  * @bytes: that it has open
  * @flushes: that it has asked for
  * @answers: @tell: what waits for a buffer
+ * @failed: an answer could not be kept: the peer would wait for it for ever
  * @dead: the queue pairs are gone, and a worker still has a region of it
  */
 struct hf_session {
@@ -141,6 +142,7 @@ struct hf_session {
 	TAILQ_HEAD(, hf_answer) answers;
 	unsigned int answer_count;
 	struct hf_region_list tell;
+	bool failed;
 	bool dead;
 };
 
@@ -251,9 +253,14 @@ int hf_job_start(struct hf_exporter *exporter, const struct hf_job *job);
 void hf_jobs_reap(struct hf_exporter *exporter);
 
 /* --- persist.c */
-/* Whether a file's memory is persistent, and the processor can write it back. */
+/* Whether a file's memory is persistent. */
 bool hf_persist_can(int fd);
-/* Writes back what caches have of a range of memory. */
-void hf_persist(const void *addr, size_t length);
+/*
+ * Has the kernel see a range of a writable mapping as dirty: 0, or -errno; -EFAULT is
+ * beyond the end of the file.
+ */
+int hf_persist_dirty(const void *addr, size_t length);
+/* Writes back what is dirty of it: 0 or -errno. */
+int hf_persist_sync(const void *addr, size_t length);
 
 #endif

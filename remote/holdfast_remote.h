@@ -207,6 +207,9 @@ struct hf_remote;
  * @token: HF_TOKEN_BYTES bytes
  * @timeout_ms: how long the importer tries to connect, at first and whenever the
  *	connection is lost, before operations fail; 0 is 30000, UINT_MAX is for ever
+ * @answer_ms: how long an exporter that is connected may be silent while something
+ *	waits for it (the end of a pause, a flush, the opening of a region), before
+ *	operations fail with -EHOSTDOWN; 0 is @timeout_ms, UINT_MAX is for ever
  * @queues: how many queue pairs there are, 0 is 1
  * @depth: operations of a queue at a time, 0 is 128
  */
@@ -214,6 +217,7 @@ struct hf_importer_attr {
 	const struct sockaddr *address;
 	const unsigned char *token;
 	unsigned int timeout_ms;
+	unsigned int answer_ms;
 	unsigned int queues;
 	unsigned int depth;
 };
@@ -231,7 +235,8 @@ int hf_importer_open(const struct hf_importer_attr *attr,
  * @importer: from hf_importer_open(). It is gone afterwards, with its queues and
  *	regions; what was in flight may have been done.
  *
- * Deregister memory of hf_importer_pd() first: otherwise the protection domain is left.
+ * Deregister memory of hf_importer_pd() first. While some is left, the call returns
+ * -EBUSY and the importer works on, after it has connected again.
  */
 int hf_importer_close(struct hf_importer *importer);
 

@@ -43,6 +43,7 @@ static struct hf_importer *new_importer(const struct hf_importer_attr *attr)
 {
 	struct hf_importer *importer = calloc(1, sizeof(*importer));
 	unsigned int timeout_ms = attr->timeout_ms ?: TIMEOUT_MS;
+	unsigned int answer_ms = attr->answer_ms ?: timeout_ms;
 
 	if (!importer)
 		return NULL;
@@ -59,6 +60,8 @@ static struct hf_importer *new_importer(const struct hf_importer_attr *attr)
 	memcpy(importer->token, attr->token, sizeof(importer->token));
 	if (timeout_ms != UINT_MAX)
 		importer->timeout_ns = timeout_ms * NS_PER_MS;
+	if (answer_ms != UINT_MAX)
+		importer->answer_ns = answer_ms * NS_PER_MS;
 	importer->down_ns = hf_clock_ns();
 	importer->wake_fd = -1;
 	return importer;
@@ -153,6 +156,8 @@ static int explain(int reason)
 					"at the address");
 	case -ETIMEDOUT:
 		return hf_rfail(ETIMEDOUT, "no exporter at the address");
+	case -EHOSTDOWN:
+		return hf_rfail(EHOSTDOWN, "the exporter does not answer");
 	default:
 		return hf_rfail(-reason, "connecting: %s", strerror(-reason));
 	}
@@ -214,11 +219,41 @@ HF_EXPORT struct hf_queue *hf_importer_queue(struct hf_importer *importer,
 					      : NULL;
 }
 
+/*
+ * With the lock. Only the end of the protection domain shows whether the program still
+ * has something in it, and before that all of ours has to go. If it stays, the control
+ * thread makes the connection again, as it does when one is lost.
+ */
+static int leave_domain(struct hf_importer *importer)
+{
+	int err;
+
+	hf_connect_lost(importer, -ECONNRESET);
+	for (unsigned int i = 0; i < importer->queue_count; i++)
+		hf_queue_leave(&importer->queues[i]);
+	err = ibv_dealloc_pd(importer->pd);
+	if (err)
+		return hf_rfail(err,
+				"the protection domain: %s; deregister "
+				"local memory first",
+				strerror(err));
+	importer->pd = NULL;
+	return 0;
+}
+
 HF_EXPORT int hf_importer_close(struct hf_importer *importer)
 {
 	struct hf_remote *remote;
+	int ret;
 
-	disconnect(importer);
+	pthread_mutex_lock(&importer->lock);
+	ret = leave_domain(importer);
+	if (!ret)
+		importer->stopping = true;
+	pthread_mutex_unlock(&importer->lock);
+	if (ret)
+		return ret;
+	hf_control_stop(importer);
 	while ((remote = TAILQ_FIRST(&importer->remotes))) {
 		TAILQ_REMOVE(&importer->remotes, remote, node);
 		free(remote);

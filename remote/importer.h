@@ -38,6 +38,7 @@ enum hf_slot_state {
  * @compare: @swap: of atomics; @swap is also what is added
  * @refused: see hf_fate()
  * @waiter: a call waits for it, and takes it without a completion
+ * @all: a flush up to the end of the region, wherever that is when it is issued
  */
 struct hf_slot {
 	enum hf_slot_state state;
@@ -53,6 +54,7 @@ struct hf_slot {
 	unsigned int refused;
 	bool waiter;
 	bool sent;
+	bool all;
 	int error;
 	TAILQ_ENTRY(hf_slot) flush_node;
 };
@@ -152,8 +154,12 @@ enum hf_connection {
  * @instance: a random number: see struct hf_hello
  * @opened: the first connection has been made
  * @down_ns: since when there is no connection
+ * @up_ns: since when there is one
  * @attempt_ns: when this attempt began
  * @expired: the timeout is over: operations fail with @failure
+ * @answer_ns: how long the exporter may be silent while something waits for it, 0: for ever
+ * @heard_ns: when its last message came
+ * @waits_ns: since when something waits for it, 0: nothing does
  * @reason: why there is no connection, a negative errno value
  * @joined: queues that are connected
  * @broken: a queue has seen an error
@@ -187,9 +193,13 @@ struct hf_importer {
 	uint32_t flushes;
 	bool opened;
 	atomic_bool expired;
+	uint64_t answer_ns;
+	uint64_t heard_ns;
+	uint64_t waits_ns;
 	int reason;
 	atomic_int failure;
 	uint64_t down_ns;
+	uint64_t up_ns;
 	uint64_t attempt_ns;
 	uint64_t retry_ns;
 	unsigned int failures;
@@ -233,6 +243,8 @@ void hf_connect_events(struct hf_importer *importer);
 void hf_connect_tick(struct hf_importer *importer);
 /* The connection is no more, or never was: the next attempt comes by itself. */
 void hf_connect_lost(struct hf_importer *importer, int reason);
+/* The exporter does not answer: operations fail, until there is another connection. */
+void hf_connect_silent(struct hf_importer *importer);
 
 /* --- talk.c: messages; with the lock */
 void hf_talk_receive(struct hf_importer *importer);
@@ -257,8 +269,12 @@ bool hf_park_has(struct hf_remote *remote);
 /* --- queue.c */
 int hf_queue_init(struct hf_importer *importer, unsigned int number,
 		  uint32_t depth);
-/* When the device is known: 0 or -errno. */
+/* When the device is known: 0 or -errno. What was made before stays. */
 int hf_queue_open(struct hf_queue *queue);
+/* Has its memory registered in the importer's protection domain: 0 or -errno. */
+int hf_queue_join(struct hf_queue *queue);
+/* Has none there any more; the queue has no connection. */
+void hf_queue_leave(struct hf_queue *queue);
 void hf_queue_destroy(struct hf_queue *queue);
 /* Called by who is in the bias: */
 /* Gives the operation to the device; or ends it, or parks it. */

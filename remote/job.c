@@ -35,6 +35,7 @@ static int do_sync(const struct hf_job *job)
 
 	if (!export_->durable)
 		return 0;
+	/* Not msync(2): there may be nothing of the range yet. */
 	return fdatasync(export_->file) ? -errno : 0;
 }
 
@@ -45,18 +46,28 @@ static int do_restore(struct hf_job *job)
 	return ret == -EALREADY ? 0 : ret;
 }
 
-/* As long as it is counted as touching, the region's pages stay where they are. */
+/*
+ * As long as it is counted as touching, the exporter does not let the change go on. holdfastd
+ * or the kernel can: then the range may no longer be there, and the peer asks again
+ * behind the pause.
+ */
 static int do_flush(struct hf_job *job)
 {
 	struct hf_exporter *exporter = job->region->session->exporter;
+	const struct hf_export *export_ = job->region->export_;
+	const char *addr = (const char *)export_->map + job->offset;
+	int ret = 0;
 
-	hf_persist((const char *)job->region->export_->map + job->offset,
-		   job->length);
+	/* Of a range that peers cannot write the kernel knows all that is dirty. */
+	if (export_->access & IBV_ACCESS_REMOTE_WRITE)
+		ret = hf_persist_dirty(addr, job->length);
 	pthread_mutex_lock(&exporter->lock);
+	if (ret == -EFAULT && job->region->pause.state == HF_PAUSE_ASKED)
+		ret = -EAGAIN;
 	hf_region_untouched(job->region);
 	pthread_mutex_unlock(&exporter->lock);
 	hf_exporter_wake(exporter);
-	return do_sync(job);
+	return ret ? ret : hf_persist_sync(addr, job->length);
 }
 
 static void run(struct hf_job *job)

@@ -196,9 +196,11 @@ void hf_park_flushed(struct hf_importer *importer, uint32_t request, int error)
 	hf_bias_close(&queue->bias);
 	if (slot->state == HF_SLOT_ASKING && slot->sent) {
 		importer->asked--;
-		/* A pause came in between: once more, behind it. */
-		if (error == -EAGAIN)
+		/* A pause came in between: once more, behind it, or now if it is over. */
+		if (error == -EAGAIN && slot->remote->closed)
 			slot->state = HF_SLOT_PARKED;
+		else if (error == -EAGAIN)
+			hf_queue_issue(queue, slot);
 		else
 			hf_queue_done(queue, slot, error);
 		hf_queue_notify(queue);

@@ -1,79 +1,50 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Write back processor caches: what a device has written may still be there. msync(2)
- * would not do: it writes back what was dirtied by page faults, and a device makes none.
+ * Make durable what a device has written to a mapped file. The kernel writes back, from the
+ * processor's caches too, what was dirtied by page faults, and a device makes none. So
+ * the pages are dirtied first, by faults that the kernel makes.
+ *
+ * Nothing here touches the memory by an instruction: where the file has become shorter in
+ * the meantime, a system call returns an error, and an instruction would raise SIGBUS.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "exporter.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-
-#define LINE 64U
-
-static void clwb(const char *line)
+static char *first_page(const void *addr)
 {
-	/* clwb in bytes: assemblers of baseline x86-64 have no name for it. */
-	__asm__ volatile(".byte 0x66; xsaveopt (%0)" : : "r"(line) : "memory");
+	return (char *)((uintptr_t)addr & ~((uintptr_t)getpagesize() - 1));
 }
 
-static void clflushopt(const char *line)
+static size_t bytes_of_pages(const void *addr, size_t length)
 {
-	__asm__ volatile(".byte 0x66; clflush (%0)" : : "r"(line) : "memory");
+	return (const char *)addr + length - first_page(addr);
 }
 
-static void clflush(const char *line)
+int hf_persist_dirty(const void *addr, size_t length)
 {
-	__asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
+	return madvise(first_page(addr), bytes_of_pages(addr, length),
+		       MADV_POPULATE_WRITE)
+		       ? -errno
+		       : 0;
 }
 
-static void (*instruction(void))(const char *)
+int hf_persist_sync(const void *addr, size_t length)
 {
-	unsigned int a, b = 0, c, d;
-
-	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		return clflush;
-	if (b & bit_CLWB)
-		return clwb;
-	return b & bit_CLFLUSHOPT ? clflushopt : clflush;
+	return msync(first_page(addr), bytes_of_pages(addr, length), MS_SYNC)
+		       ? -errno
+		       : 0;
 }
-
-void hf_persist(const void *addr, size_t length)
-{
-	void (*flush)(const char *) = instruction();
-	const char *end = (const char *)addr + length;
-	const char *line =
-		(const char *)((uintptr_t)addr & ~(uintptr_t)(LINE - 1));
-
-	for (; line < end; line += LINE)
-		flush(line);
-	__asm__ volatile("sfence" : : : "memory");
-}
-
-static bool can_write_back(void)
-{
-	return true;
-}
-#else
-void hf_persist(const void *addr, size_t length)
-{
-	(void)addr;
-	(void)length;
-}
-
-static bool can_write_back(void)
-{
-	return false;
-}
-#endif
 
 bool hf_persist_can(int fd)
 {
 	struct statx st;
 
-	return can_write_back() && !statx(fd, "", AT_EMPTY_PATH, 0, &st) &&
+	return !statx(fd, "", AT_EMPTY_PATH, 0, &st) &&
 	       st.stx_attributes & STATX_ATTR_DAX;
 }

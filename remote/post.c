@@ -82,6 +82,9 @@ static int explain(const struct hf_remote *remote, int error)
 	case -ETIMEDOUT:
 		return hf_rfail(ETIMEDOUT, "%s: no connection to the exporter",
 				remote->name);
+	case -EHOSTDOWN:
+		return hf_rfail(EHOSTDOWN, "%s: the exporter does not answer",
+				remote->name);
 	case -ESTALE:
 		return hf_rfail(ESTALE, "%s: no longer exported", remote->name);
 	case -ENOTRECOVERABLE:

@@ -135,9 +135,8 @@ void hf_queue_issue(struct hf_queue *queue, struct hf_slot *slot)
 	if (remote->stage == HF_STAGE_GONE)
 		hf_queue_done(queue, slot, remote->error);
 	else if (remote->stage == HF_STAGE_ACTIVE && queue->qp) {
-		/* A flush of all is of what there is now. */
-		if (slot->op == HF_REMOTE_FLUSH && !slot->length &&
-		    slot->offset <= remote->length)
+		slot->all |= slot->op == HF_REMOTE_FLUSH && !slot->length;
+		if (slot->all && slot->offset <= remote->length)
 			slot->length = remote->length - slot->offset;
 		if (!is_in_reach(slot))
 			hf_queue_done(queue, slot, -ERANGE);
@@ -312,16 +311,24 @@ HF_EXPORT int hf_queue_arm(struct hf_queue *queue)
 
 /* --- life */
 
-static int open_descriptors(struct hf_queue *queue)
+/* Also once more. */
+static int add_descriptor(int epoll, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	queue->epoll = epoll_create1(EPOLL_CLOEXEC);
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST;
+}
+
+static int open_descriptors(struct hf_queue *queue)
+{
+	if (queue->wake_fd < 0)
+		queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (queue->epoll < 0)
+		queue->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (queue->wake_fd < 0 || queue->epoll < 0 ||
 	    hf_nonblocking(queue->channel->fd) ||
-	    epoll_ctl(queue->epoll, EPOLL_CTL_ADD, queue->wake_fd, &event) ||
-	    epoll_ctl(queue->epoll, EPOLL_CTL_ADD, queue->channel->fd, &event))
+	    add_descriptor(queue->epoll, queue->wake_fd) ||
+	    add_descriptor(queue->epoll, queue->channel->fd))
 		return -errno;
 	return 0;
 }
@@ -353,17 +360,38 @@ int hf_queue_init(struct hf_importer *importer, unsigned int number,
 int hf_queue_open(struct hf_queue *queue)
 {
 	struct hf_importer *importer = queue->importer;
+	int ret;
 
-	queue->scratch_mr = ibv_reg_mr(importer->pd, queue->scratch,
-				       sizeof(*queue->scratch),
-				       IBV_ACCESS_LOCAL_WRITE);
-	queue->channel = ibv_create_comp_channel(importer->device);
-	if (!queue->scratch_mr || !queue->channel)
+	if (queue->cq)
+		return 0;
+	if (!queue->channel)
+		queue->channel = ibv_create_comp_channel(importer->device);
+	if (!queue->channel)
 		return -errno;
+	ret = open_descriptors(queue);
+	if (ret)
+		return ret;
 	/* What an earlier connection has left has room, too. */
 	queue->cq = ibv_create_cq(importer->device, 2 * queue->depth + 16,
 				  queue, queue->channel, 0);
-	return queue->cq ? open_descriptors(queue) : -errno;
+	return queue->cq ? 0 : -errno;
+}
+
+int hf_queue_join(struct hf_queue *queue)
+{
+	if (!queue->scratch_mr)
+		queue->scratch_mr = ibv_reg_mr(queue->importer->pd,
+					       queue->scratch,
+					       sizeof(*queue->scratch),
+					       IBV_ACCESS_LOCAL_WRITE);
+	return queue->scratch_mr ? 0 : -errno;
+}
+
+void hf_queue_leave(struct hf_queue *queue)
+{
+	if (queue->scratch_mr)
+		ibv_dereg_mr(queue->scratch_mr);
+	queue->scratch_mr = NULL;
 }
 
 void hf_queue_destroy(struct hf_queue *queue)
@@ -372,8 +400,7 @@ void hf_queue_destroy(struct hf_queue *queue)
 		ibv_destroy_cq(queue->cq);
 	if (queue->channel)
 		ibv_destroy_comp_channel(queue->channel);
-	if (queue->scratch_mr)
-		ibv_dereg_mr(queue->scratch_mr);
+	hf_queue_leave(queue);
 	if (queue->wake_fd >= 0)
 		close(queue->wake_fd);
 	if (queue->epoll >= 0)

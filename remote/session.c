@@ -193,9 +193,12 @@ void hf_region_answer(struct hf_session *session, enum hf_wire_type type,
 {
 	struct hf_answer *answer = malloc(sizeof(*answer));
 
-	/* Without an answer the importer waits; it gives up, and nothing is lost. */
-	if (!answer)
+	/* The session ends when it is next looked at; the importer asks on another one. */
+	if (!answer) {
+		session->failed = true;
+		hf_exporter_wake(session->exporter);
 		return;
+	}
 	*answer = (struct hf_answer){ .type = type,
 				      .request = request,
 				      .error = error };
@@ -270,6 +273,10 @@ void hf_session_send(struct hf_session *session)
 
 	if (session->dead)
 		return;
+	if (session->failed) {
+		hf_session_end(session);
+		return;
+	}
 	while (!TAILQ_EMPTY(&session->tell) ||
 	       !TAILQ_EMPTY(&session->answers)) {
 		buffer = hf_link_buffer(&session->link);

@@ -122,7 +122,7 @@ static void set_gone(struct hf_remote *remote, uint32_t error)
 	pthread_cond_broadcast(&remote->importer->changed);
 }
 
-/* A new exporter may not have exported it yet. */
+/* A new exporter may not have exported it yet: it has as long again as the connection. */
 static bool may_come(struct hf_remote *remote, uint32_t error)
 {
 	const struct hf_importer *importer = remote->importer;
@@ -131,7 +131,7 @@ static bool may_come(struct hf_remote *remote, uint32_t error)
 	if (error != ENOENT || !remote->generation)
 		return false;
 	if (importer->timeout_ns &&
-	    now - remote->since_ns > importer->timeout_ns)
+	    now - importer->up_ns > importer->timeout_ns)
 		return false;
 	remote->retry_ns = now + ASK_AGAIN_MS * NS_PER_MS;
 	return true;
@@ -176,6 +176,7 @@ static int take_message(void *arg, const void *data, size_t length)
 
 	if (!hf_wire_parse(data, length, HF_WIRE_EXPORTER, &message))
 		return -EPROTO;
+	importer->heard_ns = hf_clock_ns();
 	for (unsigned int i = 0; i < message.count && !ret; i++) {
 		if (message.type == HF_WIRE_REGION) {
 			hf_wire_get_region(&message, i, &region);
@@ -366,14 +367,37 @@ void hf_talk_ping(struct hf_importer *importer)
 
 /* --- time */
 
+/*
+ * An exporter that runs sends a message each second, however long a pause takes. One
+ * that has been stopped sends none, and its device keeps the connection alive.
+ */
+static void watch_silence(struct hf_importer *importer, bool waits,
+			  uint64_t now)
+{
+	uint64_t since;
+
+	if (!waits)
+		importer->waits_ns = 0;
+	else if (!importer->waits_ns)
+		importer->waits_ns = now;
+	if (!waits || !importer->answer_ns)
+		return;
+	since = importer->waits_ns > importer->heard_ns ? importer->waits_ns
+							: importer->heard_ns;
+	if (now - since > importer->answer_ns)
+		hf_connect_silent(importer);
+}
+
 void hf_talk_tick(struct hf_importer *importer)
 {
+	bool waits = importer->asked;
 	uint64_t now = hf_clock_ns();
 	struct hf_remote *remote;
 
 	if (importer->connection != HF_UP)
 		return;
 	TAILQ_FOREACH(remote, &importer->remotes, node) {
+		waits |= remote->closed && remote->stage != HF_STAGE_GONE;
 		if (remote->stage == HF_STAGE_PAUSING &&
 		    hf_park_is_still(remote)) {
 			set_stage(remote, HF_STAGE_PAUSED);
@@ -386,4 +410,5 @@ void hf_talk_tick(struct hf_importer *importer)
 			importer->todo = true;
 		}
 	}
+	watch_silence(importer, waits, now);
 }
