@@ -116,6 +116,12 @@ no_leases()
 	(($(leases) == 0))
 }
 
+# any_pinned - a lease has pins
+any_pinned()
+{
+	holdfast ls --json | grep -q '"pinned": *[1-9]'
+}
+
 # at_once COMMAND... - it ends well before any break time
 at_once()
 {

@@ -18,21 +18,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PART 65536UL
+#include "clock.h"
+
+#define PART	 65536UL
+#define NS_PER_S INT64_C(1000000000)
 
 static int fd, other = -1;
 static off_t size;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 /* A part of a half of the file. */
 static off_t somewhere(int half)
@@ -70,8 +64,8 @@ static int change(unsigned int number)
 
 int main(int argc, char **argv)
 {
-	unsigned int changes = 0, failed = 0, per_second;
-	double began = now(), longest = 0, end;
+	unsigned int changes = 0, failed = 0;
+	int64_t began = hf_clock_ns(), longest = 0, end, every, at, took;
 	struct stat st;
 
 	if (argc != 5)
@@ -85,23 +79,24 @@ int main(int argc, char **argv)
 		if (other < 0 || ftruncate(other, size))
 			err(2, "%s", argv[2]);
 	}
-	end = began + atoi(argv[3]);
-	per_second = atoi(argv[4]);
-	for (double at = now(); at < end; at = now()) {
-		double due = began + (double)changes / per_second;
+	end = began + atoll(argv[3]) * NS_PER_S;
+	every = NS_PER_S / atoi(argv[4]);
+	while ((at = hf_clock_ns()) < end) {
+		int64_t early = began + changes * every - at;
 
-		if (at < due) {
-			usleep((due - at) * 1e6);
+		if (early > 0) {
+			usleep(early / 1000 + 1);
 			continue;
 		}
 		if (change(changes++)) {
 			warn("change %u", changes - 1);
 			failed++;
 		}
-		if (now() - at > longest)
-			longest = now() - at;
+		took = hf_clock_ns() - at;
+		if (took > longest)
+			longest = took;
 	}
 	printf("changes %u failed %u longest_ms %.0f\n", changes, failed,
-	       longest * 1e3);
+	       longest / 1e6);
 	return 0;
 }

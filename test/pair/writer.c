@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "blocks.h"
+#include "clock.h"
 
 #define DEPTH	    16
 /* One operation of so many is a read, of a block whose write has completed. */
@@ -29,7 +29,7 @@ struct slot {
 	bool busy;
 	bool is_read;
 	uint64_t number;
-	double began;
+	int64_t began;
 	uint64_t *data;
 };
 
@@ -40,15 +40,7 @@ static struct ibv_mr *mr;
 static struct slot slots[DEPTH];
 static uint64_t count, number, *record;
 static unsigned int busy, writes, failed, wrong;
-static double longest;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
+static int64_t longest;
 
 static void connect_to(char **argv)
 {
@@ -100,7 +92,7 @@ static void post(struct slot *slot, bool is_read, uint64_t nr)
 
 	slot->is_read = is_read;
 	slot->number = nr;
-	slot->began = now();
+	slot->began = hf_clock_ns();
 	slot->busy = true;
 	if (!is_read)
 		block_fill(slot->data, nr);
@@ -127,7 +119,7 @@ static void post_next(struct slot *slot)
 static void completed(const struct hf_completion *completion)
 {
 	struct slot *slot = &slots[completion->user_data];
-	double took = now() - slot->began;
+	int64_t took = hf_clock_ns() - slot->began;
 
 	slot->busy = false;
 	busy--;
@@ -204,15 +196,17 @@ int main(int argc, char **argv)
 {
 	bool flushes = argc == 7 && !strcmp(argv[6], "flush");
 	struct hf_remote_info info;
-	double began, seconds;
+	int64_t began, end;
+	double seconds;
 	uint64_t round = 0;
 
 	if (argc != 6 && !flushes)
 		errx(2,
 		     "usage: writer ADDRESS PORT TOKEN SECONDS RECORD [flush]");
 	connect_to(argv);
-	began = now();
-	while (now() - began < atoi(argv[4])) {
+	began = hf_clock_ns();
+	end = began + atoll(argv[4]) * INT64_C(1000000000);
+	while (hf_clock_ns() < end) {
 		struct slot *slot = free_slot();
 
 		if (slot)
@@ -225,14 +219,14 @@ int main(int argc, char **argv)
 		}
 	}
 	drain();
-	seconds = now() - began;
+	seconds = (hf_clock_ns() - began) / 1e9;
 	if (flushes)
 		flush(argv[5]);
 	else
 		save(argv[5]);
 	hf_remote_query(remote, &info);
 	printf("writes %u failed %u wrong %u seconds %.3f longest_ms %.0f pauses %ju reconnects %ju\n",
-	       writes, failed, wrong, seconds, longest * 1e3,
+	       writes, failed, wrong, seconds, longest / 1e6,
 	       (uintmax_t)info.pauses, (uintmax_t)info.reconnects);
 	ibv_dereg_mr(mr);
 	return hf_importer_close(importer) ? 2 : 0;
