@@ -243,10 +243,13 @@ int hf_queue_collect(struct hf_queue *queue)
 	return n < 0 ? 0 : n;
 }
 
+/*
+ * Before the completion queue is polled: an event that is taken afterwards may be of a
+ * completion that the poll has not seen, and who sleeps then is not woken.
+ */
 static void take_events(struct hf_queue *queue)
 {
 	struct ibv_cq *cq;
-	eventfd_t count;
 	void *context;
 
 	while (queue->armed &&
@@ -254,10 +257,17 @@ static void take_events(struct hf_queue *queue)
 		ibv_ack_cq_events(cq, 1);
 		queue->armed = false;
 	}
-	if (queue->notified && !queue->done_count) {
-		eventfd_read(queue->wake_fd, &count);
-		queue->notified = false;
-	}
+}
+
+/* When the last completion has been taken. */
+static void take_notice(struct hf_queue *queue)
+{
+	eventfd_t count;
+
+	if (queue->done_count)
+		return;
+	eventfd_read(queue->wake_fd, &count);
+	queue->notified = false;
 }
 
 static int take_done(struct hf_queue *queue, struct hf_completion *completions,
@@ -286,10 +296,12 @@ HF_EXPORT int hf_queue_poll(struct hf_queue *queue,
 	bool open = hf_bias_enter(&queue->bias);
 	int n;
 
+	if (__builtin_expect(queue->armed, 0))
+		take_events(queue);
 	hf_queue_collect(queue);
 	n = take_done(queue, completions, count);
-	if (__builtin_expect(queue->armed || queue->notified, 0))
-		take_events(queue);
+	if (__builtin_expect(queue->notified, 0))
+		take_notice(queue);
 	hf_bias_leave(&queue->bias, open);
 	return n;
 }
