@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * writer ADDRESS PORT TOKEN SECONDS RECORD [flush]: write the blocks of what 14-exporter shares,
- * round and round, and read back what has been written (blocks.h). RECORD gets, at the end,
- * the last number of each block; with "flush" it gets, after each round, what is durable.
+ * writer [-f] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD: write the blocks of what
+ * 14-exporter shares, or of its first LENGTH bytes, round and round, and read back what has
+ * been written (blocks.h). RECORD gets, at the end, the last number of each block; with -f it
+ * gets, after each round, what is durable. With -u it goes on until FILE is there, and then
+ * writes all blocks once more.
  *
- * Prints "writes N failed N wrong N seconds S longest_ms N pauses N reconnects N".
+ * Prints "writes N failed N wrong N seconds S longest_ms N from T pauses N reconnects N". T is
+ * when the longest operation began, in seconds of CLOCK_MONOTONIC.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -40,9 +43,10 @@ static struct ibv_mr *mr;
 static struct slot slots[DEPTH];
 static uint64_t count, number, *record;
 static unsigned int busy, writes, failed, wrong;
-static int64_t longest;
+static int64_t longest, longest_from;
 
-static void connect_to(char **argv)
+/* @length: bytes to write, 0: all. */
+static void connect_to(char **argv, uint64_t length)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	unsigned char token[HF_TOKEN_BYTES] = { 0 };
@@ -55,15 +59,15 @@ static void connect_to(char **argv)
 	struct hf_remote_info info;
 	char *memory;
 
-	inet_pton(AF_INET, argv[1], &address.sin_addr);
-	address.sin_port = htons(atoi(argv[2]));
-	memcpy(token, argv[3], strnlen(argv[3], sizeof(token)));
+	inet_pton(AF_INET, argv[0], &address.sin_addr);
+	address.sin_port = htons(atoi(argv[1]));
+	memcpy(token, argv[2], strnlen(argv[2], sizeof(token)));
 	if (hf_importer_open(&attr, &importer) ||
 	    hf_remote_open(importer, "file", &remote) ||
 	    hf_remote_query(remote, &info))
 		errx(2, "%s", hf_remote_error());
 	queue = hf_importer_queue(importer, 0);
-	count = info.length / BLOCK;
+	count = (length ? length : info.length) / BLOCK;
 	record = calloc(count, sizeof(*record));
 	memory = aligned_alloc(4096, DEPTH * BLOCK);
 	if (!record || !memory)
@@ -123,8 +127,10 @@ static void completed(const struct hf_completion *completion)
 
 	slot->busy = false;
 	busy--;
-	if (took > longest)
+	if (took > longest) {
 		longest = took;
+		longest_from = slot->began;
+	}
 	if (completion->error) {
 		if (!failed++)
 			warnx("%s %ju: %s", slot->is_read ? "read" : "write",
@@ -192,21 +198,49 @@ static void flush(const char *path)
 	failed++;
 }
 
+/* Whether it is time to end: what @until waits for has come, and all blocks were written after it. */
+static bool is_over(int64_t end, const char *until)
+{
+	static uint64_t last;
+
+	if (hf_clock_ns() < end)
+		return false;
+	if (!until)
+		return true;
+	if (!last && !access(until, F_OK))
+		last = number + count;
+	return last && number >= last;
+}
+
 int main(int argc, char **argv)
 {
-	bool flushes = argc == 7 && !strcmp(argv[6], "flush");
+	const char *path, *until = NULL;
+	uint64_t length = 0, round = 0;
 	struct hf_remote_info info;
+	bool flushes = false;
 	int64_t began, end;
 	double seconds;
-	uint64_t round = 0;
+	int option;
 
-	if (argc != 6 && !flushes)
+	while ((option = getopt(argc, argv, "fl:u:")) != -1) {
+		if (option == 'f')
+			flushes = true;
+		else if (option == 'l')
+			length = strtoull(optarg, NULL, 0);
+		else if (option == 'u')
+			until = optarg;
+		else
+			return 2;
+	}
+	argv += optind;
+	if (argc - optind != 5)
 		errx(2,
-		     "usage: writer ADDRESS PORT TOKEN SECONDS RECORD [flush]");
-	connect_to(argv);
+		     "usage: writer [-f] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD");
+	path = argv[4];
+	connect_to(argv, length);
 	began = hf_clock_ns();
-	end = began + atoll(argv[4]) * INT64_C(1000000000);
-	while (hf_clock_ns() < end) {
+	end = began + atoll(argv[3]) * INT64_C(1000000000);
+	while (!is_over(end, until)) {
 		struct slot *slot = free_slot();
 
 		if (slot)
@@ -215,19 +249,20 @@ int main(int argc, char **argv)
 			take();
 		if (flushes && number / count > round) {
 			round = number / count;
-			flush(argv[5]);
+			flush(path);
 		}
 	}
 	drain();
 	seconds = (hf_clock_ns() - began) / 1e9;
 	if (flushes)
-		flush(argv[5]);
+		flush(path);
 	else
-		save(argv[5]);
+		save(path);
 	hf_remote_query(remote, &info);
-	printf("writes %u failed %u wrong %u seconds %.3f longest_ms %.0f pauses %ju reconnects %ju\n",
+	printf("writes %u failed %u wrong %u seconds %.3f longest_ms %.0f from %.6f pauses %ju reconnects %ju\n",
 	       writes, failed, wrong, seconds, longest / 1e6,
-	       (uintmax_t)info.pauses, (uintmax_t)info.reconnects);
+	       longest_from / 1e9, (uintmax_t)info.pauses,
+	       (uintmax_t)info.reconnects);
 	ibv_dereg_mr(mr);
 	return hf_importer_close(importer) ? 2 : 0;
 }
