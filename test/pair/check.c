@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * check FILE RECORD last|least: compare the blocks of a file with a record (blocks.h).
+ * check FILE RECORD last|least|kept: compare the blocks of a file with a record (blocks.h).
  *   last   a block has the recorded write
  *   least  for after a power cut: each word is of the recorded write or of a later one
+ *   kept   the same, of a file that has been changed meanwhile
  *
  * Prints "blocks N written N wrong N". Exit status 1: some are wrong.
  */
@@ -33,6 +34,11 @@ static bool has_least(const uint64_t *words, uint64_t block, uint64_t number)
 	return true;
 }
 
+static bool has_kept(const uint64_t *words, uint64_t block, uint64_t number)
+{
+	return !block_is_kept(block, count) || has_least(words, block, number);
+}
+
 static void *read_whole(const char *path, size_t *length)
 {
 	int fd = open(path, O_RDONLY);
@@ -58,8 +64,10 @@ int main(int argc, char **argv)
 	char *file;
 
 	if (argc != 4)
-		errx(2, "usage: check FILE RECORD last|least");
-	is_right = strcmp(argv[3], "last") ? has_least : has_last;
+		errx(2, "usage: check FILE RECORD last|least|kept");
+	is_right = !strcmp(argv[3], "last")    ? has_last
+		   : !strcmp(argv[3], "least") ? has_least
+					       : has_kept;
 	file = read_whole(argv[1], &length);
 	record = read_whole(argv[2], &record_length);
 	count = record_length / sizeof(*record);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * writer [-f] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD: write the blocks of what
+ * writer [-cf] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD: write the blocks of what
  * 14-exporter shares, or of its first LENGTH bytes, round and round, and read back what has
  * been written (blocks.h). RECORD gets, at the end, the last number of each block; with -f it
  * gets, after each round, what is durable. With -u it goes on until FILE is there, and then
- * writes all blocks once more.
+ * writes all blocks once more. With -c the numbers go on behind those of RECORD, if it is
+ * there.
  *
  * Prints "writes N failed N wrong N seconds S longest_ms N from T pauses N reconnects N". T is
  * when the longest operation began, in seconds of CLOCK_MONOTONIC.
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <holdfast_remote.h>
 #include <poll.h>
@@ -41,7 +43,7 @@ static struct hf_queue *queue;
 static struct hf_remote *remote;
 static struct ibv_mr *mr;
 static struct slot slots[DEPTH];
-static uint64_t count, number, *record;
+static uint64_t count, first, number, *record;
 static unsigned int busy, writes, failed, wrong;
 static int64_t longest, longest_from;
 
@@ -113,7 +115,7 @@ static void post_next(struct slot *slot)
 	uint64_t written = number - 2 * DEPTH;
 
 	/* In order: what was posted so long ago has completed. */
-	if (number > 2 * DEPTH && random() % READS == 0 &&
+	if (number > first + 2 * DEPTH && random() % READS == 0 &&
 	    block_is_kept(written % count, count))
 		post(slot, true, written);
 	else
@@ -198,6 +200,24 @@ static void flush(const char *path)
 	failed++;
 }
 
+/* Behind all that an earlier writer, which kept this record with -f, can have posted. */
+static void go_on(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0 || read(fd, record, count * sizeof(*record)) !=
+			      (ssize_t)(count * sizeof(*record)))
+		err(2, "%s", path);
+	close(fd);
+	for (uint64_t block = 0; block < count; block++)
+		if (record[block] > first)
+			first = record[block];
+	first += 2 * count;
+	number = first;
+}
+
 /* Whether it is time to end: what @until waits for has come, and all blocks were written after it. */
 static bool is_over(int64_t end, const char *until)
 {
@@ -215,15 +235,17 @@ static bool is_over(int64_t end, const char *until)
 int main(int argc, char **argv)
 {
 	const char *path, *until = NULL;
-	uint64_t length = 0, round = 0;
+	uint64_t length = 0, round;
 	struct hf_remote_info info;
-	bool flushes = false;
+	bool flushes = false, goes_on = false;
 	int64_t began, end;
 	double seconds;
 	int option;
 
-	while ((option = getopt(argc, argv, "fl:u:")) != -1) {
-		if (option == 'f')
+	while ((option = getopt(argc, argv, "cfl:u:")) != -1) {
+		if (option == 'c')
+			goes_on = true;
+		else if (option == 'f')
 			flushes = true;
 		else if (option == 'l')
 			length = strtoull(optarg, NULL, 0);
@@ -235,9 +257,12 @@ int main(int argc, char **argv)
 	argv += optind;
 	if (argc - optind != 5)
 		errx(2,
-		     "usage: writer [-f] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD");
+		     "usage: writer [-cf] [-l LENGTH] [-u FILE] ADDRESS PORT TOKEN SECONDS RECORD");
 	path = argv[4];
 	connect_to(argv, length);
+	if (goes_on)
+		go_on(path);
+	round = number / count;
 	began = hf_clock_ns();
 	end = began + atoll(argv[3]) * INT64_C(1000000000);
 	while (!is_over(end, until)) {
