@@ -5,32 +5,19 @@
  * both with ptrace(2) and counts exactly; no clock is used.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
-#include "holdfast_remote.h"
 #include "rdma.h"
+#include "remote.h"
 
-#define PORT   7472
 #define LENGTH MIB
 
 /* The process that counts stops here, and goes on by single instructions. */
 #define MARK() __asm__ volatile("int3" : : : "memory")
 
-static const char *address_text = "192.0.2.1", *path = "/mnt/pmem/bench-post";
+static const char *address = "192.0.2.1", *path = "/mnt/pmem/bench-post";
 static unsigned long rounds = 11, gid = 1;
-static const unsigned char token[HF_TOKEN_BYTES] = "of the benchmark";
-
-static struct sockaddr_in address(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_port = htons(PORT) };
-
-	if (inet_pton(AF_INET, address_text, &in.sin_addr) != 1)
-		errx(2, "no IPv4 address: %s", address_text);
-	return in;
-}
 
 /* --- the process that posts */
 
@@ -62,23 +49,15 @@ static void await(struct hf_queue *queue)
 
 static void post(void)
 {
-	struct sockaddr_in in = address();
-	const struct hf_importer_attr attr = {
-		.address = (struct sockaddr *)&in, .token = token
-	};
-	struct hf_importer *importer;
 	struct hf_remote *remote;
-	struct hf_queue *queue;
+	struct hf_importer *importer = remote_import(address, 0, &remote);
+	struct hf_queue *queue = hf_importer_queue(importer, 0);
 	static char data[8], to[8];
 	struct ibv_mr *mr, *own, *target;
 	struct ibv_sge part, mine;
 	struct rdma rdma;
 	struct ibv_wc wc;
 
-	if (hf_importer_open(&attr, &importer) ||
-	    hf_remote_open(importer, "file", &remote))
-		errx(1, "importer: %s", hf_remote_error());
-	queue = hf_importer_queue(importer, 0);
 	mr = ibv_reg_mr(hf_importer_pd(importer), data, sizeof(data), 0);
 	rdma_open(&rdma);
 	rdma_connect(&rdma, gid);
@@ -148,23 +127,10 @@ static unsigned int count(pid_t pid)
 	}
 }
 
-static void share(struct hf_exporter **exporter)
-{
-	struct hf_peer peer = { .name = "bench", .token = token };
-	struct sockaddr_in in = address();
-	int fd = make_file(path, LENGTH);
-
-	if (hf_exporter_open((struct sockaddr *)&in, NULL, exporter) ||
-	    hf_exporter_admit(*exporter, &peer) ||
-	    hf_export(*exporter, "file", fd, 0, LENGTH, NULL, NULL))
-		errx(1, "exporter: %s", hf_remote_error());
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	const struct bench_option options[] = {
-		{ "address", "of the RDMA device", .text = &address_text },
+		{ "address", "of the RDMA device", .text = &address },
 		{ "gid", "index of the address to use", .number = &gid },
 		{ "rounds", "how often", .number = &rounds },
 		{ 0 },
@@ -186,7 +152,7 @@ int main(int argc, char **argv)
 		post();
 		_exit(0);
 	}
-	share(&exporter);
+	exporter = remote_share(address, path, LENGTH);
 	if (pid < 0 || write(go[1], "", 1) != 1 ||
 	    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		errx(1, "no process that posts");
