@@ -200,6 +200,12 @@ static void hf_hooks_idle_work(struct work_struct *work)
 	hf_hooks_unregister_idle(HF_UNREGISTER_DELAY);
 }
 
+/* Unregisters what nobody uses, at once: there is no reason to think that it is used soon. */
+void hf_hooks_unregister(void)
+{
+	hf_hooks_unregister_idle(0);
+}
+
 /* One more user, maybe the first. Called with hf_hooks_mutex held. */
 static int hf_hook_set_use(struct hf_hook_set *set)
 {
@@ -372,7 +378,7 @@ int __init hf_hooks_untested(void)
 void hf_hooks_exit(void)
 {
 	cancel_delayed_work_sync(&hf_hooks_idle);
-	hf_hooks_unregister_idle(0);
+	hf_hooks_unregister();
 	ftrace_free_filter(&hf_source->kernel->ops);
 	synchronize_rcu_tasks();
 }

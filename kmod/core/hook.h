@@ -62,6 +62,7 @@ int hf_hooks_init(const struct hf_hook_source *source);
 void hf_hooks_exit(void);
 int hf_hooks_arm(struct file *target);
 void hf_hooks_disarm(struct file *target);
+void hf_hooks_unregister(void);
 void hf_hooks_stay(void);
 void hf_hooks_leave(void);
 

@@ -365,6 +365,7 @@ int __init hf_hooks_test(void)
 	if (!err) {
 		err = hf_hooks_test_file(file);
 		hf_hooks_disarm(file);
+		hf_hooks_unregister();
 	}
 	if (hf_unpin_test_page)
 		put_page(hf_unpin_test_page);
