@@ -19,17 +19,16 @@ static const struct bench_option options[] = {
 };
 
 static struct rdma rdma;
+/* The same pages for both, large ones or not. */
+static void *memory[MAX_SIZES];
 
 static void measure(const char *variant)
 {
 	for (unsigned int s = 0; s < sizes.count; s++) {
-		void *addr = map_shared(-1, sizes.size[s]);
-
-		memset(addr, 1, sizes.size[s]);
 		for (int round = -1; round < (int)rounds; round++) {
 			uint64_t began = now_ns(), took;
 			struct ibv_mr *mr =
-				rdma_register(&rdma, addr, sizes.size[s]);
+				rdma_register(&rdma, memory[s], sizes.size[s]);
 
 			rdma_deregister(mr);
 			took = now_ns() - began;
@@ -37,7 +36,6 @@ static void measure(const char *variant)
 				sample("anonymous", sizes.size[s], variant,
 				       round, took);
 		}
-		munmap(addr, sizes.size[s]);
 	}
 }
 
@@ -50,6 +48,10 @@ int main(int argc, char **argv)
 		      "Registering anonymous memory while others have leases.",
 		      options);
 	rdma_open(&rdma);
+	for (unsigned int s = 0; s < sizes.count; s++) {
+		memory[s] = map_shared(-1, sizes.size[s]);
+		memset(memory[s], 1, sizes.size[s]);
+	}
 	/* Once a lease is there the hooks stay for some seconds: so not by turns. */
 	measure("no leases");
 	allow_descriptors(leases);
