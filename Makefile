@@ -75,6 +75,9 @@ found = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 IBVERBS := $(call found,libibverbs)
 LIBURING := $(call found,liburing)
 RDMACM := $(and $(IBVERBS),$(call found,librdmacm))
+# RDMA FLUSH and ATOMIC WRITE: the libibverbs of Debian 12 has neither.
+PLACEMENT := $(and $(RDMACM),$(shell $(CC) $(CPPFLAGS) -w -fsyntax-only \
+	remote/probe/placement.c 2>/dev/null && echo yes))
 SMARTCOLS := $(and $(call found,smartcols),$(call found,json-c),$(call found,mount))
 SYSTEMD := $(call found,libsystemd)
 
@@ -190,6 +193,8 @@ $(BUILD)/obj/verbs/%.o: verbs/%.c
 $(BUILD)/obj/uring/%.o: uring/%.c
 	$(library_object)
 
+$(BUILD)/obj/remote/placement.o $(BUILD)/test/remote-placement: \
+	CPPFLAGS += $(if $(PLACEMENT),-DHAVE_IBV_PLACEMENT)
 $(BUILD)/obj/remote/%.o: remote/%.c
 	$(library_object)
 

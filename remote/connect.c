@@ -248,7 +248,8 @@ static int open_device(struct hf_importer *importer, struct rdma_cm_id *id)
 
 static int make_qp(struct hf_queue *queue, struct rdma_cm_id *id)
 {
-	struct ibv_qp_init_attr init = {
+	struct hf_importer *importer = queue->importer;
+	const struct ibv_qp_init_attr init = {
 		.send_cq = queue->cq,
 		.recv_cq = queue->cq,
 		.cap = { .max_send_wr = queue->depth,
@@ -261,7 +262,9 @@ static int make_qp(struct hf_queue *queue, struct rdma_cm_id *id)
 
 	if (ret)
 		return ret;
-	return rdma_create_qp(id, queue->importer->pd, &init) ? -errno : 0;
+	/* The same for all queues, which have one device. */
+	return hf_placement_create_qp(id, importer->pd, &init,
+				      &importer->placement);
 }
 
 static int connect_id(struct hf_importer *importer, struct rdma_cm_id *id,

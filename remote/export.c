@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <holdfast.h>
@@ -40,6 +41,18 @@ struct hf_export *hf_export_find(struct hf_exporter *exporter, const char *name,
 	struct hf_export *export_ = find(exporter, name);
 
 	return export_ && is_for(export_, peer) ? export_ : NULL;
+}
+
+uint64_t hf_export_reach(const struct hf_export *export_)
+{
+	struct stat st;
+
+	if (fstat(export_->file, &st) ||
+	    (uint64_t)st.st_size <= export_->offset)
+		return 0;
+	if (st.st_size - export_->offset < export_->length)
+		return st.st_size - export_->offset;
+	return export_->length;
 }
 
 static int copy_peers(struct hf_export *export_, const char *const *peers)
@@ -98,6 +111,9 @@ static int take_file(struct hf_export *export_, int fd,
 	if (export_->map == MAP_FAILED)
 		return hf_rfail(errno, "mmap: %s", strerror(errno));
 	export_->durable = hf_persist_can(export_->file);
+	export_->flushable =
+		export_->durable && export_->access & IBV_ACCESS_REMOTE_WRITE &&
+		hf_persist_by_caches(export_->file, export_->offset);
 	return 0;
 }
 

@@ -9,10 +9,12 @@
 
 #include <pthread.h>
 #include <rdma/rdma_cma.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "holdfast_remote.h"
 #include "holdfast_verbs.h"
+#include "placement.h"
 #include "rlink.h"
 #include "pause.h"
 #include "wire.h"
@@ -36,6 +38,8 @@ struct hf_admitted {
  * @map: the mapping of the whole range
  * @access: enum ibv_access_flags of its registrations
  * @durable: its memory is persistent: a flush makes durable
+ * @flushable: what a device writes is durable once it has left the processor's caches;
+ *	no device that does that has refused to register it
  * @peers: names, @peer_count of them; without them all
  * @uses: regions of it
  */
@@ -50,6 +54,7 @@ struct hf_export {
 	size_t length;
 	int access;
 	bool durable;
+	atomic_bool flushable;
 	char (*peers)[HF_WIRE_NAME];
 	size_t peer_count;
 	unsigned int uses;
@@ -116,6 +121,7 @@ struct hf_answer {
  * struct hf_session - an importer that is connected
  * @peer: its name
  * @pd: all that the peer reaches is in here: keys of others do not work
+ * @placement: what its device can do, see placement.h
  * @regions: by number; @region_count: that are open
  * @bytes: that it has open
  * @flushes: that it has asked for
@@ -131,6 +137,7 @@ struct hf_session {
 	uint64_t instance;
 	struct rdma_cm_id *id;
 	struct ibv_pd *pd;
+	unsigned int placement;
 	struct hf_link link;
 	TAILQ_HEAD(, hf_data) data;
 	unsigned int data_count;
@@ -158,6 +165,8 @@ struct hf_job {
 	enum hf_job_kind kind;
 	struct hf_region *region;
 	struct hf_mr *mr; /* HF_JOB_REGISTER: the new one */
+	bool flushable;	  /* and RDMA FLUSH reaches it */
+	uint64_t reach;	  /* what is durable of the file's length, see hf_export_reach() */
 	struct ibv_pd *pd;
 	uint64_t offset;
 	uint64_t length;
@@ -243,6 +252,8 @@ void hf_region_done(struct hf_job *job);
 /* --- export.c */
 struct hf_export *hf_export_find(struct hf_exporter *exporter, const char *name,
 				 const char *peer);
+/* Bytes that the file has of the range: the last page need not be full. */
+uint64_t hf_export_reach(const struct hf_export *export_);
 
 /* --- job.c */
 int hf_jobs_start(struct hf_exporter *exporter);
@@ -255,6 +266,8 @@ void hf_jobs_reap(struct hf_exporter *exporter);
 /* --- persist.c */
 /* Whether a file's memory is persistent. */
 bool hf_persist_can(int fd);
+/* Whether it needs no more than that the processor's caches are written back. */
+bool hf_persist_by_caches(int fd, off_t offset);
 /*
  * Has the kernel see a range of a writable mapping as dirty: 0, or -errno; -EFAULT is
  * beyond the end of the file.

@@ -10,6 +10,7 @@ int hf_fate_is_refusal(enum ibv_wc_status status)
 	       status == IBV_WC_REM_INV_REQ_ERR;
 }
 
+/* ATOMIC WRITE is none of these: it writes the same whatever was there. */
 static int is_atomic(enum hf_remote_op op)
 {
 	return op == HF_REMOTE_COMPARE_SWAP || op == HF_REMOTE_FETCH_ADD;

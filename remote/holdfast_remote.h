@@ -285,6 +285,10 @@ enum hf_remote_state {
  * @length: bytes that there are
  * @read_only: only reads are possible
  * @durable: a flush makes durable
+ * @rdma_flush: a flush is RDMA FLUSH, and needs no processor of the exporter
+ * @atomic_write: hf_remote_atomic_write() is possible
+ * @device_flushes: flushes that were completed by RDMA FLUSH
+ * @exporter_flushes: flushes that the exporter's processor has made
  * @pauses: how often it was paused
  * @reconnects: how often the importer has connected again
  * @longest_ns: longest time in which operations had to wait, for a pause or a
@@ -295,6 +299,10 @@ struct hf_remote_info {
 	uint64_t length;
 	bool read_only;
 	bool durable;
+	bool rdma_flush;
+	bool atomic_write;
+	uint64_t device_flushes;
+	uint64_t exporter_flushes;
 	uint64_t pauses;
 	uint64_t reconnects;
 	uint64_t longest_ns;
@@ -310,6 +318,7 @@ enum hf_remote_op {
 	HF_REMOTE_FLUSH = 3,
 	HF_REMOTE_COMPARE_SWAP = 4,
 	HF_REMOTE_FETCH_ADD = 5,
+	HF_REMOTE_ATOMIC_WRITE = 6,
 };
 
 /**
@@ -343,8 +352,8 @@ int hf_post_write(struct hf_queue *queue, struct hf_remote *remote,
  *
  * When it completes, bytes of the range are durable that were written by operations of
  * this queue that were posted before, or of other queues that had completed before.
- * Uses RDMA FLUSH where both devices and the memory have it; otherwise the exporter's
- * processor flushes.
+ * Uses RDMA FLUSH where both devices, both libraries and the memory have it; otherwise the
+ * exporter's processor flushes. struct hf_remote_info says which.
  */
 int hf_post_flush(struct hf_queue *queue, struct hf_remote *remote,
 		  uint64_t offset, uint64_t length, uint64_t user_data);
@@ -360,6 +369,19 @@ int hf_post_compare_swap(struct hf_queue *queue, struct hf_remote *remote,
 int hf_post_fetch_add(struct hf_queue *queue, struct hf_remote *remote,
 		      uint64_t offset, uint64_t add, const struct ibv_sge *to,
 		      uint64_t user_data);
+
+/**
+ * hf_post_atomic_write - write 8 bytes that nobody sees in part
+ * @queue: @remote: @user_data: as for hf_post_read()
+ * @offset: in the region, a multiple of 8
+ * @value: in the byte order of this machine
+ *
+ * RDMA ATOMIC WRITE: it is executed behind all that was posted to the queue before. After a lost
+ * connection it is repeated, like a write. -EOPNOTSUPP: a device or a library does not
+ * have it; use hf_post_compare_swap().
+ */
+int hf_post_atomic_write(struct hf_queue *queue, struct hf_remote *remote,
+			 uint64_t offset, uint64_t value, uint64_t user_data);
 
 /**
  * struct hf_completion - an operation has ended
@@ -406,6 +428,8 @@ int hf_remote_compare_swap(struct hf_queue *queue, struct hf_remote *remote,
 int hf_remote_fetch_add(struct hf_queue *queue, struct hf_remote *remote,
 			uint64_t offset, uint64_t add,
 			const struct ibv_sge *to);
+int hf_remote_atomic_write(struct hf_queue *queue, struct hf_remote *remote,
+			   uint64_t offset, uint64_t value);
 
 /* "active", "paused"; "unknown" for a value without a name. */
 const char *hf_remote_state_name(unsigned int state);

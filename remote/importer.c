@@ -440,6 +440,12 @@ HF_EXPORT int hf_remote_query(struct hf_remote *remote,
 	info->length = remote->length;
 	info->read_only = !(remote->access & HF_WIRE_WRITE);
 	info->durable = remote->access & HF_WIRE_DURABLE;
+	info->rdma_flush = remote->access & HF_WIRE_FLUSHABLE &&
+			   importer->placement & HF_PLACEMENT_FLUSH;
+	info->atomic_write = !info->read_only &&
+			     hf_queue_can_atomic_write(remote);
+	info->device_flushes = remote->device_flushes;
+	info->exporter_flushes = remote->exporter_flushes;
 	info->reconnects = importer->reconnects;
 	pthread_mutex_unlock(&importer->lock);
 	return 0;

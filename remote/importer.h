@@ -20,6 +20,7 @@
 
 #include "bias.h"
 #include "holdfast_remote.h"
+#include "placement.h"
 #include "rlink.h"
 #include "wire.h"
 
@@ -39,6 +40,7 @@ enum hf_slot_state {
  * @refused: see hf_fate()
  * @waiter: a call waits for it, and takes it without a completion
  * @all: a flush up to the end of the region, wherever that is when it is issued
+ * @by_device: a flush: posted as RDMA FLUSH
  */
 struct hf_slot {
 	enum hf_slot_state state;
@@ -55,6 +57,7 @@ struct hf_slot {
 	bool waiter;
 	bool sent;
 	bool all;
+	bool by_device;
 	int error;
 	TAILQ_ENTRY(hf_slot) flush_node;
 };
@@ -117,6 +120,7 @@ enum hf_remote_stage {
  * @waiting: hf_remote_open() waits
  * @since_ns: since when operations have had to wait
  * @retry_ns: when it is asked for again
+ * @device_flushes: @exporter_flushes: completed, by RDMA FLUSH and by the exporter's processor
  */
 struct hf_remote {
 	TAILQ_ENTRY(hf_remote) node;
@@ -139,6 +143,8 @@ struct hf_remote {
 	bool closed;
 	uint64_t since_ns;
 	uint64_t retry_ns;
+	_Atomic uint64_t device_flushes;
+	_Atomic uint64_t exporter_flushes;
 	struct hf_remote_info info;
 };
 
@@ -160,6 +166,7 @@ enum hf_connection {
  * @answer_ns: how long the exporter may be silent while something waits for it, 0: for ever
  * @heard_ns: when its last message came
  * @waits_ns: since when something waits for it, 0: nothing does
+ * @placement: what the queue pairs can post, see placement.h
  * @reason: why there is no connection, a negative errno value
  * @joined: queues that are connected
  * @broken: a queue has seen an error
@@ -186,6 +193,7 @@ struct hf_importer {
 	struct hf_link link;
 	uint32_t max_reads;
 	uint32_t max_message;
+	unsigned int placement;
 
 	enum hf_connection connection;
 	uint32_t number;
@@ -287,5 +295,7 @@ void hf_queue_notify(struct hf_queue *queue);
 int hf_queue_start(struct hf_queue *queue, const struct hf_slot *asked,
 		   struct hf_slot **out);
 void hf_queue_recycle(struct hf_queue *queue, struct hf_slot *slot);
+/* Whether both devices have ATOMIC WRITE. */
+bool hf_queue_can_atomic_write(const struct hf_remote *remote);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define WORKERS 4
 
-static int do_register(struct hf_job *job)
+static int reg(struct hf_job *job, int access)
 {
 	struct hf_region *region = job->region;
 	const struct hf_mr_attr attr = {
@@ -24,15 +24,51 @@ static int do_register(struct hf_job *job)
 	const struct hf_export *export_ = region->export_;
 
 	return hf_reg_mr_lease(job->pd, export_->lease, export_->map,
-			       export_->length, export_->access, &attr,
-			       &job->mr);
+			       export_->length, access, &attr, &job->mr);
 }
 
-/* Blocks that the registration has allocated must be there after a power cut. */
-static int do_sync(const struct hf_job *job)
+static int do_register(struct hf_job *job)
+{
+	struct hf_export *export_ = job->region->export_;
+	int ret;
+
+	job->flushable = export_->flushable &&
+			 job->region->session->placement & HF_PLACEMENT_FLUSH;
+	if (job->flushable) {
+		ret = reg(job, export_->access | hf_placement_access());
+		if (ret != -EINVAL && ret != -EOPNOTSUPP)
+			return ret;
+	}
+	ret = reg(job, export_->access);
+	/* It was the flush that the device did not want of this memory. */
+	if (!ret && job->flushable)
+		export_->flushable = false;
+	job->flushable = false;
+	return ret;
+}
+
+/*
+ * What a registration has changed must be there after a power cut before a peer may write.
+ * Registering makes a write fault of each page: the filesystem allocates blocks for holes,
+ * converts unwritten extents (both write zeros) and replaces shared blocks. Of all that only
+ * the log knows, until fdatasync(2). Afterwards the blocks of the range are allocated,
+ * written and the file's own, and they stay where they are, because they are pinned.
+ * Whatever could change that is a change that the lease reports: the peer stops, and
+ * comes back after another registration and another fdatasync(2).
+ *
+ * That is why RDMA FLUSH, of which the kernel learns nothing, can be enough. A write of
+ * the peer changes no metadata, and its bytes are durable once they have left the
+ * processor's caches. For the latter the memory must be such that MAP_SYNC is possible
+ * (hf_persist_by_caches()). Only the file's times are not updated.
+ *
+ * The length is part of the metadata: it is read first, so that the peer reaches no
+ * further than what fdatasync(2) has made durable.
+ */
+static int do_sync(struct hf_job *job)
 {
 	const struct hf_export *export_ = job->region->export_;
 
+	job->reach = hf_export_reach(export_);
 	if (!export_->durable)
 		return 0;
 	/* Not msync(2): there may be nothing of the range yet. */

@@ -201,8 +201,10 @@ void hf_park_flushed(struct hf_importer *importer, uint32_t request, int error)
 			slot->state = HF_SLOT_PARKED;
 		else if (error == -EAGAIN)
 			hf_queue_issue(queue, slot);
-		else
+		else {
+			slot->remote->exporter_flushes += !error;
 			hf_queue_done(queue, slot, error);
+		}
 		hf_queue_notify(queue);
 	}
 	hf_bias_open(&queue->bias);

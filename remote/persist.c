@@ -48,3 +48,20 @@ bool hf_persist_can(int fd)
 	return !statx(fd, "", AT_EMPTY_PATH, 0, &st) &&
 	       st.stx_attributes & STATX_ATTR_DAX;
 }
+
+/*
+ * The kernel's own word for that: only then it lets a program map the file so that the program
+ * flushes by instructions and never calls fsync(2). virtio-pmem is persistent memory
+ * that needs more.
+ */
+bool hf_persist_by_caches(int fd, off_t offset)
+{
+	size_t page = getpagesize();
+	void *map = mmap(NULL, page, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC,
+			 fd, offset);
+
+	if (map == MAP_FAILED)
+		return false;
+	munmap(map, page);
+	return true;
+}

@@ -155,6 +155,26 @@ static int atomic(struct hf_slot *slot, enum hf_remote_op op,
 	return 0;
 }
 
+static int atomic_write(struct hf_slot *slot, struct hf_remote *remote,
+			uint64_t offset, uint64_t value)
+{
+	if (offset % sizeof(uint64_t))
+		return hf_rfail(EINVAL,
+				"an atomic write is of 8 bytes, at a multiple "
+				"of 8");
+	if (!hf_queue_can_atomic_write(remote))
+		return hf_rfail(EOPNOTSUPP,
+				"%s: the devices, or libibverbs, have no "
+				"ATOMIC WRITE; use hf_remote_compare_swap()",
+				remote->name);
+	*slot = (struct hf_slot){ .op = HF_REMOTE_ATOMIC_WRITE,
+				  .remote = remote,
+				  .offset = offset,
+				  .length = sizeof(uint64_t),
+				  .swap = value };
+	return 0;
+}
+
 HF_EXPORT int hf_post_read(struct hf_queue *queue, struct hf_remote *remote,
 			   uint64_t offset, const struct ibv_sge *to,
 			   uint64_t user_data)
@@ -211,6 +231,17 @@ HF_EXPORT int hf_post_fetch_add(struct hf_queue *queue,
 	return ret ? ret : begin(queue, &slot);
 }
 
+HF_EXPORT int hf_post_atomic_write(struct hf_queue *queue,
+				   struct hf_remote *remote, uint64_t offset,
+				   uint64_t value, uint64_t user_data)
+{
+	struct hf_slot slot;
+	int ret = atomic_write(&slot, remote, offset, value);
+
+	slot.user_data = user_data;
+	return ret ? ret : begin(queue, &slot);
+}
+
 HF_EXPORT int hf_remote_read(struct hf_queue *queue, struct hf_remote *remote,
 			     uint64_t offset, const struct ibv_sge *to)
 {
@@ -254,6 +285,16 @@ HF_EXPORT int hf_remote_fetch_add(struct hf_queue *queue,
 	struct hf_slot slot;
 	int ret =
 		atomic(&slot, HF_REMOTE_FETCH_ADD, remote, offset, 0, add, to);
+
+	return ret ? ret : wait_for(queue, &slot);
+}
+
+HF_EXPORT int hf_remote_atomic_write(struct hf_queue *queue,
+				     struct hf_remote *remote, uint64_t offset,
+				     uint64_t value)
+{
+	struct hf_slot slot;
+	int ret = atomic_write(&slot, remote, offset, value);
 
 	return ret ? ret : wait_for(queue, &slot);
 }

@@ -70,6 +70,8 @@ static void fill_wr(const struct hf_queue *queue, const struct hf_slot *slot,
 		wr->wr.rdma.remote_addr = address;
 		wr->wr.rdma.rkey = remote->rkey;
 		break;
+	case HF_REMOTE_ATOMIC_WRITE: /* post_placement() */
+		break;
 	case HF_REMOTE_FLUSH:
 		/* A read behind the writes: they have reached memory when it ends. */
 		wr->opcode = IBV_WR_RDMA_READ;
@@ -94,27 +96,90 @@ static void fill_wr(const struct hf_queue *queue, const struct hf_slot *slot,
 	}
 }
 
+static uint64_t wr_id_of(const struct hf_queue *queue,
+			 const struct hf_slot *slot)
+{
+	return (uint64_t)queue->connection << 32 |
+	       (uint32_t)(slot - queue->slots);
+}
+
+/* The queue pair has an error: the device has not had it. */
+static void not_posted(struct hf_queue *queue, struct hf_slot *slot)
+{
+	slot->state = HF_SLOT_PARKED;
+	if (++slot->refused == HF_FATE_REFUSALS)
+		hf_queue_done(queue, slot, -EIO);
+	report_broken(queue);
+}
+
 /* To the device, with the region active and in reach. */
 static void post(struct hf_queue *queue, struct hf_slot *slot)
 {
 	struct ibv_sge sge = slot->local;
 	struct ibv_send_wr *bad, wr;
 
-	wr.wr_id = (uint64_t)queue->connection << 32 |
-		   (uint32_t)(slot - queue->slots);
+	wr.wr_id = wr_id_of(queue, slot);
 	wr.next = NULL;
 	wr.sg_list = &sge;
 	wr.num_sge = 1;
 	wr.send_flags = IBV_SEND_SIGNALED;
 	fill_wr(queue, slot, &wr);
 	slot->state = HF_SLOT_POSTED;
-	if (__builtin_expect(ibv_post_send(queue->qp, &wr, &bad), 0)) {
-		/* The queue pair has an error: the device has not had it. */
-		slot->state = HF_SLOT_PARKED;
-		if (++slot->refused == HF_FATE_REFUSALS)
-			hf_queue_done(queue, slot, -EIO);
-		report_broken(queue);
-	}
+	if (__builtin_expect(ibv_post_send(queue->qp, &wr, &bad), 0))
+		not_posted(queue, slot);
+}
+
+/* The same, of what ibv_post_send() does not know. */
+static void post_placement(struct hf_queue *queue, struct hf_slot *slot)
+{
+	const struct hf_remote *remote = slot->remote;
+	uint64_t address = remote->iova + slot->offset;
+	uint64_t wr_id = wr_id_of(queue, slot);
+	int err;
+
+	slot->state = HF_SLOT_POSTED;
+	if (slot->op == HF_REMOTE_FLUSH)
+		err = hf_placement_flush(queue->qp, wr_id, remote->rkey,
+					 address, slot->length);
+	else
+		err = hf_placement_atomic_write(queue->qp, wr_id, remote->rkey,
+						address, slot->swap);
+	if (err)
+		not_posted(queue, slot);
+}
+
+bool hf_queue_can_atomic_write(const struct hf_remote *remote)
+{
+	return remote->access & HF_WIRE_ATOMIC_WRITE &&
+	       remote->importer->placement & HF_PLACEMENT_ATOMIC_WRITE;
+}
+
+/* A flush that the exporter's device has refused once its processor does. */
+static bool is_for_device(const struct hf_slot *slot)
+{
+	const struct hf_remote *remote = slot->remote;
+
+	return remote->access & HF_WIRE_FLUSHABLE &&
+	       remote->importer->placement & HF_PLACEMENT_FLUSH &&
+	       slot->length <= HF_PLACEMENT_FLUSH_MAX && !slot->refused;
+}
+
+static void post_flush(struct hf_queue *queue, struct hf_slot *slot)
+{
+	slot->by_device = is_for_device(slot);
+	if (slot->by_device)
+		post_placement(queue, slot);
+	else
+		post(queue, slot);
+}
+
+static void post_atomic_write(struct hf_queue *queue, struct hf_slot *slot)
+{
+	/* An exporter on another device may have it no longer. */
+	if (hf_queue_can_atomic_write(slot->remote))
+		post_placement(queue, slot);
+	else
+		hf_queue_done(queue, slot, -EOPNOTSUPP);
 }
 
 /* Operations of the region that were posted before this one wait. */
@@ -142,12 +207,22 @@ void hf_queue_issue(struct hf_queue *queue, struct hf_slot *slot)
 			hf_queue_done(queue, slot, -ERANGE);
 		else if (slot->op == HF_REMOTE_FLUSH && !slot->length)
 			hf_queue_done(queue, slot, 0);
+		else if (slot->op == HF_REMOTE_FLUSH)
+			post_flush(queue, slot);
+		else if (slot->op == HF_REMOTE_ATOMIC_WRITE)
+			post_atomic_write(queue, slot);
 		else
 			post(queue, slot);
 	} else if (queue->importer->expired)
 		hf_queue_done(queue, slot, queue->importer->failure);
 	else
 		slot->state = HF_SLOT_PARKED;
+}
+
+/* What ibv_post_send() alone does. */
+static bool is_plain(enum hf_remote_op op)
+{
+	return op != HF_REMOTE_FLUSH && op != HF_REMOTE_ATOMIC_WRITE;
 }
 
 /* The way of an operation while the gate is closed. */
@@ -174,8 +249,8 @@ int hf_queue_start(struct hf_queue *queue, const struct hf_slot *asked,
 	slot = &queue->slots[queue->free[--queue->free_count]];
 	*slot = *asked;
 	slot->order = queue->order++;
-	if (__builtin_expect(open && slot->op != HF_REMOTE_FLUSH &&
-				     is_in_reach(slot) && queue->qp,
+	if (__builtin_expect(open && is_plain(slot->op) && is_in_reach(slot) &&
+				     queue->qp,
 			     1))
 		post(queue, slot);
 	else
@@ -201,6 +276,17 @@ static void ask_for_flush(struct hf_queue *queue, struct hf_slot *slot)
 	hf_importer_wake(importer);
 }
 
+/* By the device it is done; otherwise what was written before it has reached memory. */
+static void flush_completed(struct hf_queue *queue, struct hf_slot *slot)
+{
+	if (!slot->by_device) {
+		ask_for_flush(queue, slot);
+		return;
+	}
+	slot->remote->device_flushes++;
+	hf_queue_done(queue, slot, 0);
+}
+
 static void completed(struct hf_queue *queue, const struct ibv_wc *wc)
 {
 	struct hf_slot *slot = &queue->slots[(uint32_t)wc->wr_id];
@@ -212,7 +298,7 @@ static void completed(struct hf_queue *queue, const struct ibv_wc *wc)
 		return;
 	if (__builtin_expect(wc->status == IBV_WC_SUCCESS, 1)) {
 		if (slot->op == HF_REMOTE_FLUSH)
-			ask_for_flush(queue, slot);
+			flush_completed(queue, slot);
 		else
 			hf_queue_done(queue, slot, 0);
 		return;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -123,7 +122,10 @@ int hf_region_new(struct hf_session *session, struct hf_export *export_,
 	region->access = (export_->access & IBV_ACCESS_REMOTE_WRITE
 				  ? HF_WIRE_WRITE
 				  : 0) |
-			 (export_->durable ? HF_WIRE_DURABLE : 0);
+			 (export_->durable ? HF_WIRE_DURABLE : 0) |
+			 (session->placement & HF_PLACEMENT_ATOMIC_WRITE
+				  ? HF_WIRE_ATOMIC_WRITE
+				  : 0);
 	if (!region->number || start_job(region, HF_JOB_REGISTER)) {
 		free(region);
 		return -ENOMEM;
@@ -294,22 +296,8 @@ void hf_region_look(struct hf_region *region)
 
 /* --- what workers have done */
 
-/* Bytes that the file has of the range: the last page need not be full. */
-static uint64_t file_reach(const struct hf_export *export_)
+static void registered(struct hf_region *region, uint64_t reach)
 {
-	struct stat st;
-
-	if (fstat(export_->file, &st) ||
-	    (uint64_t)st.st_size <= export_->offset)
-		return 0;
-	if (st.st_size - export_->offset < export_->length)
-		return st.st_size - export_->offset;
-	return export_->length;
-}
-
-static void registered(struct hf_region *region)
-{
-	uint64_t reach = file_reach(region->export_);
 	struct hf_mr_info info;
 
 	if (hf_query_mr(region->mr, &info))
@@ -329,7 +317,7 @@ static void emptied(struct hf_region *region)
 	hf_region_do(region, hf_pause_restored(&region->pause, false));
 }
 
-static void worker_done(struct hf_region *region, int ret)
+static void worker_done(struct hf_region *region, int ret, uint64_t reach)
 {
 	if (region->export_->ended) {
 		gone(region, ESTALE);
@@ -337,7 +325,7 @@ static void worker_done(struct hf_region *region, int ret)
 	}
 	switch (ret) {
 	case 0:
-		registered(region);
+		registered(region, reach);
 		break;
 	case -EDEADLK:
 	case -EAGAIN:
@@ -379,12 +367,15 @@ void hf_region_done(struct hf_job *job)
 	struct hf_region *region = job->region;
 
 	region->jobs--;
-	if (job->kind == HF_JOB_REGISTER)
+	if (job->kind == HF_JOB_REGISTER) {
 		region->mr = job->mr;
+		region->access &= ~HF_WIRE_FLUSHABLE;
+		region->access |= job->flushable ? HF_WIRE_FLUSHABLE : 0;
+	}
 	if (job->kind == HF_JOB_FLUSH)
 		flush_done(region, job);
 	else if (!region->dead)
-		worker_done(region, job->ret);
+		worker_done(region, job->ret, job->reach);
 	if (region->pause.state == HF_PAUSE_GONE)
 		let_go(region);
 	free_if_over(region);
@@ -449,7 +440,7 @@ static void grow(struct hf_region *region)
 {
 	if (region->export_ && region->pause.state == HF_PAUSE_ACTIVE &&
 	    region->length < region->export_->length &&
-	    file_reach(region->export_) > region->length)
+	    hf_export_reach(region->export_) > region->length)
 		ask(region, NULL);
 }
 

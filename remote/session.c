@@ -24,6 +24,7 @@ int hf_session_new(struct hf_exporter *exporter, struct rdma_cm_id *id,
 	TAILQ_INIT(&session->data);
 	TAILQ_INIT(&session->answers);
 	TAILQ_INIT(&session->tell);
+	session->placement = hf_placement_of(id->verbs);
 	session->pd = ibv_alloc_pd(id->verbs);
 	if (!session->pd) {
 		ret = -errno;

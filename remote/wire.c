@@ -5,7 +5,8 @@
 
 #include "wire.h"
 
-#define HEADER 8U
+#define HEADER	8U
+#define VERSION 0xff000000U /* of HF_WIRE_MAGIC */
 
 static const struct shape {
 	unsigned int bytes;	 /* of an entry */
@@ -99,8 +100,8 @@ static bool region_ok(const struct hf_message *message, unsigned int i)
 	hf_wire_get_region(message, i, &entry);
 	if (entry.state < HF_WIRE_ACTIVE || entry.state > HF_WIRE_GONE)
 		return false;
-	if (entry.access &
-	    ~(HF_WIRE_WRITE | HF_WIRE_FLUSHABLE | HF_WIRE_DURABLE))
+	if (entry.access & ~(HF_WIRE_WRITE | HF_WIRE_FLUSHABLE |
+			     HF_WIRE_DURABLE | HF_WIRE_ATOMIC_WRITE))
 		return false;
 	if (entry.error > HF_WIRE_ERRNO ||
 	    (entry.state == HF_WIRE_GONE) != (entry.error != 0))
@@ -383,7 +384,8 @@ bool hf_refusal_get(const void *data, size_t length, uint32_t *error)
 {
 	uint32_t value;
 
-	if (!data || length < HF_REFUSAL_BYTES || get32(data) != HF_WIRE_MAGIC)
+	if (!data || length < HF_REFUSAL_BYTES ||
+	    (get32(data) ^ HF_WIRE_MAGIC) & ~VERSION)
 		return false;
 	value = get32((const uint8_t *)data + 4);
 	if (!value || value > HF_WIRE_ERRNO)

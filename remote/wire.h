@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define HF_WIRE_MAGIC \
-	0x31524648U	      /* "HFR1": another layout has another number */
+	0x32524648U	      /* "HFR2": another layout has another number */
 #define HF_WIRE_MESSAGE 4096U /* bytes of the longest message */
 #define HF_WIRE_NAME	64U   /* bytes of a name, with the zero at its end */
 #define HF_WIRE_TOKEN	32U
@@ -68,9 +68,10 @@ enum hf_wire_state {
 };
 
 /* What a peer may do with a region: bits of @access. */
-#define HF_WIRE_WRITE	  1U /* write and atomics */
-#define HF_WIRE_FLUSHABLE 2U /* by RDMA FLUSH, persistently */
-#define HF_WIRE_DURABLE	  4U /* a flush makes durable */
+#define HF_WIRE_WRITE	     1U /* write and atomics */
+#define HF_WIRE_FLUSHABLE    2U /* by RDMA FLUSH, persistently */
+#define HF_WIRE_DURABLE	     4U /* a flush makes durable */
+#define HF_WIRE_ATOMIC_WRITE 8U /* the exporter's device has it */
 
 /* @request: of the HF_WIRE_OPEN that it answers, 0: of none */
 struct hf_wire_region {
@@ -189,7 +190,7 @@ bool hf_welcome_get(const void *data, size_t length,
 
 #define HF_REFUSAL_BYTES 8U
 
-/* @error: a positive errno value */
+/* @error: a positive errno value. A refusal can be read whichever version has sent it. */
 void hf_refusal_put(void *data, uint32_t error);
 bool hf_refusal_get(const void *data, size_t length, uint32_t *error);
 

@@ -72,7 +72,7 @@ static void test_region(void)
 		{ "gone for no reason", { .state = HF_WIRE_GONE } },
 		{ "no errno value", { .state = HF_WIRE_GONE, .error = 4096 } },
 		{ "access that there is not",
-		  { .state = HF_WIRE_ACTIVE, .access = 8 } },
+		  { .state = HF_WIRE_ACTIVE, .access = 16 } },
 		{ "a range around the end of the addresses",
 		  { .state = HF_WIRE_ACTIVE,
 		    .iova = UINT64_MAX,
@@ -133,6 +133,13 @@ static void test_hello(void)
 	tap_ok(hf_refusal_get(data, HF_REFUSAL_BYTES, &error) &&
 		       error == EACCES,
 	       "a refusal");
+	data[3]++;
+	tap_ok(hf_refusal_get(data, HF_REFUSAL_BYTES, &error) &&
+		       error == EACCES,
+	       "a refusal of another version");
+	data[0]++;
+	tap_ok(!hf_refusal_get(data, HF_REFUSAL_BYTES, &error),
+	       "not of another protocol");
 	hf_refusal_put(data, 0);
 	tap_ok(!hf_refusal_get(data, HF_REFUSAL_BYTES, &error),
 	       "not for no reason");
@@ -207,6 +214,12 @@ static void test_fate(void)
 	       -ENOTRECOVERABLE, "nor of one that was flushed");
 	tap_is(hf_fate(HF_REMOTE_FETCH_ADD, IBV_WC_REM_ACCESS_ERR, 1),
 	       HF_FATE_REPEAT, "an atomic that was refused was not done");
+	tap_is(hf_fate(HF_REMOTE_ATOMIC_WRITE, IBV_WC_RETRY_EXC_ERR, 0),
+	       HF_FATE_REPEAT, "an atomic write is repeated as a write is");
+	tap_is(hf_fate(HF_REMOTE_FLUSH, IBV_WC_WR_FLUSH_ERR, 0), HF_FATE_REPEAT,
+	       "and so is a flush");
+	tap_is(hf_fate(HF_REMOTE_FLUSH, IBV_WC_REM_ACCESS_ERR, 1),
+	       HF_FATE_REPEAT, "a flush that was refused is tried again");
 	tap_is(hf_fate(HF_REMOTE_WRITE, IBV_WC_REM_ACCESS_ERR,
 		       HF_FATE_REFUSALS),
 	       -EREMOTEIO, "what is always refused fails");
