@@ -315,9 +315,9 @@ int hf_remote_query(struct hf_remote *remote, struct hf_remote_info *info);
 enum hf_remote_op {
 	HF_REMOTE_READ = 1,
 	HF_REMOTE_WRITE = 2,
-	HF_REMOTE_FLUSH = 3,
-	HF_REMOTE_COMPARE_SWAP = 4,
-	HF_REMOTE_FETCH_ADD = 5,
+	HF_REMOTE_COMPARE_SWAP = 3,
+	HF_REMOTE_FETCH_ADD = 4,
+	HF_REMOTE_FLUSH = 5,
 	HF_REMOTE_ATOMIC_WRITE = 6,
 };
 

@@ -56,44 +56,47 @@ static void report_broken(struct hf_queue *queue)
 		hf_importer_wake(queue->importer);
 }
 
+static void fill_rdma(const struct hf_slot *slot, enum ibv_wr_opcode opcode,
+		      struct ibv_send_wr *wr)
+{
+	wr->opcode = opcode;
+	wr->wr.rdma.remote_addr = slot->remote->iova + slot->offset;
+	wr->wr.rdma.rkey = slot->remote->rkey;
+}
+
+/* A read behind the writes: they have reached memory when it ends. */
+static void fill_flush(const struct hf_queue *queue, const struct hf_slot *slot,
+		       struct ibv_send_wr *wr)
+{
+	fill_rdma(slot, IBV_WR_RDMA_READ, wr);
+	wr->sg_list->addr = (uintptr_t)queue->scratch;
+	wr->sg_list->length = 1;
+	wr->sg_list->lkey = queue->scratch_mr->lkey;
+}
+
+static void fill_atomic(const struct hf_slot *slot, struct ibv_send_wr *wr)
+{
+	bool adds = slot->op == HF_REMOTE_FETCH_ADD;
+
+	wr->opcode = adds ? IBV_WR_ATOMIC_FETCH_AND_ADD
+			  : IBV_WR_ATOMIC_CMP_AND_SWP;
+	wr->wr.atomic.remote_addr = slot->remote->iova + slot->offset;
+	wr->wr.atomic.rkey = slot->remote->rkey;
+	wr->wr.atomic.compare_add = adds ? slot->swap : slot->compare;
+	wr->wr.atomic.swap = slot->swap;
+}
+
 static void fill_wr(const struct hf_queue *queue, const struct hf_slot *slot,
 		    struct ibv_send_wr *wr)
 {
-	const struct hf_remote *remote = slot->remote;
-	uint64_t address = remote->iova + slot->offset;
-
-	switch (slot->op) {
-	case HF_REMOTE_READ:
-	case HF_REMOTE_WRITE:
-		wr->opcode = slot->op == HF_REMOTE_READ ? IBV_WR_RDMA_READ
-							: IBV_WR_RDMA_WRITE;
-		wr->wr.rdma.remote_addr = address;
-		wr->wr.rdma.rkey = remote->rkey;
-		break;
-	case HF_REMOTE_ATOMIC_WRITE: /* post_placement() */
-		break;
-	case HF_REMOTE_FLUSH:
-		/* A read behind the writes: they have reached memory when it ends. */
-		wr->opcode = IBV_WR_RDMA_READ;
-		wr->wr.rdma.remote_addr = address;
-		wr->wr.rdma.rkey = remote->rkey;
-		wr->sg_list->addr = (uintptr_t)queue->scratch;
-		wr->sg_list->length = 1;
-		wr->sg_list->lkey = queue->scratch_mr->lkey;
-		break;
-	case HF_REMOTE_COMPARE_SWAP:
-	case HF_REMOTE_FETCH_ADD:
-		wr->opcode = slot->op == HF_REMOTE_FETCH_ADD
-				     ? IBV_WR_ATOMIC_FETCH_AND_ADD
-				     : IBV_WR_ATOMIC_CMP_AND_SWP;
-		wr->wr.atomic.remote_addr = address;
-		wr->wr.atomic.rkey = remote->rkey;
-		wr->wr.atomic.compare_add = slot->op == HF_REMOTE_FETCH_ADD
-						    ? slot->swap
-						    : slot->compare;
-		wr->wr.atomic.swap = slot->swap;
-		break;
-	}
+	if (slot->op == HF_REMOTE_WRITE)
+		fill_rdma(slot, IBV_WR_RDMA_WRITE, wr);
+	else if (slot->op == HF_REMOTE_READ)
+		fill_rdma(slot, IBV_WR_RDMA_READ, wr);
+	else if (slot->op == HF_REMOTE_FLUSH)
+		fill_flush(queue, slot, wr);
+	else
+		fill_atomic(slot, wr);
 }
 
 static uint64_t wr_id_of(const struct hf_queue *queue,
@@ -129,7 +132,7 @@ static void post(struct hf_queue *queue, struct hf_slot *slot)
 		not_posted(queue, slot);
 }
 
-/* The same, of what ibv_post_send() does not know. */
+/* The same, of RDMA FLUSH and ATOMIC WRITE, which ibv_post_send() does not know. */
 static void post_placement(struct hf_queue *queue, struct hf_slot *slot)
 {
 	const struct hf_remote *remote = slot->remote;
@@ -222,7 +225,8 @@ void hf_queue_issue(struct hf_queue *queue, struct hf_slot *slot)
 /* What ibv_post_send() alone does. */
 static bool is_plain(enum hf_remote_op op)
 {
-	return op != HF_REMOTE_FLUSH && op != HF_REMOTE_ATOMIC_WRITE;
+	/* One comparison: the other two have the last numbers. */
+	return op < HF_REMOTE_FLUSH;
 }
 
 /* The way of an operation while the gate is closed. */
