@@ -8,7 +8,8 @@
  * there.
  *
  * Prints "writes N failed N wrong N seconds S longest_ms N from T pauses N reconnects N". T is
- * when the longest operation began, in seconds of CLOCK_MONOTONIC.
+ * when the longest operation began, in seconds of CLOCK_MONOTONIC. "device_flushes N" at the end: of the flushes so many
+ * were RDMA FLUSH.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -284,10 +285,10 @@ int main(int argc, char **argv)
 	else
 		save(path);
 	hf_remote_query(remote, &info);
-	printf("writes %u failed %u wrong %u seconds %.3f longest_ms %.0f from %.6f pauses %ju reconnects %ju\n",
+	printf("writes %u failed %u wrong %u seconds %.3f longest_ms %.0f from %.6f pauses %ju reconnects %ju device_flushes %ju\n",
 	       writes, failed, wrong, seconds, longest / 1e6,
 	       longest_from / 1e9, (uintmax_t)info.pauses,
-	       (uintmax_t)info.reconnects);
+	       (uintmax_t)info.reconnects, (uintmax_t)info.device_flushes);
 	ibv_dereg_mr(mr);
 	return hf_importer_close(importer) ? 2 : 0;
 }
