@@ -166,7 +166,8 @@ struct hf_job {
 	struct hf_region *region;
 	struct hf_mr *mr; /* HF_JOB_REGISTER: the new one */
 	bool flushable;	  /* and RDMA FLUSH reaches it */
-	uint64_t reach;	  /* what is durable of the file's length, see hf_export_reach() */
+	uint64_t
+		reach; /* what is durable of the file's length, see hf_export_reach() */
 	struct ibv_pd *pd;
 	uint64_t offset;
 	uint64_t length;

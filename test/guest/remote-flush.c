@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libholdfast-remote: a flush writes back what a peer has written, also when it was written
- * back before: a device that writes makes nothing dirty.
+ * libholdfast-remote: a flush by the exporter's processor writes back what a peer has written,
+ * also when it was written back before: a device that writes makes nothing dirty.
+ * remote-placement is about RDMA FLUSH.
  */
 #define _GNU_SOURCE
 #include <sys/mount.h>
