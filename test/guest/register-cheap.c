@@ -63,6 +63,22 @@ static long register_once(int fd, char *map, const char *when)
 	return took;
 }
 
+/* The holder's cycle: a change waits for the region. */
+static void changed_while_registered(int lease, char *map, const char *op,
+				     uint64_t at, uint64_t length)
+{
+	struct ibv_mr *mr = rdma_register(&rdma, map, LENGTH);
+	struct change change = change_start(op, PATH, at, length, NULL);
+	struct holdfast_event event;
+
+	tap_ok(event_next(lease, &event, SOON), "%s: a break", op);
+	ibv_dereg_mr(mr);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "%s: the change is done", op);
+	while (event_next(lease, &event, 0))
+		;
+}
+
 static void changed(int lease, const char *op, uint64_t at, uint64_t length,
 		    const char *other)
 {
@@ -91,6 +107,11 @@ int main(void)
 	       "only that part, and what is in the same 2 MiB, has one");
 	tap_ok(register_once(fd, map, "again after that") < FEW,
 	       "none has one");
+
+	changed_while_registered(lease, map, "punch", 5 * MIB, 65536);
+	took = register_once(fd, map, "a part was punched meanwhile");
+	tap_ok(took >= 16 && took < (long)UNIT + FEW,
+	       "only that part, and what is in the same 2 MiB, has one");
 
 	if (!strcmp(getenv("HOLDFAST_LAB_FS") ?: "", "xfs")) {
 		changed(lease, "reflink", 7 * MIB, 4096, OTHER);
