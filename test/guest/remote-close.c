@@ -35,41 +35,35 @@ static int domains(void)
 int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
-	struct hf_importer *importer;
+	const struct hf_importer_attr two = { .queues = 2 };
 	struct exporter exporter;
-	struct hf_remote *remote;
-	struct hf_queue *queue;
-	struct local local;
-	struct ibv_sge part;
+	struct client client;
 	int before;
 
 	exporter_main(argc, argv, &does);
 	close(file_make(PATH, FILE_LEN));
 	exporter = exporter_start();
 	before = domains();
-	importer = import_as(1, 2, 0);
-	queue = hf_importer_queue(importer, 1);
-	remote = remote_open(importer, "file");
-	local = local_make(importer, 4096);
-	part = local_part(&local, 0, 4096);
+	client = client_start(1, &two, 4096);
 	tap_ok(domains() > before,
 	       "importer and exporter have protection domains");
-	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "it writes");
+	tap_is(hf_remote_write(client.queue, client.remote, 0, &client.part), 0,
+	       "it writes");
 
 	for (int i = 0; i < 3; i++) {
-		tap_is(hf_importer_close(importer), -EBUSY,
+		tap_is(hf_importer_close(client.importer), -EBUSY,
 		       "local memory is registered: it is not closed");
-		tap_is(hf_remote_write(queue, remote, 0, &part), 0,
-		       "it still writes");
-		tap_is(hf_remote_flush(queue, remote, 0, 4096), 0,
+		tap_is(hf_remote_write(client.queue, client.remote, 0,
+				       &client.part),
+		       0, "it still writes");
+		tap_is(hf_remote_flush(client.queue, client.remote, 0, 4096), 0,
 		       "and flushes");
 	}
 	tap_diag("%s", hf_remote_error());
 	tap_is(exporter_ask(&exporter, "sessions"), 1,
 	       "the exporter has one session of it");
 
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "without, it is closed");
+	tap_is(client_end(&client), 0, "without, it is closed");
 	tap_ok(exporter_has(&exporter, "sessions", 0), "the exporter sees it");
 	tap_is(domains(), before, "no protection domain is left");
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");

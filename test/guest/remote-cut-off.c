@@ -41,22 +41,21 @@ static void order(struct hf_exporter *exporter, const char *order)
 
 static void test_expel(struct exporter *exporter)
 {
-	struct hf_importer *importer = import_as(2, 1, TIMEOUT);
-	struct hf_remote *remote = remote_open(importer, "file");
-	struct hf_queue *queue = hf_importer_queue(importer, 0);
-	struct local local = local_make(importer, 4096);
-	struct ibv_sge part = local_part(&local, 0, 4096);
+	const struct hf_importer_attr attr = { .timeout_ms = TIMEOUT };
+	struct client client = client_start(2, &attr, 4096);
 
-	tap_is(hf_remote_read(queue, remote, 0, &part), 0, "a peer reads");
+	tap_is(hf_remote_read(client.queue, client.remote, 0, &client.part), 0,
+	       "a peer reads");
 	exporter_ask(exporter, "expel");
 	tap_ok(exporter_has(exporter, "sessions", 1), "it is cut off");
-	tap_is(hf_remote_read(queue, remote, 0, &part), -EACCES,
-	       "it reads no more");
+	tap_is(hf_remote_read(client.queue, client.remote, 0, &client.part),
+	       -EACCES, "it reads no more");
 	exporter_ask(exporter, "admit");
-	tap_ok(remote_becomes(remote, HF_REMOTE_ACTIVE), "admitted again");
-	tap_is(hf_remote_read(queue, remote, 0, &part), 0, "it reads");
-	local_end(&local);
-	hf_importer_close(importer);
+	tap_ok(remote_becomes(client.remote, HF_REMOTE_ACTIVE),
+	       "admitted again");
+	tap_is(hf_remote_read(client.queue, client.remote, 0, &client.part), 0,
+	       "it reads");
+	client_end(&client);
 }
 
 static void test_address(void)

@@ -55,12 +55,9 @@ static bool written_back(unsigned long inode, unsigned long page)
 int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
-	struct hf_remote *remote, *readonly;
-	struct hf_importer *importer;
+	struct hf_remote *readonly;
 	struct exporter exporter;
-	struct hf_queue *queue;
-	struct local local;
-	struct ibv_sge part;
+	struct client client;
 	struct stat st;
 	int fd;
 
@@ -71,31 +68,26 @@ int main(int argc, char **argv)
 	if (mount("tracefs", TRACING, "tracefs", 0, NULL) && errno != EBUSY)
 		tap_bail("tracefs: %s", strerror(errno));
 	exporter = exporter_start();
-	importer = import_as(1, 1, 0);
-	queue = hf_importer_queue(importer, 0);
-	remote = remote_open(importer, "file");
-	readonly = remote_open(importer, "readonly");
-	local = local_make(importer, 64);
-	part = local_part(&local, 0, 64);
+	client = client_start(1, NULL, 64);
+	readonly = remote_open(client.importer, "readonly");
 	put(EVENT, "1");
 	for (unsigned long page = 3; page < 6; page++) {
 		for (int round = 1; round <= 3; round++) {
 			put(TRACING "trace", "");
-			tap_is(hf_remote_write(queue, remote, page * 4096 + 64,
-					       &part),
+			tap_is(hf_remote_write(client.queue, client.remote,
+					       page * 4096 + 64, &client.part),
 			       0, "page %lu is written, %d", page, round);
-			tap_is(hf_remote_flush(queue, remote, page * 4096 + 64,
-					       64),
+			tap_is(hf_remote_flush(client.queue, client.remote,
+					       page * 4096 + 64, 64),
 			       0, "and flushed");
 			tap_ok(written_back(st.st_ino, page),
 			       "the kernel has written it back");
 		}
 	}
-	tap_is(hf_remote_flush(queue, readonly, 0, 0), 0,
+	tap_is(hf_remote_flush(client.queue, readonly, 0, 0), 0,
 	       "a flush of a region for reading");
 	put(EVENT, "0");
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "the importer is closed");
+	tap_is(client_end(&client), 0, "the importer is closed");
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");
 	close(fd);
 	unlink(PATH);

@@ -84,28 +84,26 @@ static void test_atomics(struct exporter *exporter,
 
 static void test_timeout(struct exporter *exporter)
 {
-	struct hf_importer *importer = import_as(2, 1, TIMEOUT);
-	struct hf_remote *remote = remote_open(importer, "file");
-	struct hf_queue *queue = hf_importer_queue(importer, 0);
-	struct local local = local_make(importer, 4096);
-	struct ibv_sge part = local_part(&local, 0, 4096);
+	const struct hf_importer_attr attr = { .timeout_ms = TIMEOUT };
+	struct client client = client_start(2, &attr, 4096);
 	uint64_t began;
 
 	exporter_kill(exporter);
-	tap_ok(remote_becomes(remote, HF_REMOTE_AWAY), "killed once more");
+	tap_ok(remote_becomes(client.remote, HF_REMOTE_AWAY),
+	       "killed once more");
 	began = now_ns();
-	tap_is(hf_remote_write(queue, remote, 0, &part), -ETIMEDOUT,
-	       "a write fails when the timeout is over");
+	tap_is(hf_remote_write(client.queue, client.remote, 0, &client.part),
+	       -ETIMEDOUT, "a write fails when the timeout is over");
 	tap_ok(now_ns() - began < (TIMEOUT + AT_ONCE) * 1000000ULL,
 	       "soon after it");
-	tap_is(hf_remote_write(queue, remote, 0, &part), -ETIMEDOUT,
-	       "the next one fails at once");
+	tap_is(hf_remote_write(client.queue, client.remote, 0, &client.part),
+	       -ETIMEDOUT, "the next one fails at once");
 	*exporter = exporter_start();
-	tap_ok(remote_becomes(remote, HF_REMOTE_ACTIVE),
+	tap_ok(remote_becomes(client.remote, HF_REMOTE_ACTIVE),
 	       "the exporter comes back");
-	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "writes work");
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "closed");
+	tap_is(hf_remote_write(client.queue, client.remote, 0, &client.part), 0,
+	       "writes work");
+	tap_is(client_end(&client), 0, "closed");
 }
 
 int main(int argc, char **argv)

@@ -33,21 +33,6 @@ static void hold_open(int ready)
 		pause();
 }
 
-static struct hf_importer *import_impatient(void)
-{
-	struct sockaddr_in address = remote_address();
-	const struct hf_importer_attr attr = {
-		.address = (struct sockaddr *)&address,
-		.token = remote_token(1),
-		.answer_ms = ANSWER_MS,
-	};
-	struct hf_importer *importer;
-
-	if (hf_importer_open(&attr, &importer))
-		tap_bail("hf_importer_open: %s", hf_remote_error());
-	return importer;
-}
-
 static bool in_time(uint64_t since)
 {
 	long ms = (now_ns() - since) / 1000000;
@@ -68,14 +53,12 @@ int main(int argc, char **argv)
 	const struct exporter_does does = {
 		.attr = { .patience_ms = LONG_BREAK / 2 }, .begin = begin
 	};
+	const struct hf_importer_attr impatient = { .answer_ms = ANSWER_MS };
 	struct hf_completion completion;
-	struct hf_importer *importer;
-	struct hf_remote *remote, *other;
+	struct hf_remote *other;
 	struct exporter exporter;
-	struct hf_queue *queue;
+	struct client client;
 	struct change change;
-	struct local local;
-	struct ibv_sge part;
 	uint64_t since;
 	int ready[2];
 	pid_t stops;
@@ -89,58 +72,60 @@ int main(int argc, char **argv)
 	stops = child_fork();
 	if (!stops)
 		hold_open(ready[1]);
-	importer = import_impatient();
-	queue = hf_importer_queue(importer, 0);
-	remote = remote_open(importer, "file");
-	local = local_make(importer, 4096);
-	part = local_part(&local, 0, 4096);
+	client = client_start(1, &impatient, 4096);
 	tap_ok(readable(ready[0], SOON) && read(ready[0], &byte, 1) == 1,
 	       "two peers have a region open");
 
 	kill(stops, SIGSTOP);
 	change = change_start("punch", PATH, 0, 4096, NULL);
-	tap_ok(remote_becomes(remote, HF_REMOTE_PAUSED), "a pause");
-	tap_is(hf_post_write(queue, remote, 8192, &part, 7), 0, "a write");
+	tap_ok(remote_becomes(client.remote, HF_REMOTE_PAUSED), "a pause");
+	tap_is(hf_post_write(client.queue, client.remote, 8192, &client.part,
+			     7),
+	       0, "a write");
 	usleep((ANSWER_MS + 1500) * 1000);
-	tap_is(hf_queue_poll(queue, &completion, 1), 0,
+	tap_is(hf_queue_poll(client.queue, &completion, 1), 0,
 	       "waits for as long as the exporter is there");
-	tap_is(remote_query(remote).reconnects, 0, "on the same connection");
+	tap_is(remote_query(client.remote).reconnects, 0,
+	       "on the same connection");
 
 	kill(exporter.pid, SIGSTOP);
 	since = now_ns();
-	completion = completion_next(queue);
+	completion = completion_next(client.queue);
 	tap_ok(completion.error == -EHOSTDOWN && completion.user_data == 7,
 	       "the exporter is stopped: it fails (%d)", completion.error);
 	tap_ok(in_time(since), "in the time that was set");
 	kill(stops, SIGCONT);
-	runs_again(&exporter, remote);
+	runs_again(&exporter, client.remote);
 	tap_ok(change_done(&change, SOON) && !change.error, "the change ends");
-	tap_is(hf_remote_write(queue, remote, 8192, &part), 0, "it is written");
-	tap_ok(remote_query(remote).reconnects >= 1, "on another connection");
+	tap_is(hf_remote_write(client.queue, client.remote, 8192, &client.part),
+	       0, "it is written");
+	tap_ok(remote_query(client.remote).reconnects >= 1,
+	       "on another connection");
 
 	kill(exporter.pid, SIGSTOP);
-	tap_is(hf_remote_write(queue, remote, 8192, &part), 0,
-	       "stopped without a pause: a write does not need it");
+	tap_is(hf_remote_write(client.queue, client.remote, 8192, &client.part),
+	       0, "stopped without a pause: a write does not need it");
 	since = now_ns();
-	tap_is(hf_remote_flush(queue, remote, 0, 0), -EHOSTDOWN,
+	tap_is(hf_remote_flush(client.queue, client.remote, 0, 0), -EHOSTDOWN,
 	       "but a flush does");
 	tap_ok(in_time(since), "in the time that was set");
-	runs_again(&exporter, remote);
-	tap_is(hf_remote_flush(queue, remote, 0, 0), 0, "it is flushed");
+	runs_again(&exporter, client.remote);
+	tap_is(hf_remote_flush(client.queue, client.remote, 0, 0), 0,
+	       "it is flushed");
 
 	kill(exporter.pid, SIGSTOP);
 	since = now_ns();
-	tap_is(hf_remote_open(importer, "other", &other), -EHOSTDOWN,
+	tap_is(hf_remote_open(client.importer, "other", &other), -EHOSTDOWN,
 	       "and so does the opening of a region");
 	tap_ok(in_time(since), "in the time that was set");
 	tap_diag("%s", hf_remote_error());
-	runs_again(&exporter, remote);
-	tap_is(hf_remote_open(importer, "other", &other), 0, "it is opened");
+	runs_again(&exporter, client.remote);
+	tap_is(hf_remote_open(client.importer, "other", &other), 0,
+	       "it is opened");
 
 	kill(stops, SIGKILL);
 	child_wait(stops, SOON);
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "the importer is closed");
+	tap_is(client_end(&client), 0, "the importer is closed");
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");
 	unlink(PATH);
 	return tap_done();

@@ -30,24 +30,20 @@ static void on_term(int signal)
 
 static void write_on(int ready)
 {
-	struct hf_importer *importer = import_as(2, 1, 0);
-	struct hf_remote *remote = remote_open(importer, "file");
-	struct hf_queue *queue = hf_importer_queue(importer, 0);
-	struct local local = local_make(importer, 4096);
-	struct ibv_sge part = local_part(&local, 0, 4096);
+	struct client client = client_start(2, NULL, 4096);
 	unsigned int failed = 0, reconnects;
 
 	signal(SIGTERM, on_term);
 	for (uint64_t number = 1; !enough; number++) {
-		memcpy(local.data, &number, sizeof(number));
-		if (hf_remote_write(queue, remote, FILE_LEN - 4096, &part))
+		memcpy(client.local.data, &number, sizeof(number));
+		if (hf_remote_write(client.queue, client.remote,
+				    FILE_LEN - 4096, &client.part))
 			failed++;
 		if (number == 3 && write(ready, "", 1) != 1)
 			_exit(100);
 	}
-	reconnects = remote_query(remote).reconnects;
-	local_end(&local);
-	hf_importer_close(importer);
+	reconnects = remote_query(client.remote).reconnects;
+	client_end(&client);
 	/* 0 is right. */
 	_exit(failed ? 1 : reconnects == 0 ? 2 : 0);
 }

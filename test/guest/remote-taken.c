@@ -107,27 +107,19 @@ int main(int argc, char **argv)
 	const struct exporter_does does = { .attr = { .workers = WORKERS },
 					    .begin = begin };
 	struct hf_completion completion;
-	struct hf_importer *importer;
 	struct exporter exporter;
-	struct hf_remote *remote;
-	struct hf_queue *queue;
+	struct client client;
 	unsigned int posted = 0;
 	struct change change;
-	struct local local;
-	struct ibv_sge part;
 	pid_t agent, worker;
 
 	exporter_main(argc, argv, &does);
 	close(file_make(PATH, FILE_LEN));
 	exporter = exporter_start();
-	importer = import_as(1, 1, 0);
-	queue = hf_importer_queue(importer, 0);
-	remote = remote_open(importer, "file");
-	local = local_make(importer, 4096);
-	part = local_part(&local, 0, 4096);
+	client = client_start(1, NULL, 4096);
 	agent = agent_start();
 
-	worker = stop_flush(&exporter, queue, remote, &posted);
+	worker = stop_flush(&exporter, client.queue, client.remote, &posted);
 	tap_ok(worker, "a worker is stopped while it flushes");
 	change = change_start("truncate", PATH, SHORT, 0, NULL);
 	tap_ok(change_done(&change, AGENT_BREAK_MS + SOON) && !change.error,
@@ -136,19 +128,22 @@ int main(int argc, char **argv)
 	       "holdfastd has taken the region");
 
 	let_go(worker);
-	completion = completion_next(queue);
+	completion = completion_next(client.queue);
 	tap_ok(!completion.error, "the flush completes (%d)", completion.error);
 	tap_is(exporter_ask(&exporter, "sessions"), 1, "the exporter lives");
-	tap_ok(remote_becomes(remote, HF_REMOTE_ACTIVE), "the region is back");
-	tap_is(remote_query(remote).length, SHORT, "as short as the file");
-	tap_is(hf_remote_write(queue, remote, 0, &part), 0, "it is written");
-	tap_is(hf_remote_flush(queue, remote, 0, 0), 0, "and flushed");
-	tap_is(hf_remote_flush(queue, remote, SHORT, 4096), -ERANGE,
-	       "no further than the file reaches");
+	tap_ok(remote_becomes(client.remote, HF_REMOTE_ACTIVE),
+	       "the region is back");
+	tap_is(remote_query(client.remote).length, SHORT,
+	       "as short as the file");
+	tap_is(hf_remote_write(client.queue, client.remote, 0, &client.part), 0,
+	       "it is written");
+	tap_is(hf_remote_flush(client.queue, client.remote, 0, 0), 0,
+	       "and flushed");
+	tap_is(hf_remote_flush(client.queue, client.remote, SHORT, 4096),
+	       -ERANGE, "no further than the file reaches");
 
 	tap_ok(agent_stop(agent), "holdfastd ends");
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "the importer is closed");
+	tap_is(client_end(&client), 0, "the importer is closed");
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");
 	unlink(PATH);
 	return tap_done();

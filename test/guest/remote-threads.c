@@ -129,13 +129,8 @@ int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
 	static struct writer writers[THREADS];
-	struct sockaddr_in address = remote_address();
-	const struct hf_importer_attr attr = {
-		.address = (struct sockaddr *)&address,
-		.token = remote_token(1),
-		.queues = THREADS,
-		.depth = DEPTH,
-	};
+	const struct hf_importer_attr attr = { .queues = THREADS,
+					       .depth = DEPTH };
 	unsigned int failed = 0, bad = 0;
 	struct hf_importer *importer;
 	struct exporter exporter;
@@ -145,8 +140,7 @@ int main(int argc, char **argv)
 	exporter_main(argc, argv, &does);
 	fd = file_make(PATH, THREADS * PART);
 	exporter = exporter_start();
-	if (hf_importer_open(&attr, &importer))
-		tap_bail("hf_importer_open: %s", hf_remote_error());
+	importer = import_with(1, &attr);
 	remote = remote_open(importer, "file");
 	changing = true;
 	for (unsigned int i = 0; i < THREADS; i++) {

@@ -55,32 +55,24 @@ static bool is_woken(struct hf_queue *queue)
 int main(int argc, char **argv)
 {
 	const struct exporter_does does = { .begin = begin };
-	struct hf_importer *importer;
 	struct exporter exporter;
-	struct hf_remote *remote;
-	struct hf_queue *queue;
-	struct local local;
-	struct ibv_sge part;
+	struct client client;
 	int round;
 
 	exporter_main(argc, argv, &does);
 	close(file_make(PATH, LENGTH));
 	exporter = exporter_start();
-	importer = import_as(1, 1, 0);
-	queue = hf_importer_queue(importer, 0);
-	remote = remote_open(importer, "file");
-	local = local_make(importer, LENGTH);
-	part = local_part(&local, 0, LENGTH);
+	client = client_start(1, NULL, LENGTH);
 
 	for (round = 0; round < ROUNDS; round++)
-		if (hf_post_write(queue, remote, 0, &part, round) ||
-		    !is_woken(queue))
+		if (hf_post_write(client.queue, client.remote, 0, &client.part,
+				  round) ||
+		    !is_woken(client.queue))
 			break;
 	tap_is(round, ROUNDS, "each completion wakes who sleeps");
 	tap_ok(overtaken, "completions came in the middle of a poll");
 
-	local_end(&local);
-	tap_is(hf_importer_close(importer), 0, "the importer closes");
+	tap_is(client_end(&client), 0, "the importer closes");
 	tap_is(exporter_end(&exporter), 0, "the exporter ends");
 	unlink(PATH);
 	return tap_done();

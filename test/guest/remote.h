@@ -212,21 +212,28 @@ static inline struct hf_export *share(struct hf_exporter *exporter,
 
 /* --- the importer */
 
+/* @attr: all but address and token, or NULL */
+static inline struct hf_importer *
+import_with(unsigned char peer, const struct hf_importer_attr *attr)
+{
+	struct hf_importer_attr asked = attr ? *attr
+					     : (struct hf_importer_attr){ 0 };
+	struct sockaddr_in address = remote_address();
+	struct hf_importer *importer;
+
+	asked.address = (struct sockaddr *)&address;
+	asked.token = remote_token(peer);
+	if (hf_importer_open(&asked, &importer))
+		tap_bail("hf_importer_open: %s", hf_remote_error());
+	return importer;
+}
+
 static inline struct hf_importer *
 import_as(unsigned char peer, unsigned int queues, unsigned int timeout_ms)
 {
-	struct sockaddr_in address = remote_address();
-	const struct hf_importer_attr attr = {
-		.address = (struct sockaddr *)&address,
-		.token = remote_token(peer),
-		.timeout_ms = timeout_ms,
-		.queues = queues,
-	};
-	struct hf_importer *importer;
-
-	if (hf_importer_open(&attr, &importer))
-		tap_bail("hf_importer_open: %s", hf_remote_error());
-	return importer;
+	return import_with(
+		peer, &(struct hf_importer_attr){ .queues = queues,
+						  .timeout_ms = timeout_ms });
 }
 
 static inline struct hf_remote *remote_open(struct hf_importer *importer,
@@ -291,6 +298,35 @@ static inline struct ibv_sge local_part(const struct local *local,
 {
 	return (struct ibv_sge){ (uintptr_t)local->data + offset, length,
 				 local->mr->lkey };
+}
+
+/* An importer that has "file" open, with one queue and local memory. */
+struct client {
+	struct hf_importer *importer;
+	struct hf_remote *remote;
+	struct hf_queue *queue;
+	struct local local;
+	struct ibv_sge part; /* all of the local memory */
+};
+
+static inline struct client client_start(unsigned char peer,
+					 const struct hf_importer_attr *attr,
+					 size_t length)
+{
+	struct client client = { .importer = import_with(peer, attr) };
+
+	client.queue = hf_importer_queue(client.importer, 0);
+	client.remote = remote_open(client.importer, "file");
+	client.local = local_make(client.importer, length);
+	client.part = local_part(&client.local, 0, length);
+	return client;
+}
+
+/* What hf_importer_close() says. */
+static inline int client_end(struct client *client)
+{
+	local_end(&client->local);
+	return hf_importer_close(client->importer);
 }
 
 /* The next completion of a queue, asleep in between; -ETIME in error if none comes. */
