@@ -47,8 +47,15 @@ static int do_register(struct hf_job *job)
 	return ret;
 }
 
+static bool is_flushed_by_device(const struct hf_job *job)
+{
+	return job->kind == HF_JOB_REGISTER
+		       ? job->flushable
+		       : job->region->access & HF_WIRE_FLUSHABLE;
+}
+
 /*
- * What a registration has changed must be there after a power cut before a peer may write.
+ * What a registration has changed must be there after a power cut before a peer may flush.
  * Registering makes a write fault of each page: the filesystem allocates blocks for holes,
  * converts unwritten extents (both write zeros) and replaces shared blocks. Of all that only
  * the log knows, until fdatasync(2). Afterwards the blocks of the range are allocated,
@@ -63,13 +70,17 @@ static int do_register(struct hf_job *job)
  *
  * The length is part of the metadata: it is read first, so that the peer reaches no
  * further than what fdatasync(2) has made durable.
+ *
+ * Where the exporter makes the flushes, msync(2) of each of them does that as well, for
+ * the whole file's metadata. A pause is shorter then: what fdatasync(2) writes back it
+ * also protects against stores, and the next registration has a fault of each such page.
  */
 static int do_sync(struct hf_job *job)
 {
 	const struct hf_export *export_ = job->region->export_;
 
 	job->reach = hf_export_reach(export_);
-	if (!export_->durable)
+	if (!is_flushed_by_device(job))
 		return 0;
 	/* Not msync(2): there may be nothing of the range yet. */
 	return fdatasync(export_->file) ? -errno : 0;
