@@ -112,7 +112,7 @@ static void send_garbage(void)
 	struct ibv_qp_init_attr init = { .cap = { 4, 4, 1, 1, 0 },
 					 .qp_type = IBV_QPT_RC,
 					 .sq_sig_all = 1 };
-	unsigned char hello[56] = { 'H', 'F', 'R', '1', 1 };
+	unsigned char hello[56] = { 'H', 'F', 'R', '2', 1 };
 	struct rdma_conn_param param = { .private_data = hello,
 					 .private_data_len = sizeof(hello),
 					 .retry_count = 7,
