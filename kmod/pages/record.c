@@ -410,17 +410,13 @@ bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 	return false;
 }
 
-/*
- * Pages change, or may. Records of them in the making, except @but, start again.
- * Called with file->lock held.
- */
+/* Records in the making, except @but, start again. Called with file->lock held. */
 void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		   const struct hf_pin *but)
 {
 	struct hf_pin *pin;
 
 	lockdep_assert_held(&lease->file->lock);
-	hf_intact_cut(&lease->intact, first, last);
 	if (!lease->making)
 		return;
 	hf_for_each_pin(pin, lease, first, last)
