@@ -5,6 +5,7 @@
  * those of test/pair/changer.c, by the program itself.
  */
 #define _GNU_SOURCE
+#include "../test/queue-take.h"
 #include "remote.h"
 
 #define BLOCK (16 * KIB)
@@ -33,17 +34,9 @@ static void post(uint64_t number, size_t length)
 /* Waits for one completion or more: how many. */
 static unsigned int take(void)
 {
-	struct pollfd pollfd = { .fd = hf_queue_fd(queue), .events = POLLIN };
 	struct hf_completion completions[DEPTH];
-	int n;
+	int n = queue_take(queue, completions, DEPTH, -1);
 
-	while (!(n = hf_queue_poll(queue, completions, DEPTH))) {
-		hf_queue_arm(queue);
-		n = hf_queue_poll(queue, completions, DEPTH);
-		if (n)
-			break;
-		poll(&pollfd, 1, -1);
-	}
 	for (int i = 0; i < n; i++)
 		if (completions[i].error)
 			errx(1, "a write has failed: %s",

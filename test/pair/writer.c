@@ -16,12 +16,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <holdfast_remote.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../queue-take.h"
 #include "blocks.h"
 #include "clock.h"
 
@@ -154,17 +154,9 @@ static void completed(const struct hf_completion *completion)
 /* Takes what has completed; waits for something. */
 static void take(void)
 {
-	struct pollfd pollfd = { .fd = hf_queue_fd(queue), .events = POLLIN };
 	struct hf_completion completions[DEPTH];
-	int n;
+	int n = queue_take(queue, completions, DEPTH, 1000);
 
-	while (!(n = hf_queue_poll(queue, completions, DEPTH))) {
-		hf_queue_arm(queue);
-		n = hf_queue_poll(queue, completions, DEPTH);
-		if (n)
-			break;
-		poll(&pollfd, 1, 1000);
-	}
 	while (n--)
 		completed(&completions[n]);
 }
