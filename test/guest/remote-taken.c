@@ -57,7 +57,11 @@ static int find_workers(pid_t pid, pid_t *workers)
 	return count;
 }
 
-/* Stopped where it is; whether that is anywhere but in its wait for a job. */
+/*
+ * Stopped where it is; whether that is behind the system call that dirties the pages, so
+ * that the exporter counts the region as touched. It no longer does in the msync(2) that
+ * follows: then the exporter gives the region up by itself.
+ */
 static bool stop_at_work(pid_t worker)
 {
 	struct user_regs_struct regs;
@@ -68,7 +72,7 @@ static bool stop_at_work(pid_t worker)
 	    waitpid(worker, &status, __WALL) != worker ||
 	    ptrace(PTRACE_GETREGS, worker, NULL, &regs))
 		tap_bail("ptrace: %s", strerror(errno));
-	return regs.orig_rax != SYS_futex;
+	return regs.orig_rax == SYS_madvise;
 }
 
 static void let_go(pid_t worker)
