@@ -33,7 +33,7 @@ static bool hf_pin_was_spared(struct hf_file *file, const struct hf_pin *pin)
 				pin->range.last) {
 			if (other->pinner.mm != pin->pinner.mm &&
 			    other->pinner.consumer == pin->pinner.consumer &&
-			    other->count && hf_pin_has_ended(other))
+			    other->counts.all && hf_pin_has_ended(other))
 				return true;
 		}
 	}
@@ -50,7 +50,7 @@ bool hf_pin_is_left(struct hf_lease *lease, const struct hf_pin *pin)
 	lockdep_assert_held(&lease->file->lock);
 	if (hf_pin_has_ended(pin))
 		return false;
-	return pin->count ||
+	return pin->counts.all ||
 	       (pin->maybe && hf_pin_was_spared(lease->file, pin));
 }
 

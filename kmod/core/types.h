@@ -151,6 +151,14 @@ struct hf_pinner {
 	enum holdfast_consumer consumer;
 };
 
+/* How often each page of a record is pinned: see counts.c. All under file->lock. */
+struct hf_counts {
+	struct rb_root steps;
+	struct hf_step *spare;
+	unsigned int spares;
+	u64 all; /* together */
+};
+
 /*
  * Records of one page that are kept apart. A process can map a page as often as it
  * likes, and pin it at each of these addresses; from there on it is counted only.
@@ -168,8 +176,8 @@ struct hf_pin {
 	kuid_t uid, euid;
 	u64 start_time; /* of the process, in ns of CLOCK_BOOTTIME */
 	unsigned long address;
-	u64 charged;  /* pages: see limit.c; runs_sem */
-	u64 count;    /* pins of pages that are left; file->lock */
+	u64 charged;		 /* pages: see limit.c; runs_sem */
+	struct hf_counts counts; /* pins that are left; file->lock */
 	u64 maybe;    /* taken off, and maybe another's; file->lock */
 	bool doubt;   /* the same, or taken off another; file->lock */
 	pgoff_t next; /* where the last ones ended; file->lock */

@@ -9,7 +9,7 @@
  */
 #include "core/caller.h"
 #include "core/hook.h"
-#include "pages/record.h"
+#include "pages/unpinned.h"
 #include "hooks/unpin.h"
 
 struct page *hf_unpin_test_page;

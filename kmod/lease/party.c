@@ -178,7 +178,7 @@ static struct hf_pin *hf_party_find(struct hf_lease *lease,
 
 	hf_for_each_pin(pin, lease, first, span->index) {
 		/* What has ended is dropped, and may be of more pages. */
-		if (!READ_ONCE(pin->count))
+		if (!READ_ONCE(pin->counts.all))
 			continue;
 		if (hf_pin_takes(pin, span, pinner, runs,
 				 ++seen > HF_PINS_OF_PAGE))

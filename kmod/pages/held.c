@@ -21,7 +21,7 @@ static struct page *hf_lease_held_page(struct hf_lease *lease, pgoff_t *index,
 	hf_for_each_pin(pin, lease, first, last) {
 		if (busy && pin->range.start > last)
 			break;
-		if (counted && !READ_ONCE(pin->count))
+		if (counted && !READ_ONCE(pin->counts.all))
 			continue;
 		page = hf_runs_busy_page(&pin->runs, first, last, &found);
 		if (!page)

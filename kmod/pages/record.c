@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include "core/consumer.h"
+#include "core/counts.h"
 #include "core/file.h"
 #include "core/hook.h"
 #include "core/lease.h"
@@ -30,6 +31,7 @@ void hf_pin_free(struct hf_lease *lease, struct hf_pin *pin)
 {
 	hf_uncharge(lease->file->inode->i_sb, pin->charged);
 	hf_runs_free(&pin->runs);
+	hf_counts_free(&pin->counts);
 	mmdrop(pin->pinner.mm);
 	put_pid(pin->tgid);
 	kfree(pin);
@@ -77,7 +79,7 @@ void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
 {
 	hf_pin_leave(lease, pin);
 	pin->range.last = pin->range.start + nr - 1;
-	pin->count = nr;
+	hf_counts_begin(&pin->counts, pin->range.start, nr);
 	pin->made = true;
 	swap(pin->runs, *runs);
 	hf_pin_enter(lease, pin);
@@ -94,9 +96,12 @@ void hf_pin_make(struct hf_lease *lease, struct hf_pin *pin, unsigned long nr,
 void hf_pin_join(struct hf_lease *lease, struct hf_pin *to, struct hf_pin *pin,
 		 const struct hf_span *span, const struct hf_runs *runs)
 {
-	to->count += span->nr;
-	if (span->index <= to->range.last)
+	hf_counts_pass(&to->counts, &pin->counts);
+	if (span->index <= to->range.last) {
+		hf_counts_add(&to->counts, span->index, span->nr);
 		return;
+	}
+	hf_counts_begin(&to->counts, span->index, span->nr);
 	hf_pin_resize(lease, to, to->range.last + span->nr);
 	hf_runs_append(&to->runs, runs);
 	to->charged += span->nr;
@@ -349,8 +354,10 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 
 	if (!pin)
 		return ERR_PTR(-ENOMEM);
-	err = hf_pin_charge(file_inode(span->file)->i_sb, span->nr);
+	err = hf_counts_init(&pin->counts)
+		      ?: hf_pin_charge(file_inode(span->file)->i_sb, span->nr);
 	if (err) {
+		hf_counts_free(&pin->counts);
 		kfree(pin);
 		return ERR_PTR(err);
 	}
@@ -366,7 +373,6 @@ struct hf_pin *hf_pin_new(const struct hf_span *span,
 	pin->range.start = span->index;
 	pin->range.last = span->index + span->nr - 1;
 	pin->next = pin->range.start;
-	pin->count = span->nr;
 	return pin;
 }
 
@@ -404,7 +410,10 @@ bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 
 	lockdep_assert_held(&lease->file->lock);
 	hf_for_each_pin(pin, lease, first, last) {
-		if (pin->made && pin->count)
+		pgoff_t index = max(first, pin->range.start);
+
+		if (pin->made && hf_counts_next(&pin->counts, &index,
+						min(last, pin->range.last)))
 			return true;
 	}
 	return false;
@@ -421,239 +430,6 @@ void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		return;
 	hf_for_each_pin(pin, lease, first, last)
 		pin->stale |= !pin->made && pin != but;
-}
-
-/* Takes pins off a record of the range: how many. Called with file->lock held. */
-static u64 hf_pin_end(struct hf_lease *lease, struct hf_pin *pin,
-		      const struct hf_unpinned *unpinned, u64 pins)
-{
-	pgoff_t first = max(pin->range.start, unpinned->first);
-	pgoff_t last = min(pin->range.last, unpinned->last);
-
-	pins = min3(pins, pin->count, (u64)(last - first + 1));
-	pin->count -= pins;
-	pin->next = last == pin->range.last ? pin->range.start : last + 1;
-	if (!pin->count) {
-		/* What it owed, it has given. */
-		if (lease->owed &&
-		    !hf_pins_made(lease, lease->first_due, lease->last_due))
-			lease->owed = 0;
-		WRITE_ONCE(lease->ended, lease->ended + 1);
-	}
-	return pins;
-}
-
-/*
- * Takes pins off records of a process: with @in_turn only where the record's turn
- * is, as a driver lets go of a registration from its beginning. How many are left.
- * Called with file->lock held.
- */
-static u64 hf_pins_end_of(struct hf_file *file, struct hf_unpinned *unpinned,
-			  u64 pins, struct pid *tgid, bool in_turn)
-{
-	struct hf_lease *lease;
-	struct hf_pin *pin;
-
-	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
-			if (!pins)
-				return 0;
-			if (pin->tgid != tgid || !pin->count || !pin->made ||
-			    pin->pinner.consumer != unpinned->consumer ||
-			    (in_turn && pin->next != unpinned->first))
-				continue;
-			pins -= hf_pin_end(lease, pin, unpinned, pins);
-		}
-	}
-	return pins;
-}
-
-/*
- * Pins have ended, and were taken off records of process @tgid, or, with NULL, off
- * none. Where others have such pins as well they may have been theirs: see left.c.
- * Called with file->lock held.
- */
-static void hf_pins_doubt(struct hf_file *file,
-			  const struct hf_unpinned *unpinned,
-			  const struct pid *tgid, u64 pins)
-{
-	struct hf_lease *lease;
-	struct hf_pin *pin;
-	bool others = false;
-
-	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
-			if (pin->tgid == tgid || !pin->count || !pin->made ||
-			    pin->pinner.consumer != unpinned->consumer)
-				continue;
-			pin->doubt = true;
-			others = true;
-		}
-	}
-	if (!others || !tgid)
-		return;
-	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
-			if (pin->tgid != tgid || !pin->made ||
-			    pin->pinner.consumer != unpinned->consumer)
-				continue;
-			pin->doubt = true;
-			pin->maybe += pins;
-		}
-	}
-}
-
-/*
- * The process that has such pins of the range, if it is the only one. One that is
- * gone comes first: its files were passed on. Called with file->lock held.
- */
-static struct pid *hf_pins_only_owner(struct hf_file *file,
-				      const struct hf_unpinned *unpinned)
-{
-	struct pid *gone = NULL, *living = NULL;
-	struct hf_lease *lease;
-	struct hf_pin *pin;
-	bool several = false;
-
-	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		hf_for_each_pin(pin, lease, unpinned->first, unpinned->last) {
-			if (!pin->count || !pin->made ||
-			    pin->pinner.consumer != unpinned->consumer)
-				continue;
-			if (!atomic_read(&pin->pinner.mm->mm_users)) {
-				gone = pin->tgid;
-				continue;
-			}
-			several |= living && living != pin->tgid;
-			living = pin->tgid;
-		}
-	}
-	return gone ?: several ? NULL : living;
-}
-
-/*
- * They are taken off the records of this process, or, if it has none (a worker
- * ends a ring, another process has the consumer's file, too), off those of the
- * process that is gone, or the only other one. Only for this kind of consumer:
- * those that read a page for a moment unpin it, too.
- */
-static void hf_piece_end(struct hf_unpinned *unpinned, struct page *page,
-			 unsigned long nr, unsigned long pins)
-{
-	struct address_space *mapping;
-	struct hf_file *file;
-	struct pid *other, *own = task_tgid(current);
-	u64 left;
-
-	hf_pins_ended(unpinned);
-	if (!hf_page_is_fsdax(page))
-		return;
-	/* Nothing but a lease's pins keeps the inode. */
-	rcu_read_lock();
-	file = hf_page_place(page, &mapping, &unpinned->first)
-		       ? hf_file_find(mapping->host)
-		       : NULL;
-	rcu_read_unlock();
-	if (!file)
-		return;
-	if (!unpinned->looked_up) {
-		unpinned->lets_go = hf_caller_lets_go(unpinned->caller,
-						      &unpinned->consumer);
-		unpinned->looked_up = true;
-	}
-	if (!unpinned->lets_go) {
-		hf_file_put(file);
-		return;
-	}
-	unpinned->file = file;
-	unpinned->last = unpinned->first + nr - 1;
-	spin_lock(&file->lock);
-	left = hf_pins_end_of(file, unpinned, pins, own, true);
-	left = hf_pins_end_of(file, unpinned, left, own, false);
-	/* Drivers without a name are not told apart, so not for those. */
-	if (unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN) {
-		if (left < pins)
-			hf_pins_doubt(file, unpinned, own, pins - left);
-		other = left ? hf_pins_only_owner(file, unpinned) : NULL;
-		if (other)
-			hf_pins_end_of(file, unpinned, left, other, false);
-		else if (left)
-			hf_pins_doubt(file, unpinned, NULL, left);
-	}
-	spin_unlock(&file->lock);
-}
-
-/* How many of some pages on the device follow each other in a file, too. */
-static unsigned long hf_piece_length(struct page *page, unsigned long nr)
-{
-	struct address_space *mapping, *next;
-	pgoff_t index, at;
-	unsigned long i;
-
-	if (!hf_page_is_fsdax(page) || !hf_page_place(page, &mapping, &index))
-		return 1;
-	for (i = 1; i < nr; i++) {
-		if (!hf_page_is_fsdax(page + i) ||
-		    !hf_page_place(page + i, &next, &at) || next != mapping ||
-		    at != index + i)
-			break;
-	}
-	return i;
-}
-
-/**
- * hf_pins_end - the current task unpins pages
- * @unpinned: zero except for the caller; call hf_pins_ended() afterwards
- * @page: the first one, which is still pinned
- * @nr: how many follow each other on the device: not always in a file
- * @pins: how many pins of these end
- *
- * Does not sleep.
- */
-void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
-		 unsigned long nr, unsigned long pins)
-{
-	unsigned long left, piece;
-
-	/* No file's page follows other memory: a filesystem begins with its own. */
-	if (!hf_page_is_fsdax(page)) {
-		hf_pins_ended(unpinned);
-		return;
-	}
-	for (left = nr; left; left -= piece, page += piece) {
-		piece = hf_piece_length(page, left);
-		hf_piece_end(unpinned, page, piece,
-			     piece == nr ? pins : min(pins, piece));
-	}
-}
-
-/* The pages are let go of: leases without pins can end. Does not sleep. */
-void hf_pins_ended(struct hf_unpinned *unpinned)
-{
-	struct hf_file *file = unpinned->file;
-	struct hf_lease *lease;
-	bool deferred = false;
-	ktime_t now;
-
-	if (!file)
-		return;
-	now = ktime_get();
-	spin_lock(&file->lock);
-	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		if (lease->implicit && lease->pin && !lease->pin->count)
-			hf_lease_reap_now(lease);
-		/* A deferred change has nobody to see it. */
-		if (lease->breaker && !hf_break_is_of_change(lease) &&
-		    ktime_before(now, lease->deadline)) {
-			lease->fence_at = now;
-			deferred = true;
-		}
-	}
-	if (deferred)
-		hf_fence_schedule(file);
-	spin_unlock(&file->lock);
-	hf_file_put(file);
-	unpinned->file = NULL;
 }
 
 /* An address tells how a process is laid out: not to other users. */

@@ -27,9 +27,6 @@ void hf_pins_free(struct hf_lease *lease);
 bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last);
 void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		   const struct hf_pin *but);
-void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
-		 unsigned long nr, unsigned long pins);
-void hf_pins_ended(struct hf_unpinned *unpinned);
 void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 		  struct pid_namespace *ns);
 
