@@ -36,14 +36,17 @@ static bool do_write(struct changer *me)
 
 	if (at + length > MOST * PAGE)
 		length = MOST * PAGE - at;
+	no_faults_from_here(me->fd);
 	return pwrite(me->fd, me->buffer, length, at) == (ssize_t)length;
 }
 
 static bool do_write_direct(struct changer *me)
 {
 	int fd = open(me->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
-	ssize_t n = pwrite(fd, me->buffer, me->count * PAGE, me->at * PAGE);
+	ssize_t n;
 
+	no_faults_from_here(fd);
+	n = pwrite(fd, me->buffer, me->count * PAGE, me->at * PAGE);
 	close(fd);
 	return n > 0;
 }
@@ -55,6 +58,7 @@ static bool through_map(struct changer *me, bool store)
 	int null = open(store ? "/dev/zero" : "/dev/null", O_RDWR | O_CLOEXEC);
 	bool done = map != MAP_FAILED;
 
+	no_writes_from_here(me->fd);
 	for (uint32_t i = 0; i < me->count && done; i++)
 		done = (store ? read(null, map + i * PAGE, 8)
 			      : madvise(map + i * PAGE, PAGE,
@@ -153,6 +157,7 @@ static bool do_copy(struct changer *me)
 {
 	off_t in = me->at * PAGE, out = me->to * PAGE;
 
+	no_faults_from_here(me->other);
 	return copy_file_range(me->fd, &in, me->other, &out, me->count * PAGE,
 			       0) > 0;
 }

@@ -55,6 +55,11 @@ void file_path(char path[32], unsigned int file);
  */
 char *map_file(int fd, uint64_t offset, size_t length, bool small);
 
+/* Of a file, until the descriptor is closed: see main.c. They wait for each other. */
+void no_writes_from_here(int fd);
+void no_faults_from_here(int fd);
+void no_faults_until_here(int fd);
+
 /* Processes; they end with exit status 0 when the board says stop. */
 void changer_run(uint64_t seed);
 void holder_run(uint64_t seed, bool implicit);

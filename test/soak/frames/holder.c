@@ -119,12 +119,14 @@ static void deregister(struct holder *me)
 /* A write to a page for which a copy was prepared moves it. */
 static void write_all(struct holder *me)
 {
+	no_faults_from_here(me->fd);
 	for (uint32_t i = 0; i < me->count; i++) {
 		if (pwrite(me->fd, "h", 1,
 			   (me->first + i) * PAGE +
 				   random_below(&me->random, PAGE)) != 1)
 			err(1, "%s: write", me->path);
 	}
+	no_faults_until_here(me->fd);
 }
 
 /* Events of what the holder had before are among them, and do no harm. */

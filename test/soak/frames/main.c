@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,6 +65,26 @@ char *map_file(int fd, uint64_t offset, size_t length, bool small)
 	munmap(room, length + 2 * LARGE);
 	return mmap(map, length, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_FIXED_NOREPLACE, fd, offset);
+}
+
+/*
+ * Stock kernels keep a page whose block the file no longer
+ * has, when a fault reads a shared block while write(2) replaces it, and warn when the other
+ * file reads the block (doc/semantics.md, Not covered): here the two take turns.
+ */
+void no_writes_from_here(int fd)
+{
+	flock(fd, LOCK_SH);
+}
+
+void no_faults_from_here(int fd)
+{
+	flock(fd, LOCK_EX);
+}
+
+void no_faults_until_here(int fd)
+{
+	flock(fd, LOCK_UN);
 }
 
 static void board_make(void)
