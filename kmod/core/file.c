@@ -86,7 +86,6 @@ static struct hf_file *hf_file_new(struct inode *inode, unsigned long cow_unit,
 	INIT_LIST_HEAD(&file->changes);
 	INIT_LIST_HEAD(&file->turns);
 	INIT_LIST_HEAD(&file->breaking);
-	INIT_LIST_HEAD(&file->parties);
 	init_waitqueue_head(&file->wait);
 	INIT_DELAYED_WORK(&file->fence, hf_file_fence);
 	INIT_RCU_WORK(&file->free, hf_file_free_work);

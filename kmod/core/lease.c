@@ -51,6 +51,7 @@ struct hf_lease *hf_lease_new(void)
 	RB_CLEAR_NODE(&lease->range.rb);
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->owners);
+	INIT_LIST_HEAD(&lease->parties);
 	init_waitqueue_head(&lease->wait);
 	return lease;
 }

@@ -87,7 +87,6 @@ struct hf_file {
 	struct list_head changes;     /* lock */
 	struct list_head turns;	      /* see change/turn.c; lock */
 	struct list_head breaking;    /* leases with a deadline; lock */
-	struct list_head parties;     /* see lease/party.c; lock */
 	unsigned int breaks;	      /* how often one began; lock to write */
 	wait_queue_head_t wait;	      /* a change ended, a lease moved on */
 	struct delayed_work fence;
@@ -258,6 +257,7 @@ struct hf_lease {
 	unsigned int media_errors;   /* since it was acquired */
 	struct list_head break_node; /* file->breaking */
 	struct list_head owners;
+	struct list_head parties; /* see lease/party.c */
 	struct hf_events events;
 
 	union {

@@ -16,9 +16,8 @@
 #include "lease/party.h"
 
 struct hf_party {
-	struct list_head node; /* hf_file.parties */
-	struct hf_lease *lease;
-	struct mm_struct *mm; /* grabbed, to compare */
+	struct list_head node; /* hf_lease.parties */
+	struct mm_struct *mm;  /* grabbed, to compare */
 };
 
 /* Called with file->lock held. */
@@ -27,19 +26,19 @@ static bool hf_party_exists(const struct hf_lease *lease,
 {
 	const struct hf_party *party;
 
-	list_for_each_entry(party, &lease->file->parties, node) {
-		if (party->lease == lease && party->mm == mm)
+	list_for_each_entry(party, &lease->parties, node) {
+		if (party->mm == mm)
 			return true;
 	}
 	return false;
 }
 
 /* Moves to @gone those whose process is no more. Called with file->lock held. */
-static void hf_parties_forget(struct hf_file *file, struct list_head *gone)
+static void hf_parties_forget(struct hf_lease *lease, struct list_head *gone)
 {
 	struct hf_party *party, *next;
 
-	list_for_each_entry_safe(party, next, &file->parties, node) {
+	list_for_each_entry_safe(party, next, &lease->parties, node) {
 		if (!atomic_read(&party->mm->mm_users))
 			list_move(&party->node, gone);
 	}
@@ -71,15 +70,14 @@ int hf_party_add(struct hf_lease *lease)
 	party = kmalloc(sizeof(*party), GFP_KERNEL_ACCOUNT);
 	if (!party)
 		return -ENOMEM;
-	party->lease = lease;
 	party->mm = current->mm;
 	spin_lock(&file->lock);
-	hf_parties_forget(file, &gone);
+	hf_parties_forget(lease, &gone);
 	if (!lease->target) {
 		err = -EBADFD;
 	} else if (!hf_party_exists(lease, party->mm)) {
 		mmgrab(party->mm);
-		list_add_tail(&party->node, &file->parties);
+		list_add_tail(&party->node, &lease->parties);
 		party = NULL;
 	}
 	spin_unlock(&file->lock);
@@ -91,14 +89,10 @@ int hf_party_add(struct hf_lease *lease)
 /* The lease ends: nobody is a party to it any longer. */
 void hf_parties_end(struct hf_lease *lease)
 {
-	struct hf_party *party, *next;
 	LIST_HEAD(gone);
 
 	spin_lock(&lease->file->lock);
-	list_for_each_entry_safe(party, next, &lease->file->parties, node) {
-		if (party->lease == lease)
-			list_move(&party->node, &gone);
-	}
+	list_splice_init(&lease->parties, &gone);
 	spin_unlock(&lease->file->lock);
 	hf_parties_free(&gone);
 }
@@ -123,16 +117,14 @@ struct hf_lease *hf_party_lease(const struct hf_span *span,
 				const struct mm_struct *mm)
 {
 	struct hf_file *file = hf_file_find(file_inode(span->file));
-	struct hf_lease *lease = NULL;
-	struct hf_party *party;
+	struct hf_lease *lease;
 
 	if (!file)
 		return NULL;
 	spin_lock(&file->lock);
-	list_for_each_entry(party, &file->parties, node) {
-		if (party->mm == mm &&
-		    hf_lease_covers(party->lease, span->index)) {
-			lease = party->lease;
+	hf_for_each_overlap(lease, file, span->index, span->index) {
+		if (hf_party_exists(lease, mm) &&
+		    hf_lease_covers(lease, span->index)) {
 			kref_get(&lease->kref);
 			break;
 		}
