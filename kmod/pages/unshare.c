@@ -6,11 +6,12 @@
  * new blocks for pages that are not shared, too, also for those before, and moves
  * these with the next write of any task, even if they are pinned.
  *
- * So all that can prepare blocks for the range is written to once, the range as
- * well, which leaves nothing shared. When the range is pinned after that, all
- * of it is faulted in again, which uses up what was prepared for it by then, and
- * nothing prepares more: to share one of these blocks again is a change that
- * breaks the lease (hf_change_reach_units()).
+ * So all shared blocks of the range, and of what can prepare blocks for it, are
+ * written to once, with all that their copies can prepare blocks for. That leaves
+ * nothing shared. When the range is pinned after that, all of it is faulted in
+ * again, which uses up what was prepared for it by then, and nothing prepares
+ * more: to share one of these blocks again is a change that breaks the lease
+ * (hf_change_reach_units()).
  *
  * Where nothing is shared that last part alone will do. FIEMAP does not show what
  * an earlier copy has left prepared, nor does anything else that a module can
@@ -25,6 +26,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include "core/backing.h"
+#include "pages/fiemap.h"
 #include "pages/shared.h"
 #include "pages/unshare.h"
 
@@ -197,6 +199,34 @@ static int hf_store(struct file *file, pgoff_t first, pgoff_t last)
 	return err;
 }
 
+/* The same, to the shared ones and those around them, until none is shared. */
+static int hf_store_shared(struct file *file, pgoff_t first, pgoff_t last)
+{
+	struct hf_extent extent;
+	pgoff_t from, to;
+	int ret;
+
+	while (first <= last) {
+		ret = hf_fiemap_shared(file_inode(file),
+				       (u64)first << PAGE_SHIFT,
+				       ((u64)last + 1) << PAGE_SHIFT, &extent);
+		if (ret || !extent.found)
+			return ret;
+		from = extent.start >> PAGE_SHIFT;
+		to = (extent.end - 1) >> PAGE_SHIFT;
+		hf_cow_window(file, &from, &to);
+		from = max(from, first);
+		to = min(to, last);
+		if (to < from)
+			return -ENXIO;
+		ret = hf_store(file, from, to);
+		if (ret)
+			return ret;
+		first = to + 1;
+	}
+	return 0;
+}
+
 /**
  * hf_unshare - nothing of the range moves by itself from here on
  * @file: the leased file; the caller holds no lock
@@ -222,7 +252,7 @@ int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
 		ret = hf_drop_large(file, pin, target, from, to)
 			      ?: hf_file_shares(target, from, to);
 	if (ret > 0)
-		ret = hf_store(target, from, to)
+		ret = hf_store_shared(target, from, to)
 			      ?: hf_drop_large(file, pin, target, from, to);
 	return ret == -ENXIO ? 1 : ret;
 }
