@@ -31,8 +31,8 @@ bool hf_span_limit(struct hf_span *span)
 
 /*
  * Blocks that a change of other blocks would move, or that are shared, become the
- * file's own: see unshare.c. After that every page of the span has to be faulted
- * in again. Where the mapping can only be read such blocks are refused: see stay.c.
+ * file's own: see unshare.c. Where the mapping can only be read they are refused: see
+ * stay.c.
  */
 static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 			  const struct hf_span *span)
@@ -45,12 +45,7 @@ static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 		return 0;
 	ret = span->readonly ? hf_blocks_stay(target, first, last)
 			     : hf_unshare(file, pin, target);
-	if (ret)
-		return ret < 0 ? ret : -EAGAIN;
-	if (!span->readonly)
-		unmap_mapping_pages(target->f_mapping, first, last - first + 1,
-				    false);
-	return 0;
+	return ret > 0 ? -EAGAIN : ret;
 }
 
 /* The runs of pages that have just been pinned. */

@@ -16,7 +16,9 @@
  * Where nothing is shared that last part alone will do. FIEMAP does not show what
  * an earlier copy has left prepared, nor does anything else that a module can
  * ask, but that is used up in any case; what is shared it does show, and that is
- * all that blocks are ever prepared for.
+ * all that blocks are ever prepared for. A file that has no shared blocks, and had
+ * none, has nothing prepared either: XFS says so (reflink.c), and its pages stay as
+ * they are mapped.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
@@ -27,6 +29,7 @@
 #include <linux/slab.h>
 #include "core/backing.h"
 #include "pages/fiemap.h"
+#include "pages/reflink.h"
 #include "pages/shared.h"
 #include "pages/unshare.h"
 
@@ -227,11 +230,31 @@ static int hf_store_shared(struct file *file, pgoff_t first, pgoff_t last)
 	return 0;
 }
 
+/* Blocks of the window, of which the pages of @pin are, become the file's own. */
+static int hf_unshare_window(struct hf_file *file, const struct hf_pin *pin,
+			     struct file *target, pgoff_t from, pgoff_t to)
+{
+	/* A large entry can have shared blocks that are not to be copied: see shared.c. */
+	int ret = hf_file_shares(target, round_down(from, PTRS_PER_PTE),
+				 to | (PTRS_PER_PTE - 1));
+
+	if (ret > 0)
+		ret = hf_drop_large(file, pin, target, from, to)
+			      ?: hf_file_shares(target, from, to);
+	if (ret > 0)
+		ret = hf_store_shared(target, from, to)
+			      ?: hf_drop_large(file, pin, target, from, to);
+	return ret;
+}
+
 /**
- * hf_unshare - nothing of the range moves by itself from here on
+ * hf_unshare - nothing of the range moves by itself once its pages were faulted in
  * @file: the leased file; the caller holds no lock
  * @pin: of the pages to be pinned, in a lease of it
  * @target: the file, open for reading and writing
+ *
+ * Where that is needed none of the pages is mapped any longer, and all have to be
+ * faulted in again.
  *
  * Return: 0, 1 where the file has become shorter, or the error of the
  * filesystem (-ENOSPC, -EDQUOT, -EIO).
@@ -245,14 +268,14 @@ int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
 	hf_cow_window(target, &from, &to);
 	if (to == ULONG_MAX || to < pin->range.last)
 		return 1;
-	/* A large entry can have shared blocks that are not to be copied: see shared.c. */
-	ret = hf_file_shares(target, round_down(from, PTRS_PER_PTE),
-			     to | (PTRS_PER_PTE - 1));
-	if (ret > 0)
-		ret = hf_drop_large(file, pin, target, from, to)
-			      ?: hf_file_shares(target, from, to);
-	if (ret > 0)
-		ret = hf_store_shared(target, from, to)
-			      ?: hf_drop_large(file, pin, target, from, to);
-	return ret == -ENXIO ? 1 : ret;
+	/* Most files never had a block in common with another. */
+	ret = hf_has_shared(file_inode(target));
+	if (ret <= 0)
+		return ret;
+	ret = hf_unshare_window(file, pin, target, from, to);
+	if (ret)
+		return ret == -ENXIO ? 1 : ret;
+	unmap_mapping_pages(target->f_mapping, pin->range.start,
+			    pin->range.last - pin->range.start + 1, false);
+	return 0;
 }
