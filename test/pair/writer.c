@@ -115,8 +115,8 @@ static void post_next(struct slot *slot)
 {
 	uint64_t written = number - 2 * DEPTH;
 
-	/* In order: what was posted so long ago has completed. */
 	if (number > first + 2 * DEPTH && random() % READS == 0 &&
+	    record[written % count] == written &&
 	    block_is_kept(written % count, count))
 		post(slot, true, written);
 	else
