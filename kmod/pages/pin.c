@@ -35,7 +35,7 @@ bool hf_span_limit(struct hf_span *span)
  * stay.c.
  */
 static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
-			  const struct hf_span *span)
+			  const struct hf_span *span, bool *copies)
 {
 	pgoff_t first = pin->range.start, last = pin->range.last;
 	struct file *target = span->file;
@@ -44,7 +44,7 @@ static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 	if (!target->f_op->remap_file_range)
 		return 0;
 	ret = span->readonly ? hf_blocks_stay(target, first, last)
-			     : hf_unshare(file, pin, target);
+			     : hf_unshare(file, pin, target, copies);
 	return ret > 0 ? -EAGAIN : ret;
 }
 
@@ -82,12 +82,14 @@ long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
 		  struct page **pages, struct hf_runs *runs)
 {
 	struct address_space *mapping = span->file->f_mapping;
-	int err = hf_pin_prepare(file, pin, span);
+	bool copies = false;
 	long ret;
+	int err;
 
+	err = hf_pin_prepare(file, pin, span, &copies);
 	if (err)
 		return err;
-	ret = hf_span_pin(pin->pinner.mm, span, flags, pages);
+	ret = hf_span_pin(pin->pinner.mm, span, copies, flags, pages);
 	if (ret <= 0)
 		return ret;
 	err = hf_pin_collect(mapping, span->index, ret, pages, runs);

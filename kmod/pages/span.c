@@ -193,10 +193,11 @@ static int hf_span_reason(const struct hf_span *span)
  * hf_span_pin - pin the pages of a span, short-term for the kernel
  * @mm: the address space
  * @span: a mapping of a file
+ * @copies: whether faults may copy blocks: see hf_unshare()
  * @flags: of the call
  * @pages: room for span->nr pages
  *
- * The caller does not hold the mmap lock. FOLL_WRITE is added where the mapping
+ * The caller holds no lock. FOLL_WRITE is added where the mapping
  * can be written, so that holes are allocated and shared blocks are copied: what is
  * pinned is the file's own.
  *
@@ -204,17 +205,23 @@ static int hf_span_reason(const struct hf_span *span)
  * mapping is not there any longer; -ENODATA where one that can only be read has a
  * hole; or -errno.
  */
-long hf_span_pin(struct mm_struct *mm, const struct hf_span *span,
+long hf_span_pin(struct mm_struct *mm, const struct hf_span *span, bool copies,
 		 unsigned int flags, struct page **pages)
 {
-	long ret = -ESTALE;
+	struct rw_semaphore *writes = &file_inode(span->file)->i_rwsem;
+	long ret = -EINTR;
 	int err;
 
-	if (mmap_read_lock_killable(mm))
+	if (copies && down_read_killable(writes))
 		return -EINTR;
-	if (hf_span_is_there(mm, span))
-		ret = hf_span_pin_short(mm, span, flags, pages);
-	mmap_read_unlock(mm);
+	if (!mmap_read_lock_killable(mm)) {
+		ret = -ESTALE;
+		if (hf_span_is_there(mm, span))
+			ret = hf_span_pin_short(mm, span, flags, pages);
+		mmap_read_unlock(mm);
+	}
+	if (copies)
+		up_read(writes);
 	if (ret == -EFAULT)
 		ret = hf_span_reason(span);
 	if (ret <= 0)

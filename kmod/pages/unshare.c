@@ -19,6 +19,10 @@
  * all that blocks are ever prepared for. A file that has no shared blocks, and had
  * none, has nothing prepared either: XFS says so (reflink.c), and its pages stay as
  * they are mapped.
+ *
+ * A fault that copies a block while write(2) copies it, too, and stores to the copy,
+ * can undo the store: both find the same new block. The filesystem does not keep them
+ * apart, so a fault that we make has i_rwsem, which write(2) takes exclusively.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
@@ -58,13 +62,18 @@ struct hf_window {
  */
 static long hf_window_fault(struct hf_window *window)
 {
+	struct rw_semaphore *writes = &file_inode(window->file)->i_rwsem;
 	unsigned long left = window->end - window->index;
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	long i, nr = -ESTALE;
 
-	if (mmap_read_lock_killable(mm))
+	if (down_read_killable(writes))
 		return -EINTR;
+	if (mmap_read_lock_killable(mm)) {
+		up_read(writes);
+		return -EINTR;
+	}
 	vma = vma_lookup(mm, window->addr);
 	if (vma && vma->vm_file == window->file &&
 	    linear_page_index(vma, window->addr) == window->index &&
@@ -83,6 +92,7 @@ static long hf_window_fault(struct hf_window *window)
 		nr += max(more, 0L);
 	}
 	mmap_read_unlock(mm);
+	up_read(writes);
 	for (i = 0; i < nr; i++) {
 		hf_page_own(window->pages[i], window->file->f_mapping,
 			    window->index + i);
@@ -252,19 +262,22 @@ static int hf_unshare_window(struct hf_file *file, const struct hf_pin *pin,
  * @file: the leased file; the caller holds no lock
  * @pin: of the pages to be pinned, in a lease of it
  * @target: the file, open for reading and writing
+ * @copies: out
  *
  * Where that is needed none of the pages is mapped any longer, and all have to be
- * faulted in again.
+ * faulted in again. *@copies: these faults may copy blocks, so no write(2) may be under
+ * way.
  *
  * Return: 0, 1 where the file has become shorter, or the error of the
  * filesystem (-ENOSPC, -EDQUOT, -EIO).
  */
 int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
-	       struct file *target)
+	       struct file *target, bool *copies)
 {
 	pgoff_t from = pin->range.start, to = pin->range.last;
 	int ret;
 
+	*copies = false;
 	hf_cow_window(target, &from, &to);
 	if (to == ULONG_MAX || to < pin->range.last)
 		return 1;
@@ -277,5 +290,6 @@ int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
 		return ret == -ENXIO ? 1 : ret;
 	unmap_mapping_pages(target->f_mapping, pin->range.start,
 			    pin->range.last - pin->range.start + 1, false);
+	*copies = true;
 	return 0;
 }
