@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is left of a stream of writes by libholdfast-remote when the file changes: nanoseconds
- * for each write of a few seconds, with changes and without, by turns. The changes are
- * those of test/pair/changer.c, by the program itself.
+ * for each write of a few seconds. The changes are those of test/pair/changer.c, by the
+ * program itself: of a file that shares nothing, by turns with none; and of one of which parts
+ * are shared.
  */
 #define _GNU_SOURCE
 #include "../test/queue-take.h"
@@ -60,16 +61,24 @@ static double stream(size_t length)
 	return (double)(now_ns() - began) / completed;
 }
 
-static pid_t change(void)
+/* A file that shares its blocks with this one. */
+static const char *snapshot(void)
+{
+	static char other[256];
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	return other;
+}
+
+static pid_t change(const char *other)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
-		char time[32], count[32], other[256];
+		char time[32], count[32];
 
 		snprintf(time, sizeof(time), "%lu", seconds);
 		snprintf(count, sizeof(count), "%lu", per_second);
-		snprintf(other, sizeof(other), "%s.other", path);
 		if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 			_exit(127);
 		execl(changer, "changer", path, other, time, count, NULL);
@@ -80,12 +89,22 @@ static pid_t change(void)
 	return pid;
 }
 
+static void stream_while(size_t length, const char *measure_name,
+			 const char *other, unsigned int round)
+{
+	pid_t pid = change(other);
+	int status;
+
+	sample(measure_name, length, "changes", round, stream(length));
+	if (waitpid(pid, &status, 0) != pid || status)
+		errx(1, "changes have failed");
+}
+
 static void measure(size_t length)
 {
 	struct hf_importer *importer = remote_import(address, DEPTH, &remote);
 	char *memory = aligned_alloc(PAGE, BLOCK);
 	struct hf_remote_info info;
-	int status;
 
 	queue = hf_importer_queue(importer, 0);
 	if (memory)
@@ -94,14 +113,15 @@ static void measure(size_t length)
 	if (!mr)
 		err(1, "memory region");
 	for (unsigned int round = 0; round < rounds; round++) {
-		pid_t pid;
+		double still = stream(length);
 
-		sample("goodput", length, "none", round, stream(length));
-		pid = change();
-		sample("goodput", length, "changes", round, stream(length));
-		if (waitpid(pid, &status, 0) != pid || status)
-			errx(1, "changes have failed");
+		sample("goodput", length, "none", round, still);
+		sample("goodput-unshared", length, "none", round, still);
+		stream_while(length, "goodput-unshared", "-", round);
 	}
+	/* XFS notes that a file has shared a block, for good. */
+	for (unsigned int round = 0; round < rounds; round++)
+		stream_while(length, "goodput", snapshot(), round);
 	hf_remote_query(remote, &info);
 	if (!info.pauses || info.reconnects)
 		errx(1, "%llu pauses and %llu connections more",
@@ -185,6 +205,7 @@ int main(int argc, char **argv)
 		if (waitpid(pid, &status, 0) != pid || status)
 			errx(1, "the exporter has failed");
 		unlink(path);
+		unlink(snapshot());
 	}
 	return 0;
 }
