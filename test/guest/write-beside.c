@@ -28,8 +28,8 @@ static pid_t register_on(int fd)
 		char *map = map_shared(fd, 0, LENGTH);
 
 		for (;;) {
-			struct ibv_mr *mr = ibv_reg_mr(rdma.pd, map, LENGTH,
-						       RDMA_ACCESS);
+			struct ibv_mr *mr =
+				ibv_reg_mr(rdma.pd, map, LENGTH, RDMA_ACCESS);
 
 			if (!mr)
 				_exit(errno);
