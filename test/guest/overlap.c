@@ -12,7 +12,7 @@
 
 #define PATH	 PMEM "overlap"
 #define PAGE	 4096
-#define PAGES	 512
+#define PAGES	 500 /* no large page */
 #define LENGTH	 ((size_t)PAGES * PAGE)
 #define BREAK_MS (2000 * time_scale())
 #define REGIONS	 12
