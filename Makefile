@@ -360,6 +360,7 @@ $(BUILD)/obj/san/%.o: %.c VERSION
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(OURS) -Itool -Icommon $(SANITIZE) -c -o $@ $<
 
+$(BUILD)/test/host/intact: OURS += -Ikmod
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)

@@ -72,7 +72,8 @@ static bool is_flushed_by_device(const struct hf_job *job)
  * further than what fdatasync(2) has made durable.
  *
  * Where the exporter makes the flushes, msync(2) of each of them does that as well, for
- * the whole file's metadata. A pause is shorter then.
+ * the whole file's metadata. A pause is shorter then: what fdatasync(2) writes back it
+ * also protects against stores, and the next registration has a fault of each such page.
  */
 static int do_sync(struct hf_job *job)
 {

@@ -216,8 +216,7 @@ void hf_counts_add(struct hf_counts *counts, pgoff_t first, u64 nr)
  * @first: index of the first page, which is pinned
  * @nr: how many at most, none of them behind the record's last one
  *
- * Without memory the counts stay as they are until the record goes: who may have the
- * pages is then told to let go of them once more.
+ * Without memory the counts stay as they are: counts->all does not change.
  *
  * Return: how many, not zero; it may be called again for those that follow.
  */
@@ -240,6 +239,21 @@ u64 hf_counts_take(struct hf_counts *counts, pgoff_t first, u64 nr)
 	return nr;
 }
 
+/* Nobody has pages of a range pinned, whatever was counted. */
+void hf_counts_clear(struct hf_counts *counts, pgoff_t first, pgoff_t last)
+{
+	u64 before;
+
+	do {
+		pgoff_t index = first;
+
+		before = counts->all;
+		while (hf_counts_next(counts, &index, last))
+			index +=
+				hf_counts_take(counts, index, last - index + 1);
+	} while (counts->all != before);
+}
+
 /**
  * hf_counts_next - the next pinned page
  * @counts: of the record
@@ -257,7 +271,7 @@ bool hf_counts_next(const struct hf_counts *counts, pgoff_t *index,
 		step = hf_step_of(rb_first(&counts->steps));
 	while (step && !step->pins)
 		step = hf_step_next(step);
-	if (!step || step->first > last)
+	if (!step || step->first > last || *index > last)
 		return false;
 	*index = max(*index, step->first);
 	return true;

@@ -10,6 +10,7 @@ void hf_counts_free(struct hf_counts *counts);
 void hf_counts_begin(struct hf_counts *counts, pgoff_t first, u64 nr);
 void hf_counts_add(struct hf_counts *counts, pgoff_t first, u64 nr);
 u64 hf_counts_take(struct hf_counts *counts, pgoff_t first, u64 nr);
+void hf_counts_clear(struct hf_counts *counts, pgoff_t first, pgoff_t last);
 bool hf_counts_next(const struct hf_counts *counts, pgoff_t *index,
 		    pgoff_t last);
 void hf_counts_pass(struct hf_counts *counts, struct hf_counts *from);

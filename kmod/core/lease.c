@@ -52,6 +52,7 @@ struct hf_lease *hf_lease_new(void)
 	INIT_LIST_HEAD(&lease->break_node);
 	INIT_LIST_HEAD(&lease->owners);
 	INIT_LIST_HEAD(&lease->parties);
+	hf_intact_init(&lease->intact);
 	init_waitqueue_head(&lease->wait);
 	return lease;
 }

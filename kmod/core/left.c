@@ -3,10 +3,11 @@
  * Whose pins are left, for the fence.
  *
  * A process can end what another one pinned, if it was passed the consumer's file.
- * If it has pins of the same pages itself, these are taken off first (pages/record.c). So
+ * If it has pins of the same pages itself, these are taken off first (pages/unpinned.c). So
  * a record can have pins that have ended, for as long as another has lost as many
  * that have not. Other facts decide which of the two holds them.
  */
+#include "core/counts.h"
 #include "core/left.h"
 
 /*
@@ -22,6 +23,14 @@ static bool hf_pin_has_ended(const struct hf_pin *pin)
 	       !atomic64_read(&pin->pinner.mm->pinned_vm);
 }
 
+/* Whether a record has pins of pages of a range. Called with file->lock held. */
+bool hf_pin_counts(const struct hf_pin *pin, pgoff_t first, pgoff_t last)
+{
+	pgoff_t index = max(first, pin->range.start);
+
+	return hf_counts_next(&pin->counts, &index, min(last, pin->range.last));
+}
+
 /* Whether what was taken off @pin was another's, which has ended. */
 static bool hf_pin_was_spared(struct hf_file *file, const struct hf_pin *pin)
 {
@@ -33,34 +42,37 @@ static bool hf_pin_was_spared(struct hf_file *file, const struct hf_pin *pin)
 				pin->range.last) {
 			if (other->pinner.mm != pin->pinner.mm &&
 			    other->pinner.consumer == pin->pinner.consumer &&
-			    other->counts.all && hf_pin_has_ended(other))
+			    hf_pin_counts(other, pin->range.start,
+					  pin->range.last) &&
+			    hf_pin_has_ended(other))
 				return true;
 		}
 	}
 	return false;
 }
 
-/**
- * hf_pin_is_left - whether the process of a record has pins left, by what is known
- * @lease: its file->lock is held
- * @pin: one of its records
+/*
+ * Whether the process of a record has pins left in a range, by what is known. Called with
+ * file->lock held.
  */
-bool hf_pin_is_left(struct hf_lease *lease, const struct hf_pin *pin)
+static bool hf_pin_is_left(struct hf_lease *lease, const struct hf_pin *pin,
+			   pgoff_t first, pgoff_t last)
 {
 	lockdep_assert_held(&lease->file->lock);
 	if (hf_pin_has_ended(pin))
 		return false;
-	return pin->counts.all ||
+	return hf_pin_counts(pin, first, last) ||
 	       (pin->maybe && hf_pin_was_spared(lease->file, pin));
 }
 
 /* The same, for a moment. */
-bool hf_pin_is_left_now(struct hf_lease *lease, const struct hf_pin *pin)
+bool hf_pin_is_left_now(struct hf_lease *lease, const struct hf_pin *pin,
+			pgoff_t first, pgoff_t last)
 {
 	bool left;
 
 	spin_lock(&lease->file->lock);
-	left = hf_pin_is_left(lease, pin);
+	left = hf_pin_is_left(lease, pin, first, last);
 	spin_unlock(&lease->file->lock);
 	return left;
 }
@@ -73,7 +85,8 @@ bool hf_mm_has_pins(struct hf_lease *lease, const struct mm_struct *mm,
 
 	lockdep_assert_held(&lease->file->lock);
 	hf_for_each_pin(pin, lease, first, last) {
-		if (pin->pinner.mm == mm && hf_pin_is_left(lease, pin))
+		if (pin->pinner.mm == mm &&
+		    hf_pin_is_left(lease, pin, first, last))
 			return true;
 	}
 	return false;

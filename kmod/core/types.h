@@ -23,6 +23,7 @@
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include "compat/compat.h"
+#include "core/intact.h"
 
 /*
  * Whether busy pages are looked for. test/oracle leaves it out: the truth test must
@@ -258,6 +259,7 @@ struct hf_lease {
 	struct list_head break_node; /* file->breaking */
 	struct list_head owners;
 	struct list_head parties; /* see lease/party.c */
+	struct hf_intact intact;  /* pages: see intact.c */
 	struct hf_events events;
 
 	union {

@@ -3,7 +3,7 @@
  * The last resort. A holder that has not let go at the deadline of a break is
  * killed: that ends its mappings and closes its files, and so its consumers.
  * It needs nobody's help, and works on a stopped process. Where pins are left
- * after that, it goes on to those that inherited them: see heir.c.
+ * after that, it goes on to those that inherited them: see sharer.c.
  */
 #define pr_fmt(fmt) "holdfast: " fmt
 

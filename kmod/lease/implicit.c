@@ -251,7 +251,7 @@ static long hf_implicit_try(struct hf_lease *lease, const struct hf_span *span,
 	if (IS_ERR(pin))
 		return PTR_ERR(pin);
 	if (hf_implicit_enter(lease, pin, more))
-		ret = hf_pin_pages(lease->file, pin, span, flags, pages, &runs);
+		ret = hf_pin_pages(lease, pin, span, flags, pages, &runs);
 	if (ret > 0) {
 		pinned.nr = ret;
 		err = hf_implicit_commit(lease, &pinned, pinner, &runs, more,

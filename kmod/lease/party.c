@@ -180,6 +180,20 @@ static struct hf_pin *hf_party_find(struct hf_lease *lease,
 }
 
 /*
+ * The pages need not be prepared once more. A change that is under way, and waits for
+ * pins (hf_changes_wait_to_pin()), has told of them already. Called with file->lock
+ * held.
+ */
+static void hf_party_keep(struct hf_lease *lease, const struct hf_span *span)
+{
+	pgoff_t last = span->index + span->nr - 1;
+
+	if (!span->readonly &&
+	    hf_changes_let_in(lease->file, span->index, last, false))
+		hf_intact_add(&lease->intact, span->index, last);
+}
+
+/*
  * The pages of a record are pinned: 0, and it or another one has them; or -EAGAIN: a
  * change came before.
  */
@@ -200,6 +214,8 @@ static int hf_party_commit(struct hf_lease *lease, struct hf_pin *pin,
 		hf_pin_join(lease, to, pin, span, runs);
 	else
 		hf_pin_make(lease, pin, span->nr, runs);
+	if (!err)
+		hf_party_keep(lease, span);
 	spin_unlock(&lease->file->lock);
 	up_write(&lease->runs_sem);
 	if (!err)
@@ -231,7 +247,7 @@ static long hf_party_make(struct hf_lease *lease, struct hf_pin *pin,
 	long ret;
 	int err;
 
-	ret = hf_pin_pages(lease->file, pin, span, flags, pages, &runs);
+	ret = hf_pin_pages(lease, pin, span, flags, pages, &runs);
 	if (ret > 0) {
 		pinned.nr = ret;
 		err = hf_owner_add(lease, pinner->mm, task_tgid(current),

@@ -4,6 +4,7 @@
  * a page table has a reference of.
  */
 #include <linux/sched/signal.h>
+#include "core/counts.h"
 #include "core/left.h"
 #include "pages/held.h"
 #include "pages/reserved.h"
@@ -70,7 +71,8 @@ static bool hf_pins_are_left(struct hf_lease *lease, const struct mm_struct *mm,
 	hf_for_each_pin(pin, lease, first, last) {
 		bool other = pin->pinner.mm != mm;
 
-		if (other != others || !hf_pin_is_left_now(lease, pin))
+		if (other != others ||
+		    !hf_pin_is_left_now(lease, pin, first, last))
 			continue;
 		pinned = hf_runs_pinned_page(&pin->runs, first, last);
 		if (pinned)
@@ -96,8 +98,8 @@ bool hf_lease_is_pinned_but_by(struct hf_lease *lease,
 }
 
 /*
- * Bytes of pages that are pinned, each counted once. What has been unpinned is not,
- * where others hold the same piece of the file.
+ * Bytes of pages that are pinned, each counted once. What a record had that has ended is
+ * not, where others hold the same piece of the file.
  */
 u64 hf_lease_pinned(struct hf_lease *lease)
 {
@@ -132,8 +134,16 @@ void hf_lease_lose(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 	down_write(&lease->runs_sem);
 	hf_for_each_pin(pin, lease, first, last) {
 		hf_reserved_restore(&pin->runs);
-		if (!hf_runs_busy_page(&pin->runs, first, last, NULL))
-			err = err ?: hf_runs_cut(&pin->runs, first, last);
+		if (hf_runs_busy_page(&pin->runs, first, last, NULL))
+			continue;
+		err = hf_runs_cut(&pin->runs, first, last) ?: err;
+		/* Not every unpin is seen. */
+		spin_lock(&lease->file->lock);
+		if (pin->made)
+			hf_counts_clear(&pin->counts,
+					max(first, pin->range.start),
+					min(last, pin->range.last));
+		spin_unlock(&lease->file->lock);
 	}
 	up_write(&lease->runs_sem);
 	/*

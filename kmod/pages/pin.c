@@ -29,13 +29,23 @@ bool hf_span_limit(struct hf_span *span)
 	return true;
 }
 
+static bool hf_is_intact(struct hf_lease *lease, pgoff_t first, pgoff_t last)
+{
+	bool intact;
+
+	spin_lock(&lease->file->lock);
+	intact = hf_intact_has(&lease->intact, first, last);
+	spin_unlock(&lease->file->lock);
+	return intact;
+}
+
 /*
  * Blocks that a change of other blocks would move, or that are shared, become the
  * file's own: see unshare.c. Where the mapping can only be read they are refused: see
- * stay.c.
+ * stay.c. What has been prepared before, and has not changed, is as it should be.
  */
-static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
-			  const struct hf_span *span, bool *copies)
+static int hf_pin_prepare(struct hf_lease *lease, const struct hf_pin *pin,
+			  const struct hf_span *span)
 {
 	pgoff_t first = pin->range.start, last = pin->range.last;
 	struct file *target = span->file;
@@ -43,8 +53,10 @@ static int hf_pin_prepare(struct hf_file *file, const struct hf_pin *pin,
 
 	if (!target->f_op->remap_file_range)
 		return 0;
+	if (!span->readonly && hf_is_intact(lease, first, last))
+		return 0;
 	ret = span->readonly ? hf_blocks_stay(target, first, last)
-			     : hf_unshare(file, pin, target, copies);
+			     : hf_unshare(lease->file, pin, target);
 	return ret > 0 ? -EAGAIN : ret;
 }
 
@@ -67,8 +79,8 @@ static int hf_pin_collect(struct address_space *mapping, pgoff_t index,
 
 /**
  * hf_pin_pages - pin the pages of a record
- * @file: the leased file; the caller holds no lock
- * @pin: in a lease of it, not made
+ * @lease: in its file's tree, or ended; the caller holds no lock
+ * @pin: in the lease, not made
  * @span: of the record; its file may outlive the lease
  * @flags: of the call
  * @pages: room for span->nr pages
@@ -77,19 +89,17 @@ static int hf_pin_collect(struct address_space *mapping, pgoff_t index,
  * Return: how many pages are pinned, from the first one on; -EAGAIN: again, a change
  * came in between; -ESTALE when the mapping is not there any longer; or -errno.
  */
-long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
+long hf_pin_pages(struct hf_lease *lease, struct hf_pin *pin,
 		  const struct hf_span *span, unsigned int flags,
 		  struct page **pages, struct hf_runs *runs)
 {
 	struct address_space *mapping = span->file->f_mapping;
-	bool copies = false;
+	int err = hf_pin_prepare(lease, pin, span);
 	long ret;
-	int err;
 
-	err = hf_pin_prepare(file, pin, span, &copies);
 	if (err)
 		return err;
-	ret = hf_span_pin(pin->pinner.mm, span, copies, flags, pages);
+	ret = hf_span_pin(pin, span, flags, pages);
 	if (ret <= 0)
 		return ret;
 	err = hf_pin_collect(mapping, span->index, ret, pages, runs);
@@ -97,7 +107,7 @@ long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
 		unpin_user_pages(pages, ret);
 		return err;
 	}
-	hf_uncharge(file->inode->i_sb, pin->charged - ret);
+	hf_uncharge(lease->file->inode->i_sb, pin->charged - ret);
 	pin->charged = ret;
 	return ret;
 }

@@ -6,7 +6,7 @@
 #include "core/types.h"
 
 bool hf_span_limit(struct hf_span *span);
-long hf_pin_pages(struct hf_file *file, struct hf_pin *pin,
+long hf_pin_pages(struct hf_lease *lease, struct hf_pin *pin,
 		  const struct hf_span *span, unsigned int flags,
 		  struct page **pages, struct hf_runs *runs);
 

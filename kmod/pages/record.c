@@ -410,22 +410,23 @@ bool hf_pins_made(struct hf_lease *lease, pgoff_t first, pgoff_t last)
 
 	lockdep_assert_held(&lease->file->lock);
 	hf_for_each_pin(pin, lease, first, last) {
-		pgoff_t index = max(first, pin->range.start);
-
-		if (pin->made && hf_counts_next(&pin->counts, &index,
-						min(last, pin->range.last)))
+		if (pin->made && hf_pin_counts(pin, first, last))
 			return true;
 	}
 	return false;
 }
 
-/* Records in the making, except @but, start again. Called with file->lock held. */
+/*
+ * Pages change, or may. Records of them in the making, except @but, start again.
+ * Called with file->lock held.
+ */
 void hf_pins_stale(struct hf_lease *lease, pgoff_t first, pgoff_t last,
 		   const struct hf_pin *but)
 {
 	struct hf_pin *pin;
 
 	lockdep_assert_held(&lease->file->lock);
+	hf_intact_cut(&lease->intact, first, last);
 	if (!lease->making)
 		return;
 	hf_for_each_pin(pin, lease, first, last)
@@ -462,7 +463,7 @@ void hf_pins_show(struct seq_file *m, struct hf_lease *lease,
 
 	down_read(&lease->runs_sem);
 	hf_for_each_pin(pin, lease, 0, ULONG_MAX) {
-		if (pin->made && hf_pin_is_left_now(lease, pin) &&
+		if (pin->made && hf_pin_is_left_now(lease, pin, 0, ULONG_MAX) &&
 		    hf_runs_busy_page(&pin->runs, 0, ULONG_MAX, NULL))
 			hf_pin_show(m, lease, pin, ns);
 	}

@@ -77,6 +77,10 @@ int hf_has_shared(struct inode *inode)
 
 	if (!ops || !ops->map_blocks)
 		return 1;
+	/* XFS takes it, too, and a kill would not end its wait for who has it. */
+	if (down_write_killable(&inode->i_rwsem))
+		return -EINTR;
+	up_write(&inode->i_rwsem);
 	hf_asker_add(&asker);
 	ret = ops->map_blocks(inode, 0, PAGE_SIZE, &iomap, false, &generation);
 	hf_asker_del(&asker);

@@ -189,38 +189,47 @@ static int hf_span_reason(const struct hf_span *span)
 	return reason == -ENXIO ? -EFAULT : reason;
 }
 
+/* Whether a fault of the span may copy blocks: see unshare.c. */
+static bool hf_span_may_copy(const struct hf_span *span)
+{
+	return !span->readonly && span->file->f_op->remap_file_range;
+}
+
 /**
  * hf_span_pin - pin the pages of a span, short-term for the kernel
- * @mm: the address space
+ * @pin: the record of the span, prepared
  * @span: a mapping of a file
- * @copies: whether faults may copy blocks: see hf_unshare()
  * @flags: of the call
  * @pages: room for span->nr pages
  *
- * The caller holds no lock. FOLL_WRITE is added where the mapping
- * can be written, so that holes are allocated and shared blocks are copied: what is
- * pinned is the file's own.
+ * The caller holds no lock. FOLL_WRITE is added where the mapping can be written, so that
+ * holes are allocated and shared blocks are copied: what is pinned is the file's own.
  *
  * Return: how many pages are pinned, from the first one on; -ESTALE when the
- * mapping is not there any longer; -ENODATA where one that can only be read has a
- * hole; or -errno.
+ * mapping is not there any longer; -EAGAIN when a change came in between; -ENODATA where
+ * one that can only be read has a hole; or -errno.
  */
-long hf_span_pin(struct mm_struct *mm, const struct hf_span *span, bool copies,
+long hf_span_pin(const struct hf_pin *pin, const struct hf_span *span,
 		 unsigned int flags, struct page **pages)
 {
 	struct rw_semaphore *writes = &file_inode(span->file)->i_rwsem;
+	bool may_copy = hf_span_may_copy(span);
+	struct mm_struct *mm = pin->pinner.mm;
 	long ret = -EINTR;
 	int err;
 
-	if (copies && down_read_killable(writes))
+	if (may_copy && down_read_killable(writes))
 		return -EINTR;
-	if (!mmap_read_lock_killable(mm)) {
+	/* From here on nobody shares a block of the file. */
+	if (may_copy && READ_ONCE(pin->stale)) {
+		ret = -EAGAIN;
+	} else if (!mmap_read_lock_killable(mm)) {
 		ret = -ESTALE;
 		if (hf_span_is_there(mm, span))
 			ret = hf_span_pin_short(mm, span, flags, pages);
 		mmap_read_unlock(mm);
 	}
-	if (copies)
+	if (may_copy)
 		up_read(writes);
 	if (ret == -EFAULT)
 		ret = hf_span_reason(span);

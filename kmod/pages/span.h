@@ -7,7 +7,7 @@
 
 void hf_span_find(struct mm_struct *mm, unsigned long start, unsigned long nr,
 		  struct hf_span *span);
-long hf_span_pin(struct mm_struct *mm, const struct hf_span *span, bool copies,
+long hf_span_pin(const struct hf_pin *pin, const struct hf_span *span,
 		 unsigned int flags, struct page **pages);
 
 #endif

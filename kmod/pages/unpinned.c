@@ -44,10 +44,15 @@ static struct hf_ending hf_pins_next(struct hf_file *file,
 	struct hf_lease *lease;
 	struct hf_pin *pin;
 
+	/* In the order of their beginnings. */
 	hf_for_each_overlap(lease, file, first, last) {
+		if (lease->range.start > best.index)
+			break;
 		hf_for_each_pin(pin, lease, first, last) {
 			pgoff_t index = max(first, pin->range.start);
 
+			if (index > best.index)
+				break;
 			if (pin->tgid != tgid ||
 			    !hf_pin_is_meant(pin, unpinned) ||
 			    !hf_counts_next(&pin->counts, &index,
@@ -69,9 +74,13 @@ static u64 hf_ending_take(const struct hf_ending *ending, u64 nr)
 {
 	struct hf_lease *lease = ending->lease;
 	struct hf_pin *pin = ending->pin;
+	u64 before = pin->counts.all;
 
 	nr = min(nr, pin->range.last - ending->index + 1);
 	nr = hf_counts_take(&pin->counts, ending->index, nr);
+	/* Without memory they are still counted. */
+	if (pin->counts.all == before)
+		pin->doubt = true;
 	pin->next = ending->index + nr;
 	if (pin->next > pin->range.last)
 		pin->next = pin->range.start;

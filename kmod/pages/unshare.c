@@ -80,7 +80,7 @@ static long hf_window_fault(struct hf_window *window)
 	    window->addr + (left << PAGE_SHIFT) <= vma->vm_end)
 		nr = hf_gup_get(window->addr, 1, FOLL_WRITE, window->pages);
 	/*
-	 * Nothing is held over a fault: a change that finds it busy may have the
+	 * No page is held over a fault: a change that finds it busy may have the
 	 * lock that the fault waits for.
 	 */
 	if (nr == 1 && left > 1) {
@@ -262,22 +262,19 @@ static int hf_unshare_window(struct hf_file *file, const struct hf_pin *pin,
  * @file: the leased file; the caller holds no lock
  * @pin: of the pages to be pinned, in a lease of it
  * @target: the file, open for reading and writing
- * @copies: out
  *
  * Where that is needed none of the pages is mapped any longer, and all have to be
- * faulted in again. *@copies: these faults may copy blocks, so no write(2) may be under
- * way.
+ * faulted in again.
  *
  * Return: 0, 1 where the file has become shorter, or the error of the
  * filesystem (-ENOSPC, -EDQUOT, -EIO).
  */
 int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
-	       struct file *target, bool *copies)
+	       struct file *target)
 {
 	pgoff_t from = pin->range.start, to = pin->range.last;
 	int ret;
 
-	*copies = false;
 	hf_cow_window(target, &from, &to);
 	if (to == ULONG_MAX || to < pin->range.last)
 		return 1;
@@ -290,6 +287,5 @@ int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
 		return ret == -ENXIO ? 1 : ret;
 	unmap_mapping_pages(target->f_mapping, pin->range.start,
 			    pin->range.last - pin->range.start + 1, false);
-	*copies = true;
 	return 0;
 }

@@ -8,6 +8,6 @@
 int hf_read_reason(struct file *file, pgoff_t index);
 int hf_fault_reason(struct file *file, pgoff_t index);
 int hf_unshare(struct hf_file *file, const struct hf_pin *pin,
-	       struct file *target, bool *copies);
+	       struct file *target);
 
 #endif

@@ -84,6 +84,57 @@ static void fenced(void (*hold)(void), const char *what)
 		tap_bail("%s: %s", PATH, strerror(errno));
 }
 
+/* --- of two processes */
+
+#define FAR	   ((unsigned int)(2 * MIB / PAGE)) /* in the next 2 MiB */
+#define FAR_LENGTH (4 * MIB)
+
+static void map_far(void)
+{
+	implicit_allow(BREAK_MS);
+	rdma = rdma_open();
+	map = map_shared(open(PATH, O_RDWR | O_CLOEXEC), 0, FAR_LENGTH);
+}
+
+/* One record, of which a single page is left. */
+static void hold_first_page(void)
+{
+	struct ibv_mr *all;
+
+	map_far();
+	all = reg(0, FAR_LENGTH / PAGE - 1);
+	reg(0, 0);
+	ibv_dereg_mr(all);
+}
+
+static void hold_far_page(void)
+{
+	map_far();
+	reg(FAR + 10, FAR + 10);
+}
+
+static void spared(void)
+{
+	struct change change;
+	pid_t first, far;
+	int status;
+
+	if (truncate(PATH, FAR_LENGTH))
+		tap_bail("%s: %s", PATH, strerror(errno));
+	first = child_holding(hold_first_page);
+	far = child_holding(hold_far_page);
+	change = change_start("punch", PATH, FAR * PAGE, 16 * PAGE, NULL);
+	status = child_wait(far, BREAK_MS + SOON);
+	tap_ok(status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	       "who holds a page of the change is fenced");
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "and the change is done");
+	tap_is(child_wait(first, 0), -1,
+	       "who had that page in a region, and has others left, lives");
+	kill(first, SIGKILL);
+	child_wait(first, SOON);
+}
+
 static uint64_t pinned_now(void)
 {
 	struct hf_report_entry entry;
@@ -147,6 +198,7 @@ int main(void)
 	fenced(hold_implicit, "implicit");
 	fenced(hold_explicit, "explicit");
 	at_random();
+	spared();
 	unlink(PATH);
 	return tap_done();
 }
