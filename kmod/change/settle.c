@@ -339,6 +339,7 @@ static int hf_change_wait(struct hf_file *file, struct hf_change *change)
 {
 	struct page *page = hf_change_demand(file, change);
 	unsigned long again = jiffies + HZ;
+	DECLARE_WAITQUEUE(ended, current);
 	int err;
 
 	if (!page)
@@ -349,12 +350,17 @@ static int hf_change_wait(struct hf_file *file, struct hf_change *change)
 	}
 	if (change->deadlocked)
 		return -EDEADLK;
-	/* Not every page wakes: see hf_reap_work(). */
+	/*
+	 * Not every page wakes when it is idle (hf_reap_work()), and not every end of a
+	 * pin is seen, which wakes, too (hf_pins_ended()).
+	 */
+	add_wait_queue(&file->wait, &ended);
 	err = ___wait_var_event(
 		hf_page_idle_var(page),
 		!hf_change_waits(change, page) ||
 			(change->mm && time_after_eq(jiffies, again)),
 		hf_change_task_state(change), 0, 0, schedule_timeout(HZ));
+	remove_wait_queue(&file->wait, &ended);
 	return err ?: 1;
 }
 

@@ -38,6 +38,7 @@ static int hf_wait_page(struct address_space *mapping, struct page *page)
 static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 			     struct address_space *mapping, bool may_wait)
 {
+	DECLARE_WAITQUEUE(ended, current); /* see hf_pins_ended() */
 	struct page *page;
 	int err = 0;
 
@@ -47,7 +48,9 @@ static int hf_wait_consumers(struct hf_file *file, struct hf_change *change,
 			hf_pair_told(change, page);
 			return -ERESTARTSYS;
 		}
+		add_wait_queue(&file->wait, &ended);
 		err = hf_wait_page(mapping, page);
+		remove_wait_queue(&file->wait, &ended);
 	}
 	return err;
 }

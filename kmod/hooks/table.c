@@ -164,7 +164,32 @@ static notrace bool hf_wants_all(struct pt_regs *regs)
 		.wants = wanted, .replaces = true,                 \
 	}
 
+/* Looked up from the first one on, at each call: those that are called most come first. */
 static struct hf_hook hf_kernel_functions[] = {
+	/*
+	 * Long-term pins: allowed on mappings of leased ranges, and where an
+	 * implicit lease may be made. In tree: a test for leases where GUP
+	 * refuses vma_is_fsdax().
+	 */
+	HF_HOOK_BY_CALLER(pin_user_pages, hf_wants_longterm),
+	HF_HOOK_BY_CALLER(pin_user_pages_fast, hf_wants_longterm),
+	/*
+	 * The same by VFIO: also clear PG_reserved, with which it would never
+	 * unpin (pages/reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
+	 */
+	HF_HOOK_BY_CALLER(pin_user_pages_remote, hf_wants_longterm_remote),
+	/*
+	 * The end of pins: so that no process is killed that has let go.
+	 * In tree: an end of the registration, in the drivers.
+	 */
+	HF_HOOK_BY_CALLER(unpin_user_page, hf_wants_unpinned_page),
+	HF_HOOK_BY_CALLER(unpin_user_pages, hf_wants_unpinned_array),
+	HF_HOOK_BY_CALLER(unpin_user_pages_dirty_lock, hf_wants_unpinned_array),
+	HF_HOOK_BY_CALLER(unpin_user_page_range_dirty_lock,
+			  hf_wants_unpinned_page),
+#ifdef HF_UNPIN_FOLIO
+	HF_HOOK_BY_CALLER(unpin_user_folio, hf_wants_unpinned_page),
+#endif
 	/*
 	 * Changes of size of a leased file: learn the range, refuse with
 	 * ETXTBSY under an exclusive lease, know when the change is over.
@@ -199,30 +224,6 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * file in xfs_ilock2_io_mmap().
 	 */
 	HF_HOOK(filemap_invalidate_lock_two, hf_wants_mappings),
-	/*
-	 * Long-term pins: allowed on mappings of leased ranges, and where an
-	 * implicit lease may be made. In tree: a test for leases where GUP
-	 * refuses vma_is_fsdax().
-	 */
-	HF_HOOK_BY_CALLER(pin_user_pages, hf_wants_longterm),
-	HF_HOOK_BY_CALLER(pin_user_pages_fast, hf_wants_longterm),
-	/*
-	 * The same by VFIO: also clear PG_reserved, with which it would never
-	 * unpin (pages/reserved.c). In tree: no PG_reserved on ZONE_DEVICE pages.
-	 */
-	HF_HOOK_BY_CALLER(pin_user_pages_remote, hf_wants_longterm_remote),
-	/*
-	 * The end of pins: so that no process is killed that has let go.
-	 * In tree: an end of the registration, in the drivers.
-	 */
-	HF_HOOK_BY_CALLER(unpin_user_page, hf_wants_unpinned_page),
-	HF_HOOK_BY_CALLER(unpin_user_pages, hf_wants_unpinned_array),
-	HF_HOOK_BY_CALLER(unpin_user_pages_dirty_lock, hf_wants_unpinned_array),
-	HF_HOOK_BY_CALLER(unpin_user_page_range_dirty_lock,
-			  hf_wants_unpinned_page),
-#ifdef HF_UNPIN_FOLIO
-	HF_HOOK_BY_CALLER(unpin_user_folio, hf_wants_unpinned_page),
-#endif
 	/*
 	 * Our own question to a filesystem for extents: the answer is not for
 	 * user memory (pages/fiemap.c). In tree: an in-kernel form of ->fiemap().

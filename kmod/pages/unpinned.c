@@ -322,12 +322,16 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	}
 }
 
-/* The pages are let go of: leases without pins can end. Does not sleep. */
+/*
+ * The pages are let go of: leases without pins can end, and changes that wait for them
+ * look again. From 6.15 on nothing else wakes these where the pages are mapped.
+ * Does not sleep.
+ */
 void hf_pins_ended(struct hf_unpinned *unpinned)
 {
 	struct hf_file *file = unpinned->file;
+	bool deferred = false, awaited;
 	struct hf_lease *lease;
-	bool deferred = false;
 	ktime_t now;
 
 	if (!file)
@@ -346,7 +350,10 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 	}
 	if (deferred)
 		hf_fence_schedule(file);
+	awaited = !list_empty(&file->breaking);
 	spin_unlock(&file->lock);
+	if (awaited)
+		wake_up_all(&file->wait);
 	hf_file_put(file);
 	unpinned->file = NULL;
 }
