@@ -146,6 +146,12 @@ int hf_lease_reserve(u64 *id)
 	return xa_reserve(&hf_leases, *id, GFP_KERNEL);
 }
 
+/* The highest number that a lease has, or had. */
+unsigned long hf_lease_newest(void)
+{
+	return atomic64_read(&hf_lease_ids);
+}
+
 void hf_lease_unreserve(u64 id)
 {
 	xa_release(&hf_leases, id);

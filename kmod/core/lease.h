@@ -15,6 +15,7 @@ struct hf_lease *hf_lease_new(void);
 void hf_lease_put(struct hf_lease *lease);
 struct hf_lease *hf_lease_find(u64 id);
 struct hf_lease *hf_lease_next(unsigned long *id);
+unsigned long hf_lease_newest(void);
 struct file *hf_lease_target(struct hf_lease *lease);
 bool hf_lease_visible(const struct hf_lease *lease, struct file *target,
 		      const struct file *report);

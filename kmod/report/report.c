@@ -124,8 +124,11 @@ static void hf_report_lease(struct seq_file *m, struct hf_lease *lease,
 	hf_snapshot_put(&snap);
 }
 
-/* *pos is 0 for the head line, then the number of the lease to begin with. */
-static void *hf_report_at(loff_t *pos)
+/*
+ * *pos is 0 for the head line, then the number of the lease to begin with. A reader sees
+ * those that there were when it began: somebody may take leases faster than it reads.
+ */
+static void *hf_report_at(struct seq_file *m, loff_t *pos)
 {
 	unsigned long id = *pos;
 	struct hf_lease *lease;
@@ -134,12 +137,18 @@ static void *hf_report_at(loff_t *pos)
 		return SEQ_START_TOKEN;
 	lease = hf_lease_next(&id);
 	*pos = id;
+	if (lease && id > (unsigned long)m->private) {
+		hf_lease_put(lease);
+		return NULL;
+	}
 	return lease;
 }
 
 static void *hf_report_start(struct seq_file *m, loff_t *pos)
 {
-	return hf_report_at(pos);
+	if (!*pos)
+		m->private = (void *)hf_lease_newest();
+	return hf_report_at(m, pos);
 }
 
 static void hf_report_stop(struct seq_file *m, void *v)
@@ -152,7 +161,7 @@ static void *hf_report_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	hf_report_stop(m, v);
 	++*pos;
-	return hf_report_at(pos);
+	return hf_report_at(m, pos);
 }
 
 static int hf_report_show(struct seq_file *m, void *v)
