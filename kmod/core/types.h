@@ -188,6 +188,7 @@ struct hf_pin {
 struct hf_unpinned {
 	unsigned long caller;
 	bool looked_up, lets_go; /* of a registration, and of which kind */
+	bool over;		 /* a record has none left */
 	enum holdfast_consumer consumer;
 	struct hf_file *file; /* with a reference, or NULL */
 	pgoff_t first, last;
@@ -236,7 +237,7 @@ struct hf_lease {
 	unsigned int nr_pins, prune_at; /* runs_sem */
 	unsigned int making;	     /* records that are not made; as these */
 	struct hf_pin *pin;	     /* the only one, of an implicit lease */
-	struct delayed_work *reaper; /* of an implicit lease; file->lock */
+	struct delayed_work *reaper; /* or NULL; file->lock */
 
 	/* Under file->lock. In the tree from acquire on to the end. */
 	struct file *target; /* NULL: released. Constant under the mutex. */

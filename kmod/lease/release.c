@@ -156,6 +156,9 @@ again:
 		break;
 	}
 	/* Nothing wakes it from now on; drop an earlier wake-up. */
+	spin_lock(&reaper->lease->file->lock);
+	reaper->lease->reaper = NULL;
+	spin_unlock(&reaper->lease->file->lock);
 	cancel_delayed_work(&reaper->work);
 	hf_reaper_end(reaper);
 }
@@ -176,8 +179,7 @@ static void hf_reaper_start(struct hf_lease *lease, pgoff_t index)
 	reaper->index = index;
 	INIT_DELAYED_WORK(&reaper->work, hf_reap_work);
 	spin_lock(&lease->file->lock);
-	if (lease->implicit)
-		lease->reaper = &reaper->work;
+	lease->reaper = &reaper->work;
 	spin_unlock(&lease->file->lock);
 	queue_delayed_work(hf_wq, &reaper->work, 0);
 }

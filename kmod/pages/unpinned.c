@@ -70,7 +70,8 @@ static struct hf_ending hf_pins_next(struct hf_file *file,
 }
 
 /* Takes pins off a record, of up to @nr pages: how many. Called with file->lock held. */
-static u64 hf_ending_take(const struct hf_ending *ending, u64 nr)
+static u64 hf_ending_take(struct hf_unpinned *unpinned,
+			  const struct hf_ending *ending, u64 nr)
 {
 	struct hf_lease *lease = ending->lease;
 	struct hf_pin *pin = ending->pin;
@@ -85,6 +86,7 @@ static u64 hf_ending_take(const struct hf_ending *ending, u64 nr)
 	if (pin->next > pin->range.last)
 		pin->next = pin->range.start;
 	if (!pin->counts.all) {
+		unpinned->over = true;
 		/* What it owed, it has given. */
 		if (lease->owed &&
 		    !hf_pins_made(lease, lease->first_due, lease->last_due))
@@ -162,7 +164,7 @@ static struct pid *hf_pins_only_owner(struct hf_file *file,
  * many. Called with file->lock held.
  */
 static u64 hf_pins_end_others(struct hf_file *file,
-			      const struct hf_unpinned *unpinned, pgoff_t first,
+			      struct hf_unpinned *unpinned, pgoff_t first,
 			      pgoff_t last, u64 pins)
 {
 	struct hf_ending ending;
@@ -182,7 +184,7 @@ static u64 hf_pins_end_others(struct hf_file *file,
 		if (!ending.pin)
 			break;
 		nr = min(pins - taken, last - ending.index + 1);
-		nr = hf_ending_take(&ending, nr);
+		nr = hf_ending_take(unpinned, &ending, nr);
 		taken += nr;
 		first = ending.index + nr;
 	}
@@ -190,8 +192,7 @@ static u64 hf_pins_end_others(struct hf_file *file,
 }
 
 /* Each page of the range loses one pin. Called with file->lock held. */
-static void hf_pins_end_each(struct hf_file *file,
-			     const struct hf_unpinned *unpinned)
+static void hf_pins_end_each(struct hf_file *file, struct hf_unpinned *unpinned)
 {
 	pgoff_t first = unpinned->first, last = unpinned->last;
 	struct pid *own = task_tgid(current);
@@ -206,7 +207,7 @@ static void hf_pins_end_each(struct hf_file *file,
 					   ending.index - first);
 		if (!ending.pin)
 			break;
-		nr = hf_ending_take(&ending, last - ending.index + 1);
+		nr = hf_ending_take(unpinned, &ending, last - ending.index + 1);
 		taken += nr;
 		first = ending.index + nr;
 	}
@@ -219,8 +220,8 @@ static void hf_pins_end_each(struct hf_file *file,
  * pages as one. It is let go of as a whole, so it does not matter which they
  * are. Called with file->lock held.
  */
-static void hf_pins_end_some(struct hf_file *file,
-			     const struct hf_unpinned *unpinned, u64 pins)
+static void hf_pins_end_some(struct hf_file *file, struct hf_unpinned *unpinned,
+			     u64 pins)
 {
 	struct pid *own = task_tgid(current);
 	struct hf_ending ending;
@@ -231,8 +232,9 @@ static void hf_pins_end_some(struct hf_file *file,
 				      unpinned->last);
 		if (!ending.pin)
 			break;
-		left -= hf_ending_take(
-			&ending, min(left, unpinned->last - ending.index + 1));
+		left -= hf_ending_take(unpinned, &ending,
+				       min(left,
+					   unpinned->last - ending.index + 1));
 	}
 	if (left < pins && unpinned->consumer != HOLDFAST_CONSUMER_UNKNOWN)
 		hf_pins_doubt(file, unpinned, own, pins - left);
@@ -322,6 +324,12 @@ void hf_pins_end(struct hf_unpinned *unpinned, struct page *page,
 	}
 }
 
+/* Whether no record has pins left. Called with file->lock held. */
+static bool hf_lease_is_let_go(struct hf_lease *lease)
+{
+	return lease->reaper && !hf_pins_made(lease, 0, ULONG_MAX);
+}
+
 /*
  * The pages are let go of: leases without pins can end, and changes that wait for them
  * look again. From 6.15 on nothing else wakes these where the pages are mapped.
@@ -339,7 +347,7 @@ void hf_pins_ended(struct hf_unpinned *unpinned)
 	now = ktime_get();
 	spin_lock(&file->lock);
 	hf_for_each_overlap(lease, file, unpinned->first, unpinned->last) {
-		if (lease->implicit && lease->pin && !lease->pin->counts.all)
+		if (unpinned->over && hf_lease_is_let_go(lease))
 			hf_lease_reap_now(lease);
 		/* A deferred change has nobody to see it. */
 		if (lease->breaker && !hf_break_is_of_change(lease) &&
