@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * changes [-k] BREAK_MS FILE...: change files at random until SIGTERM: holes in their spare pages (pages.h),
- * reflinks to FILE.clone, unsharing, truncation to the length that they have. With -k only changes that keep
+ * reflinks to FILE.clone, truncation to the length that they have. With -k only changes that keep
  * what is in the file: no holes. Prints a line for each change, and in the end "N changes, N failed, N late,
  * worst N ms"; a change is late when it took longer than the break time and what a busy machine needs beside.
  */
@@ -84,18 +84,12 @@ static int reflink(const struct target *target)
 	return ioctl(target->clone, FICLONERANGE, &range);
 }
 
-static int unshare_all(const struct target *target)
-{
-	return fallocate(target->fd, FALLOC_FL_UNSHARE_RANGE, 0, target->size);
-}
-
 static const struct {
 	const char *name;
 	int (*make)(const struct target *target);
 } ops[] = {
 	{ "truncate", truncate_same },
 	{ "reflink", reflink },
-	{ "unshare", unshare_all },
 	/* These leave zeros. */
 	{ "punch", punch },
 	{ "zero", zero },

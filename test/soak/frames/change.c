@@ -223,6 +223,8 @@ const char *change_name(unsigned int change)
 
 bool change_is_here(unsigned int change)
 {
+	if (changes[change].make == do_unshare && !may_unshare)
+		return false;
 	return may_share || !changes[change].shares;
 }
 

@@ -39,6 +39,9 @@ extern struct board *board;
 /* The filesystem shares blocks, and the kernel makes no fault of its own there. */
 extern bool may_share;
 
+/* Nor where a block is made the file's own by FALLOC_FL_UNSHARE_RANGE. */
+extern bool may_unshare;
+
 /* How many times slower than others this guest is. */
 extern int scale;
 

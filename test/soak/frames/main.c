@@ -23,7 +23,7 @@
 #define LARGE	 (2UL << 20)
 
 struct board *board;
-bool may_share;
+bool may_share, may_unshare;
 int scale = 1;
 
 uint64_t random_next(uint64_t *state)
@@ -100,6 +100,8 @@ static void board_make(void)
 			 strerror(errno));
 	/* 6.1 forgets a mark, and shows what was in free blocks: doc/semantics.md. */
 	may_share = !strcmp(fs, "xfs") && strcmp(kernel, "6.1");
+	/* It leaves dirty pages in the page cache: doc/semantics.md. */
+	may_unshare = may_share && strcmp(kernel, "6.12");
 	if (slower)
 		scale = atoi(slower);
 }
