@@ -102,26 +102,12 @@ static inline pid_t attacker_hold_in_child(struct attacker *me)
 }
 
 /* Bytes of the file that are held; soon there are some. */
-static inline uint64_t attack_pinned_once(void)
-{
-	struct hf_report_entry entry;
-	struct hf_report *report;
-	uint64_t pinned = 0;
-
-	if (hf_report_open(NULL, &report))
-		tap_bail("report: %s", hf_error());
-	while (hf_report_next(report, &entry) == 1)
-		pinned += entry.pinned;
-	hf_report_close(report);
-	return pinned;
-}
-
 static inline uint64_t attack_pinned(void)
 {
 	uint64_t limit = now_ns() + SOON * 1000000ULL, pinned;
 
 	do
-		pinned = attack_pinned_once();
+		pinned = report_pinned();
 	while (!pinned && now_ns() < limit);
 	return pinned;
 }

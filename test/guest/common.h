@@ -135,6 +135,30 @@ static inline bool event_next(int lease, struct holdfast_event *event,
 	       read(lease, event, sizeof(*event)) == sizeof(*event);
 }
 
+/* The events that a lease has now are dropped. */
+static inline void events_drop(int lease)
+{
+	struct holdfast_event event;
+
+	while (event_next(lease, &event, 0))
+		;
+}
+
+/* Bytes that all leases together have pinned, by the report. */
+static inline uint64_t report_pinned(void)
+{
+	struct hf_report_entry entry;
+	struct hf_report *report;
+	uint64_t pinned = 0;
+
+	if (hf_report_open(NULL, &report))
+		tap_bail("report: %s", hf_error());
+	while (hf_report_next(report, &entry) == 1)
+		pinned += entry.pinned;
+	hf_report_close(report);
+	return pinned;
+}
+
 /* The number of the lease of a file that the report has in a state, or 0. */
 static inline uint64_t lease_listed(const char *path, const char *state)
 {
@@ -190,6 +214,12 @@ static inline int child_wait(pid_t pid, int timeout_ms)
 		usleep(5000);
 	}
 	return status;
+}
+
+/* Whether a status of child_wait() is that of a child that SIGKILL has ended. */
+static inline bool was_killed(int status)
+{
+	return status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 /* A change to a file, made by a process of its own: test/guest/change.c. */

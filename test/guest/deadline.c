@@ -26,7 +26,7 @@ static bool is_killed(pid_t pid, int timeout_ms)
 {
 	int status = child_wait(pid, timeout_ms);
 
-	return status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return was_killed(status);
 }
 
 static volatile sig_atomic_t alarms;

@@ -187,7 +187,7 @@ static void fences(void)
 		tap_bail("child");
 	change = change_start("punch", PATH, 0, LENGTH, NULL);
 	status = child_wait(pid, SOON);
-	tap_ok(status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	tap_ok(was_killed(status),
 	       "a process that does not let go is killed (status %#x)", status);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "and the change is done");

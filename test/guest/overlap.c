@@ -27,12 +27,12 @@ static struct ibv_mr *reg(unsigned int first, unsigned int last)
 			     (size_t)(last - first + 1) * PAGE);
 }
 
-static void holder_begin(void)
+static void holder_begin(size_t length)
 {
 	int file = open(PATH, O_RDWR | O_CLOEXEC);
 
 	rdma = rdma_open();
-	map = map_shared(file, 0, LENGTH);
+	map = map_shared(file, 0, length);
 }
 
 /*
@@ -55,13 +55,13 @@ static void register_and_deregister(void)
 static void hold_implicit(void)
 {
 	implicit_allow(BREAK_MS);
-	holder_begin();
+	holder_begin(LENGTH);
 	register_and_deregister();
 }
 
 static void hold_explicit(void)
 {
-	holder_begin();
+	holder_begin(LENGTH);
 	lease_make(open(PATH, O_RDWR | O_CLOEXEC), 0, LENGTH,
 		   HOLDFAST_BREAKABLE, BREAK_MS);
 	register_and_deregister();
@@ -74,8 +74,7 @@ static void fenced(void (*hold)(void), const char *what)
 	int status;
 
 	status = child_wait(holder, BREAK_MS + SOON);
-	tap_ok(status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	       "%s: who does not let go is fenced", what);
+	tap_ok(was_killed(status), "%s: who does not let go is fenced", what);
 	/* What fails must not hang. */
 	kill(holder, SIGKILL);
 	tap_ok(change_done(&change, SOON) && !change.error,
@@ -89,19 +88,13 @@ static void fenced(void (*hold)(void), const char *what)
 #define FAR	   ((unsigned int)(2 * MIB / PAGE)) /* in the next 2 MiB */
 #define FAR_LENGTH (4 * MIB)
 
-static void map_far(void)
-{
-	implicit_allow(BREAK_MS);
-	rdma = rdma_open();
-	map = map_shared(open(PATH, O_RDWR | O_CLOEXEC), 0, FAR_LENGTH);
-}
-
 /* One record, of which a single page is left. */
 static void hold_first_page(void)
 {
 	struct ibv_mr *all;
 
-	map_far();
+	implicit_allow(BREAK_MS);
+	holder_begin(FAR_LENGTH);
 	all = reg(0, FAR_LENGTH / PAGE - 1);
 	reg(0, 0);
 	ibv_dereg_mr(all);
@@ -109,7 +102,8 @@ static void hold_first_page(void)
 
 static void hold_far_page(void)
 {
-	map_far();
+	implicit_allow(BREAK_MS);
+	holder_begin(FAR_LENGTH);
 	reg(FAR + 10, FAR + 10);
 }
 
@@ -125,28 +119,13 @@ static void spared(void)
 	far = child_holding(hold_far_page);
 	change = change_start("punch", PATH, FAR * PAGE, 16 * PAGE, NULL);
 	status = child_wait(far, BREAK_MS + SOON);
-	tap_ok(status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-	       "who holds a page of the change is fenced");
+	tap_ok(was_killed(status), "who holds a page of the change is fenced");
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "and the change is done");
 	tap_is(child_wait(first, 0), -1,
 	       "who had that page in a region, and has others left, lives");
 	kill(first, SIGKILL);
 	child_wait(first, SOON);
-}
-
-static uint64_t pinned_now(void)
-{
-	struct hf_report_entry entry;
-	struct hf_report *report;
-	uint64_t bytes = 0;
-
-	if (hf_report_open(NULL, &report))
-		tap_bail("report: %s", hf_error());
-	while (hf_report_next(report, &entry) == 1)
-		bytes += entry.pinned;
-	hf_report_close(report);
-	return bytes;
 }
 
 /* Regions at random, of an explicit lease: the report counts each page once. */
@@ -156,7 +135,7 @@ static void at_random(void)
 	unsigned int held[PAGES] = { 0 }, wrong = 0;
 	int file = open(PATH, O_RDWR | O_CLOEXEC), lease;
 
-	holder_begin();
+	holder_begin(LENGTH);
 	lease = lease_make(file, 0, LENGTH, HOLDFAST_BREAKABLE, 0);
 	srandom(2026);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -177,7 +156,7 @@ static void at_random(void)
 			held[j] += *mr ? 1 : -1;
 		for (unsigned int j = 0; j < PAGES; j++)
 			pages += held[j] > 0;
-		wrong += pinned_now() != (uint64_t)pages * PAGE;
+		wrong += report_pinned() != (uint64_t)pages * PAGE;
 	}
 	tap_is(wrong, 0,
 	       "the report has the pages of all regions, each once, at each look");
@@ -185,7 +164,7 @@ static void at_random(void)
 		if (regions[i])
 			ibv_dereg_mr(regions[i]);
 	}
-	tap_is(pinned_now(), 0, "and none in the end");
+	tap_is(report_pinned(), 0, "and none in the end");
 	tap_is(hf_release(lease), 0, "the lease is released");
 	munmap(map, LENGTH);
 	rdma_close(&rdma);

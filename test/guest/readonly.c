@@ -319,7 +319,7 @@ static void test_fence(void)
 	struct change change = change_start("punch", PATH, 0, MIB, NULL);
 
 	status = child_wait(pid, SOON);
-	tap_ok(status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	tap_ok(was_killed(status),
 	       "a reader that does not let go is killed (status %#x)", status);
 	tap_ok(change_done(&change, SOON) && !change.error,
 	       "and the change is done");
