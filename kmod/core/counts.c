@@ -3,16 +3,16 @@
  * How often each page of a record is pinned.
  *
  * A process can register the same pages as often as it likes, in parts of any size, and
- * who unpins a page does not say which registration that is of. Page by page it does
- * not matter: of the records that a process has of a page, all counts together are how
- * often it has the page pinned. A number for all pages of a record would not do: taken
- * off in the name of another region, it would be zero while pages are held, and
- * the fence would spare the process for good.
+ * a driver that unpins a page does not name the registration. Page by page this does
+ * not matter: the counts of a page in all records of a process add up to how often the
+ * process has it pinned. One number for all pages of a record would not be enough. The
+ * module could take pins of another region off it until it is zero. The fence would then
+ * spare the process for good, although the process holds pages.
  *
- * The counts are steps, each from its first page up to the next step; before the
- * first one, nothing is pinned. A registration that comes and goes as a whole needs
- * one, so there are few. All is under file->lock. Steps to come are allocated
- * before, by who pins; those that an unpin needs beside these cannot wait for memory.
+ * The counts are steps. Each reaches from its first page up to the next step, and
+ * before the first step nothing is pinned. A registration that begins and ends as a whole
+ * needs one step, so there are few. file->lock protects them all. The task that pins
+ * allocates steps in advance, because a task that unpins cannot wait for memory.
  */
 #include <linux/slab.h>
 #include "core/counts.h"
@@ -121,14 +121,6 @@ static void hf_step_merge(struct hf_counts *counts, struct hf_step *step)
 		hf_step_drop(counts, step);
 }
 
-/* The same, of the steps at the ends of what has changed. */
-static void hf_steps_merge(struct hf_counts *counts, struct hf_step *from,
-			   struct hf_step *end)
-{
-	hf_step_merge(counts, end);
-	hf_step_merge(counts, from);
-}
-
 /**
  * hf_counts_init - the counts of a new record
  * @counts: zero
@@ -206,7 +198,8 @@ void hf_counts_add(struct hf_counts *counts, pgoff_t first, u64 nr)
 		return;
 	for (step = from; step != end; step = hf_step_next(step))
 		step->pins++;
-	hf_steps_merge(counts, from, end);
+	hf_step_merge(counts, end);
+	hf_step_merge(counts, from);
 	counts->all += nr;
 }
 

@@ -77,7 +77,7 @@ int hf_has_shared(struct inode *inode)
 
 	if (!ops || !ops->map_blocks)
 		return 1;
-	/* XFS takes it, too, and a kill would not end its wait for who has it. */
+	/* XFS takes this lock, too, but a kill would not end XFS's wait for it. */
 	if (down_write_killable(&inode->i_rwsem))
 		return -EINTR;
 	up_write(&inode->i_rwsem);

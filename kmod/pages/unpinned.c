@@ -2,11 +2,11 @@
 /*
  * The end of pins: whose they were.
  *
- * Who unpins pages says which, and not of which registration. They are taken off
- * the records page by page: of the process that unpins, or, where that has none of the
- * page (a worker ends a ring, another process has the consumer's file, too), of one that
- * is gone, or of the only other one. Only off those of this kind of consumer: who reads
- * a page for a moment unpins it, too.
+ * A driver that unpins pages does not name the registration. So the module takes each
+ * page off a record of the current process. If that process has no pin of the page (a
+ * worker ends a ring, or another process has the consumer's file, too), the module takes it
+ * off a record of a process that is gone, or of the only other one. Records of other
+ * consumers stay as they are: a process that reads a page for a moment unpins it, too.
  */
 #include "core/caller.h"
 #include "core/consumer.h"
@@ -160,35 +160,34 @@ static struct pid *hf_pins_only_owner(struct hf_file *file,
 }
 
 /*
- * Takes up to @pins pins off pages that the process which unpins has no pins of: how
- * many. Called with file->lock held.
+ * Takes up to @pins pins off pages of which the process that unpins has no pins.
+ * Called with file->lock held.
  */
-static u64 hf_pins_end_others(struct hf_file *file,
-			      struct hf_unpinned *unpinned, pgoff_t first,
-			      pgoff_t last, u64 pins)
+static void hf_pins_end_others(struct hf_file *file,
+			       struct hf_unpinned *unpinned, pgoff_t first,
+			       pgoff_t last, u64 pins)
 {
 	struct hf_ending ending;
 	struct pid *owner;
-	u64 taken = 0, nr;
+	u64 nr;
 
 	/* Drivers without a name are not told apart. */
 	if (unpinned->consumer == HOLDFAST_CONSUMER_UNKNOWN)
-		return 0;
+		return;
 	owner = hf_pins_only_owner(file, unpinned, first, last);
 	if (!owner) {
 		hf_pins_doubt(file, unpinned, NULL, 0);
-		return 0;
+		return;
 	}
-	while (first <= last && taken < pins) {
+	while (first <= last && pins) {
 		ending = hf_pins_next(file, unpinned, owner, first, last);
 		if (!ending.pin)
 			break;
-		nr = min(pins - taken, last - ending.index + 1);
+		nr = min(pins, last - ending.index + 1);
 		nr = hf_ending_take(unpinned, &ending, nr);
-		taken += nr;
+		pins -= nr;
 		first = ending.index + nr;
 	}
-	return taken;
 }
 
 /* Each page of the range loses one pin. Called with file->lock held. */
