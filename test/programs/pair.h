@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,28 +174,53 @@ static int pair_rounds(int seconds, const char *path)
 	return wrong != 0;
 }
 
+/* Set for the second process, whose standard input is its socket */
+#define PAIR_SECOND "HOLDFAST_PAIR_SECOND"
+
+/*
+ * Starts the second process. A child of fork(2) alone would not do: what the library's other threads hold at that
+ * moment stays locked in it, and UCX has such a thread from the start.
+ */
+static pid_t pair_second(int sock, char **argv)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	if (setenv(PAIR_SECOND, "", 1) ||
+	    (errno = posix_spawn_file_actions_init(&actions)) ||
+	    (errno = posix_spawn_file_actions_adddup2(&actions, sock,
+						      STDIN_FILENO)) ||
+	    (errno = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv,
+				 environ)))
+		err(1, "cannot start the second process");
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
 /* NAME [-w] SECONDS FILE FILE */
 static int pair_main(char **argv)
 {
 	int sockets[2], status, ret;
-	pid_t child;
+	pid_t second = 0;
 
+	pair_rank = !!getenv(PAIR_SECOND);
 	pair_window_stays = argv[1] && !strcmp(argv[1], "-w");
 	argv += pair_window_stays;
 	if (!argv[1] || !argv[2] || !argv[3])
 		errx(2, "usage: [-w] SECONDS FILE FILE");
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets))
-		err(1, "socketpair");
-	child = fork();
-	if (child < 0)
-		err(1, "fork");
-	pair_rank = !child;
-	pair_socket = sockets[pair_rank];
-	close(sockets[!pair_rank]);
+	if (pair_rank) {
+		pair_socket = STDIN_FILENO;
+	} else {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
+			err(1, "socketpair");
+		pair_socket = sockets[0];
+		second = pair_second(sockets[1], argv - pair_window_stays);
+		close(sockets[1]);
+	}
 	ret = pair_rounds(atoi(argv[1]), argv[2 + pair_rank]);
-	if (!child)
+	if (pair_rank)
 		return ret;
-	if (waitpid(child, &status, 0) != child || status)
+	if (waitpid(second, &status, 0) != second || status)
 		errx(1, "rank 1: wait status %#x", status);
 	return ret;
 }
