@@ -31,6 +31,31 @@ done
 gives "pair: the debug kernel" 2 'lab: kernel debug has no wire' lab/pair --kernel 6.12,debug -- a -- b
 gives "pair: no time" 2 'lab: --timeout takes *' lab/pair --timeout soon -- a -- b
 
+# What only an emulator can have done is tried again, and nothing else.
+# fault STATUS OUTPUT NAME - the kernel log comes on stdin
+fault()
+{
+	gives "emulator-fault: $3" "$1" "$2" lab/emulator-fault /dev/stdin
+}
+
+step='[ 1771.27] WARNING: CPU: 0 PID: 14305 at arch/x86/kernel/traps.c:1120 exc_debug_kernel+0xca/0x160
+[ 1771.28] RIP: 0010:exc_debug_kernel+0xca/0x160
+[ 1771.29] RSP: 0000:fffffe0000010f28 EFLAGS: 0cf0a002'
+patch='[   10.1] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI
+[   10.2] RIP: 0010:kfree+0x5/0x10
+[   10.3] Code: 90 0f <1f> 44 00 00
+[   10.4] RSP: 0018:ffff888 EFLAGS: 00000246'
+fault 0 "the emulator's impossible flags" "flags that no processor pushes" <<<"$step"
+fault 1 '' "a single step with flags that are possible" <<<"${step/0cf0a002/00200346}"
+fault 1 '' "impossible flags after another complaint" <<<"${step/WARNING/BUG: first, EFLAGS: 00000246
+[ 1771.28] WARNING}"
+fault 0 "the emulator's int3 fault" "the int3 of a patch" <<<"$patch"
+fault 1 '' "the int3 in Holdfast" <<<"${patch/kfree+0x5\/0x10/hf_put+0x5\/0x10 [holdfast]}"
+fault 1 '' "an int3 where nothing is patched" <<<"${patch/0f </48 <}"
+fault 1 '' "the int3 after another complaint" <<<"[   10.0] WARNING: a, EFLAGS: 00000246
+$patch"
+fault 1 '' "a quiet log" <<<'[    6.1] XFS (pmem0): Ending clean mount'
+
 export PAIR_ALL='A B' PAIR_SELF=A
 gives "in a guest: no such command" 2 'usage: pair *' lab/pair-guest fly
 gives "in a guest: a barrier without a name" 2 'usage: pair *' lab/pair-guest barrier
