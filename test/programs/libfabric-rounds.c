@@ -44,7 +44,7 @@ static struct fi_info *choose(void)
 	hints->domain_attr->mr_mode = FI_MR_VIRT_ADDR | FI_MR_ALLOCATED |
 				      FI_MR_PROV_KEY;
 	hints->fabric_attr->prov_name = strdup("verbs;ofi_rxm");
-	must(fi_getinfo(FI_VERSION(1, 18), PAIR_ADDRESS, NULL, FI_SOURCE, hints,
+	must(fi_getinfo(FI_VERSION(1, 18), pair_own, NULL, FI_SOURCE, hints,
 			&info),
 	     "fi_getinfo");
 	fi_freeinfo(hints);
@@ -175,5 +175,5 @@ static void window_close(void)
 int main(int argc, char **argv)
 {
 	(void)argc;
-	return pair_main(argv);
+	return pair_main(argv, 1);
 }

@@ -58,7 +58,7 @@ static void serve(void)
 	struct rpma_conn_req *request;
 	struct rpma_ep *listener;
 
-	must(rpma_ep_listen(peer, PAIR_ADDRESS, PORT, &listener), "listen");
+	must(rpma_ep_listen(peer, pair_server, PORT, &listener), "listen");
 	pair_meet();
 	must(rpma_ep_next_conn_req(listener, NULL, &request), "next request");
 	must(rpma_conn_req_connect(&request, NULL, &conn), "connect");
@@ -70,7 +70,7 @@ static void call(void)
 	struct rpma_conn_req *request;
 
 	pair_meet();
-	must(rpma_conn_req_new(peer, PAIR_ADDRESS, PORT, NULL, &request),
+	must(rpma_conn_req_new(peer, pair_server, PORT, NULL, &request),
 	     "request");
 	must(rpma_conn_req_connect(&request, NULL, &conn), "connect");
 }
@@ -80,8 +80,8 @@ static void link_start(void)
 	struct ibv_context *device;
 	enum rpma_conn_event event;
 
-	must(rpma_utils_get_ibv_context(PAIR_ADDRESS,
-					RPMA_UTIL_IBV_CONTEXT_LOCAL, &device),
+	must(rpma_utils_get_ibv_context(pair_own, RPMA_UTIL_IBV_CONTEXT_LOCAL,
+					&device),
 	     "device");
 	must(rpma_peer_new(device, &peer), "peer");
 	if (pair_rank)
@@ -193,5 +193,5 @@ static void window_close(void)
 int main(int argc, char **argv)
 {
 	objects = argc > 1 && !strcmp(argv[1], "-o");
-	return pair_main(argv + objects);
+	return pair_main(argv, 1 + objects);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Two processes, each with a file as its memory, that write to and read from each other's in rounds: what
- * tests of one-sided libraries share. A program that includes it supplies the functions below "supplied",
- * and knows nothing of Holdfast.
+ * NAME [-w] SECONDS FILE FILE: two processes, each with a file as its memory, that write to and read from each
+ * other's in rounds: what tests of one-sided libraries share. A program that includes it supplies the functions
+ * below "supplied", and knows nothing of Holdfast. NAME -m ADDRESS [-w] SECONDS FILE is one of two on two
+ * machines (pair-ends.h).
  *
  * In each round both processes open a window in the second half of their memory, write from the first half
  * into the other's window, check what came, read it back, and close the window. With -w the whole half is a
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +23,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "pages.h"
+#include "pair-ends.h"
 
-#define PAIR_ADDRESS   "192.0.2.1"
 #define PAIR_KEY_BYTES 512
 #define PAIR_PAGES     40
 
@@ -38,8 +37,6 @@ struct window {
 	size_t key_bytes;
 	char key[PAIR_KEY_BYTES];
 };
-
-static int pair_rank;
 
 /* --- supplied by the program */
 
@@ -58,14 +55,6 @@ static void window_open(void *addr, size_t length, struct window *window);
 static void window_close(void);
 
 /* --- for the program */
-
-static int pair_socket;
-
-static void pair_send(const void *data, size_t length)
-{
-	if (send(pair_socket, data, length, MSG_NOSIGNAL) != (ssize_t)length)
-		err(1, "rank %d: send", pair_rank);
-}
 
 static void pair_receive(void *data, size_t length)
 {
@@ -174,54 +163,25 @@ static int pair_rounds(int seconds, const char *path)
 	return wrong != 0;
 }
 
-/* Set for the second process, whose standard input is its socket */
-#define PAIR_SECOND "HOLDFAST_PAIR_SECOND"
-
-/*
- * Starts the second process. A child of fork(2) alone would not do: what the library's other threads hold at that
- * moment stays locked in it, and UCX has such a thread from the start.
- */
-static pid_t pair_second(int sock, char **argv)
+/* argv[first] is the first of its arguments. */
+static int pair_main(char **argv, int first)
 {
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	const char *server = NULL;
+	char **args = argv + first;
+	int ret;
 
-	if (setenv(PAIR_SECOND, "", 1) ||
-	    (errno = posix_spawn_file_actions_init(&actions)) ||
-	    (errno = posix_spawn_file_actions_adddup2(&actions, sock,
-						      STDIN_FILENO)) ||
-	    (errno = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv,
-				 environ)))
-		err(1, "cannot start the second process");
-	posix_spawn_file_actions_destroy(&actions);
-	return pid;
-}
-
-/* NAME [-w] SECONDS FILE FILE */
-static int pair_main(char **argv)
-{
-	int sockets[2], status, ret;
-	pid_t second = 0;
-
-	pair_rank = !!getenv(PAIR_SECOND);
-	pair_window_stays = argv[1] && !strcmp(argv[1], "-w");
-	argv += pair_window_stays;
-	if (!argv[1] || !argv[2] || !argv[3])
-		errx(2, "usage: [-w] SECONDS FILE FILE");
-	if (pair_rank) {
-		pair_socket = STDIN_FILENO;
-	} else {
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
-			err(1, "socketpair");
-		pair_socket = sockets[0];
-		second = pair_second(sockets[1], argv - pair_window_stays);
-		close(sockets[1]);
+	if (args[0] && args[1] && !strcmp(args[0], "-m")) {
+		server = args[1];
+		args += 2;
 	}
-	ret = pair_rounds(atoi(argv[1]), argv[2 + pair_rank]);
-	if (pair_rank)
-		return ret;
-	if (waitpid(second, &status, 0) != second || status)
-		errx(1, "rank 1: wait status %#x", status);
+	pair_window_stays = args[0] && !strcmp(args[0], "-w");
+	args += pair_window_stays;
+	if (!args[0] || !args[1] || !args[1 + !server])
+		errx(2,
+		     "usage: [-w] SECONDS FILE FILE, or -m ADDRESS [-w] SECONDS FILE");
+	pair_start(argv, server);
+	ret = pair_rounds(atoi(args[0]), args[1 + (pair_rank && !server)]);
+	pair_end();
 	return ret;
 }
 

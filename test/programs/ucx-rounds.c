@@ -117,7 +117,7 @@ static void link_start(void)
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons(PORT),
-		.sin_addr.s_addr = inet_addr(PAIR_ADDRESS),
+		.sin_addr.s_addr = inet_addr(pair_server),
 	};
 
 	must(ucp_init(&params, NULL, &context), "init");
@@ -200,5 +200,5 @@ static void window_close(void)
 int main(int argc, char **argv)
 {
 	(void)argc;
-	return pair_main(argv);
+	return pair_main(argv, 1);
 }
