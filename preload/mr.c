@@ -36,11 +36,29 @@ static void *next(const char *name)
 })
 /* clang-format on */
 
-static void track(struct ibv_mr *mr)
+static void making_begin(struct making_mr *making, void *addr, size_t length)
 {
+	*making =
+		(struct making_mr){ .addr = (uintptr_t)addr, .length = length };
+	thread_start();
 	table_lock();
-	table_add_mr(mr);
+	table_add_making(making);
 	table_unlock();
+}
+
+/* @mr: what was made, or NULL */
+static void making_end(struct making_mr *making, struct ibv_mr *mr)
+{
+	struct tracked_mr *tracked;
+	int err = errno;
+
+	table_lock();
+	table_drop_making(making);
+	tracked = mr ? table_add_mr(mr) : NULL;
+	if (tracked && making->take_ms)
+		thread_want(tracked, making->take_ms);
+	table_unlock();
+	errno = err;
 }
 
 /*
@@ -49,15 +67,15 @@ static void track(struct ibv_mr *mr)
  * that lets go of them when the program goes on: that is, here.
  */
 /* clang-format off */
-#define REGISTER(call) ({						\
+#define REGISTER(addr, length, call) ({					\
+	struct making_mr making;					\
 	struct ibv_mr *made;						\
 									\
-	thread_start();							\
+	making_begin(&making, addr, length);				\
 	do								\
 		made = (call);						\
 	while (!made && errno == EDEADLK && thread_hurry());		\
-	if (made)							\
-		track(made);						\
+	making_end(&making, made);					\
 	made;								\
 })
 /* clang-format on */
@@ -65,21 +83,24 @@ static void track(struct ibv_mr *mr)
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr,
 				      size_t length, int access)
 {
-	return REGISTER(NEXT(ibv_reg_mr)(pd, addr, length, access));
+	return REGISTER(addr, length,
+			NEXT(ibv_reg_mr)(pd, addr, length, access));
 }
 
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova(struct ibv_pd *pd, void *addr,
 					   size_t length, uint64_t iova,
 					   int access)
 {
-	return REGISTER(NEXT(ibv_reg_mr_iova)(pd, addr, length, iova, access));
+	return REGISTER(addr, length,
+			NEXT(ibv_reg_mr_iova)(pd, addr, length, iova, access));
 }
 
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr,
 					    size_t length, uint64_t iova,
 					    unsigned int access)
 {
-	return REGISTER(NEXT(ibv_reg_mr_iova2)(pd, addr, length, iova, access));
+	return REGISTER(addr, length,
+			NEXT(ibv_reg_mr_iova2)(pd, addr, length, iova, access));
 }
 
 /*
@@ -121,10 +142,10 @@ SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 			     void *addr, size_t length, int access)
 {
 	struct tracked_mr *tracked;
+	struct making_mr making;
 	bool taken = false;
 	int ret;
 
-	thread_start();
 	table_lock();
 	tracked = table_find_mr(mr);
 	if (tracked) {
@@ -135,8 +156,13 @@ SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 	table_unlock();
 	if (taken)
 		return IBV_REREG_MR_ERR_CMD;
+	/* What there is of it stays where only its domain or access changes. */
+	if (flags & IBV_REREG_MR_CHANGE_TRANSLATION)
+		making_begin(&making, addr, length);
+	else
+		making_begin(&making, mr->addr, mr->length);
 	ret = NEXT(ibv_rereg_mr)(mr, flags, pd, addr, length, access);
-	track(mr);
+	making_end(&making, mr);
 	return ret;
 }
 

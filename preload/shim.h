@@ -50,6 +50,8 @@ int fd_move_up(int fd);
  * @mr: to compare only. A program that finds ibv_dereg_mr() in the library by its
  *	handle ends regions unseen, and what follows is from when it was registered
  * @take_ms: when it is taken, by CLOCK_MONOTONIC; 0: no change wants it
+ * @tell_ms: when caches are told again that a change wants it
+ * @tell_wait_ms: how long after that the next time is
  * @leaving: the program deregisters it right now, or it cannot be taken
  * @taken: the kernel's part of it is gone
  * @placed: a placeholder has its number
@@ -66,17 +68,35 @@ struct tracked_mr {
 	uintptr_t addr;
 	size_t length;
 	int64_t take_ms;
+	int64_t tell_ms;
+	unsigned int tell_wait_ms;
 	bool leaving;
 	bool taken;
 	bool placed;
+};
+
+/**
+ * struct making_mr - a registration under way, on its caller's stack
+ * @take_ms: as in struct tracked_mr. The kernel has the region, and tells of a change
+ *	that wants it, before the call returns
+ */
+struct making_mr {
+	struct making_mr *next;
+	uintptr_t addr;
+	size_t length;
+	int64_t take_ms;
 };
 
 /* All that follows is under this lock. */
 void table_lock(void);
 void table_unlock(void);
 
-/* One without memory for it is left to the kernel. */
-void table_add_mr(struct ibv_mr *mr);
+void table_add_making(struct making_mr *making);
+void table_drop_making(struct making_mr *making);
+struct making_mr *table_making(void);
+
+/* NULL: without memory for it, it is left to the kernel. */
+struct tracked_mr *table_add_mr(struct ibv_mr *mr);
 struct tracked_mr *table_find_mr(const struct ibv_mr *mr);
 void table_drop_mr(struct tracked_mr *tracked);
 void table_drop_all(void);
@@ -108,6 +128,9 @@ int placeholder_swap(int fd, int driver, uint32_t pd, uint32_t handle,
 
 /* From now on breaks are noticed; starts the thread. Without the lock. */
 void thread_start(void);
+
+/* A change wants a region, which is taken at @take_ms. With the lock held. */
+void thread_want(struct tracked_mr *tracked, int64_t take_ms);
 
 /*
  * A registration waits for a change that waits for regions of this process: those

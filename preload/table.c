@@ -15,6 +15,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tracked_mr *buckets[BUCKETS];
 static struct tracked_mr *unused;
+static struct making_mr *all_making;
 
 void table_lock(void)
 {
@@ -64,7 +65,27 @@ static bool is_of(const struct tracked_mr *tracked, const struct ibv_mr *mr)
 	       tracked->handle == mr->handle && tracked->lkey == mr->lkey;
 }
 
-void table_add_mr(struct ibv_mr *mr)
+void table_add_making(struct making_mr *making)
+{
+	making->next = all_making;
+	all_making = making;
+}
+
+void table_drop_making(struct making_mr *making)
+{
+	struct making_mr **at = &all_making;
+
+	while (*at != making)
+		at = &(*at)->next;
+	*at = making->next;
+}
+
+struct making_mr *table_making(void)
+{
+	return all_making;
+}
+
+struct tracked_mr *table_add_mr(struct ibv_mr *mr)
 {
 	struct tracked_mr **bucket = &buckets[bucket_of(mr)], *tracked;
 
@@ -74,13 +95,13 @@ void table_add_mr(struct ibv_mr *mr)
 		tracked = NULL;
 	/* One function of libibverbs may call another one. */
 	if (tracked && is_of(tracked, mr))
-		return;
+		return tracked;
 	/* The region that was there has ended unseen. */
 	if (tracked)
 		table_drop_mr(tracked);
 	tracked = node_get();
 	if (!tracked)
-		return;
+		return NULL;
 	tracked->mr = mr;
 	tracked->context = mr->context;
 	tracked->fd = mr->context->cmd_fd;
@@ -92,6 +113,7 @@ void table_add_mr(struct ibv_mr *mr)
 	tracked->length = mr->length;
 	tracked->next = *bucket;
 	*bucket = tracked;
+	return tracked;
 }
 
 struct tracked_mr *table_find_mr(const struct ibv_mr *mr)
@@ -115,6 +137,7 @@ void table_drop_mr(struct tracked_mr *tracked)
 
 void table_drop_all(void)
 {
+	all_making = NULL;
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		while (buckets[i])
 			table_drop_mr(buckets[i]);

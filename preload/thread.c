@@ -25,8 +25,10 @@
 #define WATCH_LINK "anon_inode:[holdfast-watch]"
 
 /* What a registration gives a cache that it waits for, and how often to look. */
-#define HURRY_MS 500
-#define LOOK_MS	 20
+#define HURRY_MS     500
+#define LOOK_MS	     20
+/* How many regions caches are told of between two looks at the table */
+#define TELL_AT_ONCE 32
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int watch = -1;
@@ -49,39 +51,94 @@ static int64_t take_time(const struct holdfast_event *event)
  * middle of a page the kernel itself only refuses: the program may have unmapped
  * the file, and have memory of its own there.
  */
-static void tell_caches(const struct holdfast_event *event)
+static int tell_caches(uintptr_t addr, size_t length)
 {
-	char *addr = (char *)(uintptr_t)event->address;
-
-	if (madvise(addr + 1, event->lease_length - 1, MADV_DONTNEED) &&
-	    settings()->verbose)
-		shim_say("lease %llu: a change waits for %llu bytes at %p",
-			 (unsigned long long)event->lease,
-			 (unsigned long long)event->lease_length, addr);
+	return madvise((char *)(addr | 1), length > 1 ? length - 1 : 1,
+		       MADV_DONTNEED);
 }
 
+/*
+ * A cache may not know a region yet when it is told: the kernel tells of it before
+ * the registration returns. So it is told again, less and less often.
+ */
+static void tell_caches_again(void)
+{
+	struct {
+		uintptr_t addr;
+		size_t length;
+	} due[TELL_AT_ONCE];
+	struct tracked_mr *tracked;
+	int64_t now = hf_clock_ms();
+	unsigned int count;
+
+	do {
+		count = 0;
+		tracked = NULL;
+		table_lock();
+		while (count < TELL_AT_ONCE &&
+		       (tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
+			if (!tracked->take_ms || tracked->leaving ||
+			    tracked->tell_ms > now)
+				continue;
+			due[count].addr = tracked->addr;
+			due[count++].length = tracked->length;
+			tracked->tell_ms = now + tracked->tell_wait_ms;
+			tracked->tell_wait_ms *= 2;
+		}
+		table_unlock();
+		/* What stands before madvise() may call us. */
+		for (unsigned int i = 0; i < count; i++)
+			tell_caches(due[i].addr, due[i].length);
+	} while (count == TELL_AT_ONCE);
+}
+
+void thread_want(struct tracked_mr *tracked, int64_t take_ms)
+{
+	tracked->take_ms = take_ms;
+	tracked->tell_ms = hf_clock_ms() + LOOK_MS;
+	tracked->tell_wait_ms = 2 * LOOK_MS;
+}
+
+static bool is_of(const struct holdfast_event *event,
+		  const struct making_mr *making)
+{
+	return making->addr < event->address + event->lease_length &&
+	       event->address < making->addr + making->length;
+}
+
+/* Nothing is to be taken, with 0. */
 static void set_take_time(const struct holdfast_event *event, int64_t take_ms)
 {
 	struct tracked_mr *tracked = NULL;
+	struct making_mr *making;
 
 	table_lock();
 	while ((tracked = table_next_mr(tracked, event->address,
 					event->lease_length)))
 		if (!tracked->taken && !tracked->leaving)
-			tracked->take_ms = take_ms;
+			thread_want(tracked, take_ms);
+	for (making = table_making(); making; making = making->next)
+		if (is_of(event, making))
+			making->take_ms = take_ms;
 	table_unlock();
+}
+
+static void hear_of_break(const struct holdfast_event *event)
+{
+	set_take_time(event, take_time(event));
+	if (tell_caches(event->address, event->lease_length) &&
+	    settings()->verbose)
+		shim_say("lease %llu: a change waits for %llu bytes at %#llx",
+			 (unsigned long long)event->lease,
+			 (unsigned long long)event->lease_length,
+			 (unsigned long long)event->address);
 }
 
 static void note(const struct holdfast_event *event)
 {
-	if (event->lost)
-		shim_say(
-			"%u events were lost: breaks may be left to the kernel",
-			event->lost);
 	switch (event->type) {
 	case HOLDFAST_EVENT_BREAK:
-		set_take_time(event, take_time(event));
-		tell_caches(event);
+		hear_of_break(event);
 		break;
 	case HOLDFAST_EVENT_CHANGED:
 		set_take_time(event, 0);
@@ -100,8 +157,12 @@ static int take_due(void)
 {
 	int64_t now = hf_clock_ms(), next = -1, left;
 	struct tracked_mr *tracked, *after;
+	struct making_mr *making;
 
 	table_lock();
+	for (making = table_making(); making; making = making->next)
+		if (making->take_ms)
+			next = LOOK_MS;
 	tracked = table_next_mr(NULL, 0, SIZE_MAX);
 	for (; tracked; tracked = after) {
 		after = table_next_mr(tracked, 0, SIZE_MAX);
@@ -159,6 +220,7 @@ static void *run(void *arg)
 		if (!ret)
 			note(&event);
 		next = take_due();
+		tell_caches_again();
 	} while (!ret || ret == -ETIMEDOUT || ret == -EINTR);
 	shim_say("the queue of events is gone; breaks are left to the kernel");
 	failed = true;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Queues of events of many leases: the implicit ones of a process, or all of a
- * filesystem.
+ * filesystem. One break can concern more leases than a queue has room for; what a
+ * reader needs to know of those that gave way is how their leases are now, so the
+ * leases themselves are looked at then, one with each event that it reads.
  */
 #include <linux/anon_inodes.h>
 #include <linux/capability.h>
@@ -12,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "core/info.h"
+#include "core/lease.h"
 #include "core/trace.h"
 #include "core/watch.h"
 
@@ -34,7 +37,8 @@ struct hf_watch {
 	wait_queue_head_t wait;
 	struct hf_watch_event ring[HF_WATCH_EVENTS];
 	unsigned int first, nr;
-	u32 lost; /* since the last event that was read */
+	u32 lost;		   /* since the last event that was read */
+	unsigned long next, until; /* leases to look at: their numbers */
 };
 
 static DEFINE_SPINLOCK(hf_watches_lock); /* the list, and the queues */
@@ -69,25 +73,55 @@ static void hf_watch_drop(struct hf_watch *watch)
 	watch->nr--;
 }
 
-static void hf_watch_push(struct hf_watch *watch, const struct hf_lease *lease,
-			  const struct hf_event *event)
+/* The newest event in the queue, if it tells of the same as a break of @lease. */
+static struct hf_watch_event *hf_watch_same(struct hf_watch *watch,
+					    const struct hf_lease *lease,
+					    const struct hf_event *event)
 {
-	struct hf_watch_event *slot;
+	struct hf_watch_event *newest =
+		&watch->ring[(watch->first + watch->nr - 1) % HF_WATCH_EVENTS];
 
+	if (!watch->nr || newest->lease != lease->id ||
+	    newest->event.type != HOLDFAST_EVENT_BREAK ||
+	    event->type != HOLDFAST_EVENT_BREAK ||
+	    newest->event.deadline != event->deadline)
+		return NULL;
+	return newest;
+}
+
+/* Called with hf_watches_lock held; NULL: @event is lost. */
+static struct hf_watch_event *hf_watch_room(struct hf_watch *watch,
+					    const struct hf_event *event)
+{
 	if (watch->nr == HF_WATCH_EVENTS) {
 		watch->lost++;
 		/* See event.c. */
 		if (event->type == HOLDFAST_EVENT_MEDIA_ERROR)
-			return;
+			return NULL;
+		watch->next = 1;
+		watch->until = hf_lease_newest();
 		hf_watch_drop(watch);
 	}
-	slot = &watch->ring[(watch->first + watch->nr++) % HF_WATCH_EVENTS];
+	return &watch->ring[(watch->first + watch->nr++) % HF_WATCH_EVENTS];
+}
+
+static void hf_watch_push(struct hf_watch *watch, const struct hf_lease *lease,
+			  const struct hf_event *event)
+{
+	struct hf_watch_event *slot = hf_watch_same(watch, lease, event);
+
+	if (slot)
+		hf_change_info_put(&slot->event.change);
+	else
+		slot = hf_watch_room(watch, event);
+	if (!slot)
+		return;
 	slot->event = *event;
-	hf_change_info_get(&slot->event.change, &event->change);
 	slot->lease = lease->id;
 	slot->address = lease->pin ? lease->pin->address : 0;
 	slot->offset = hf_lease_offset(lease);
 	slot->length = hf_lease_pages(lease) << PAGE_SHIFT;
+	hf_change_info_get(&slot->event.change, &event->change);
 	wake_up_interruptible_poll(&watch->wait, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -105,27 +139,79 @@ void hf_watches_push(const struct hf_lease *lease, const struct hf_event *event)
 	spin_unlock(&hf_watches_lock);
 }
 
-/* Takes the oldest event; false if there is none. */
+/* Tells of a lease as it is now, if it has had an event. */
+static void hf_watch_look(struct hf_watch *watch, struct hf_lease *lease)
+{
+	struct hf_event event = { .time = ktime_get() };
+
+	spin_lock(&lease->file->lock);
+	event.seq = lease->events.seq;
+	event.type = lease->breaker ? HOLDFAST_EVENT_BREAK
+				    : HOLDFAST_EVENT_CHANGED;
+	event.deadline = lease->deadline;
+	event.change = lease->change;
+	spin_lock(&hf_watches_lock);
+	if (event.seq && hf_watch_wants(watch, lease))
+		hf_watch_push(watch, lease, &event);
+	spin_unlock(&hf_watches_lock);
+	spin_unlock(&lease->file->lock);
+}
+
+/*
+ * The next lease of those to look at after a loss, with a reference, or NULL. Those
+ * that are newer than the loss have their events in the queue.
+ */
+static struct hf_lease *hf_watch_next(struct hf_watch *watch)
+{
+	struct hf_lease *lease = NULL;
+	unsigned long id;
+
+	spin_lock(&hf_watches_lock);
+	id = watch->next;
+	if (id)
+		lease = hf_lease_next(&id);
+	watch->next = lease && id < watch->until ? id + 1 : 0;
+	spin_unlock(&hf_watches_lock);
+	return lease;
+}
+
+/* Whether there is an event, if need be of a lease whose events were lost. May sleep. */
+static bool hf_watch_has_event(struct hf_watch *watch)
+{
+	struct hf_lease *lease;
+
+	while (!READ_ONCE(watch->nr) && (lease = hf_watch_next(watch))) {
+		hf_watch_look(watch, lease);
+		hf_lease_put(lease);
+		cond_resched();
+	}
+	return READ_ONCE(watch->nr);
+}
+
+/* Takes the oldest event; false if there is none. May sleep. */
 static bool hf_watch_take(struct hf_watch *watch, struct holdfast_event *out)
 {
 	struct hf_watch_event *slot;
-	bool any;
+	bool any = false;
 
 	memset(out, 0, sizeof(*out));
-	spin_lock(&hf_watches_lock);
-	any = watch->nr;
-	if (any) {
-		slot = &watch->ring[watch->first];
-		hf_event_fill(out, &slot->event);
-		out->lease = slot->lease;
-		out->address = slot->address;
-		out->lease_offset = slot->offset;
-		out->lease_length = slot->length;
-		out->lost = watch->lost;
-		watch->lost = 0;
-		hf_watch_drop(watch);
+	while (!any && hf_watch_has_event(watch)) {
+		spin_lock(&hf_watches_lock);
+		/* Another reader may have been here. */
+		any = watch->nr;
+		if (any) {
+			slot = &watch->ring[watch->first];
+			hf_event_fill(out, &slot->event);
+			out->lease = slot->lease;
+			out->address = slot->address;
+			out->lease_offset = slot->offset;
+			out->lease_length = slot->length;
+			out->lost = watch->lost;
+			watch->lost = 0;
+			hf_watch_drop(watch);
+		}
+		spin_unlock(&hf_watches_lock);
 	}
-	spin_unlock(&hf_watches_lock);
 	return any;
 }
 
@@ -160,7 +246,7 @@ static __poll_t hf_watch_poll(struct file *filp, poll_table *wait)
 	struct hf_watch *watch = filp->private_data;
 
 	poll_wait(filp, &watch->wait, wait);
-	return READ_ONCE(watch->nr) ? EPOLLIN | EPOLLRDNORM : 0;
+	return hf_watch_has_event(watch) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void hf_watch_free(struct hf_watch *watch)

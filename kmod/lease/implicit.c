@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include "core/backing.h"
 #include "core/counters.h"
+#include "core/event.h"
 #include "core/file.h"
 #include "core/hook.h"
 #include "core/lease.h"
@@ -135,6 +136,18 @@ static struct hf_lease *hf_implicit_find(struct hf_lease *lease,
 }
 
 /*
+ * The process has made more pins of the lease while changes wait: it has to give these
+ * back, too. Called with file->lock held.
+ */
+static void hf_implicit_tell(struct hf_lease *lease)
+{
+	if (lease->state == HOLDFAST_BREAKING)
+		hf_event_push(lease, HOLDFAST_EVENT_BREAK, ktime_get());
+	else
+		hf_changes_meet(lease);
+}
+
+/*
  * Whether pages that are pinned could be given to a lease that the process has.
  * The charge of @pin goes with them.
  */
@@ -157,6 +170,7 @@ static bool hf_implicit_join(struct hf_lease *to, struct hf_pin *pin,
 			hf_lease_out(to);
 			to->range.last = to->pin->range.last;
 			interval_tree_insert(&to->range, &file->leases);
+			hf_implicit_tell(to);
 		}
 		spin_unlock(&file->lock);
 	}

@@ -19,6 +19,8 @@
 
 static struct rdma rdma;
 
+#define MANY 300
+
 /* --- the cache: dereg when told, at once or at the next operation */
 
 static struct {
@@ -26,7 +28,26 @@ static struct {
 	bool at_once;
 	int told;
 	bool stale;
+	struct ibv_mr *many[MANY];
 } cache;
+
+static bool overlaps(const struct ibv_mr *mr, char *addr, size_t length)
+{
+	return mr && addr < (char *)mr->addr + mr->length &&
+	       (char *)mr->addr < addr + length;
+}
+
+static void drop_many(char *addr, size_t length)
+{
+	for (int i = 0; i < MANY; i++) {
+		struct ibv_mr *mr = cache.many[i];
+
+		if (overlaps(mr, addr, length)) {
+			cache.many[i] = NULL;
+			ibv_dereg_mr(mr);
+		}
+	}
+}
 
 int madvise(void *addr, size_t length, int advice)
 {
@@ -35,9 +56,9 @@ int madvise(void *addr, size_t length, int advice)
 
 	if (!real)
 		real = dlsym(RTLD_NEXT, "madvise");
-	if (mr && advice == MADV_DONTNEED &&
-	    (char *)addr < (char *)mr->addr + mr->length &&
-	    (char *)mr->addr < (char *)addr + length) {
+	if (advice == MADV_DONTNEED)
+		drop_many(addr, length);
+	if (advice == MADV_DONTNEED && overlaps(mr, addr, length)) {
 		if (cache.at_once) {
 			cache.mr = NULL;
 			ibv_dereg_mr(mr);
@@ -101,7 +122,7 @@ static void try_taken(void)
 {
 	struct rdma own = rdma_open();
 	char *addr = map(), data[4096] = "";
-	struct ibv_mr *mr = rdma_register(&own, addr, LENGTH), *other;
+	struct ibv_mr *mr = rdma_register(&own, addr, LENGTH), *other, *late;
 	struct change change;
 
 	tap_ok(lease_listed(PATH, "active"), "a region is a lease");
@@ -109,6 +130,7 @@ static void try_taken(void)
 	change = shorten();
 	tap_ok(!change_done(&change, STILL), "a change waits");
 	tap_ok(is_usable(&own, mr), "and the region is as it was");
+	late = rdma_register(&own, addr + LENGTH / 2, LENGTH / 4);
 	tap_ok(change_done(&change, GRACE_MS + SOON) && !change.error,
 	       "then the change is done");
 	tap_ok(change_ms(&change) >= GRACE_MS - 1000,
@@ -119,6 +141,8 @@ static void try_taken(void)
 	/* It may get the number that the old one had. */
 	other = rdma_register(&rdma, data, sizeof(data));
 	tap_is(ibv_dereg_mr(mr), 0, "the program can deregister what is gone");
+	tap_is(ibv_dereg_mr(late), 0,
+	       "and what it had registered while the change waited");
 	tap_is(ibv_dereg_mr(other), 0, "and nothing else with it");
 	mr = rdma_register(&rdma, addr, LENGTH);
 	tap_ok(is_usable(&rdma, mr), "it can register again");
@@ -182,6 +206,58 @@ static void try_late_cache(void)
 	munmap(addr, LENGTH);
 	tap_ok(no_lease_soon(), "a late cache: no lease is left");
 	rdma_close(&own);
+}
+
+/* More regions than the kernel keeps events for. */
+static void try_many(void)
+{
+	char *addr = map();
+	struct change change;
+	int left = 0;
+
+	for (int i = 0; i < MANY; i++)
+		cache.many[i] = rdma_register(&rdma, addr + i * 2 * 4096, 4096);
+	change = change_start("truncate", PATH, 0, 0, NULL);
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "%d regions: the change is done", MANY);
+	tap_ok(change_ms(&change) < GRACE_MS,
+	       "%d regions: before any is taken (%ld ms)", MANY,
+	       change_ms(&change));
+	for (int i = 0; i < MANY; i++)
+		left += !!cache.many[i];
+	tap_is(left, 0, "%d regions: the cache has let go of all", MANY);
+	lengthen();
+	munmap(addr, LENGTH);
+	tap_ok(no_lease_soon(), "%d regions: no lease is left", MANY);
+}
+
+/*
+ * A region that is registered while a change waits: the cache knows it only some time
+ * after the kernel has told of it.
+ */
+static void try_cache_that_learns_late(void)
+{
+	struct ibv_mr *first, *second;
+	char *addr = map();
+	struct change change;
+
+	first = cache.mr = rdma_register(&rdma, addr, LENGTH);
+	cache.at_once = cache.stale = false;
+	change = shorten();
+	for (int i = 0; i < 200 && !cache.stale; i++)
+		usleep(20000);
+	cache.mr = NULL;
+	second = rdma_register(&rdma, addr + LENGTH / 2, LENGTH / 4);
+	usleep(300000);
+	cache.at_once = true;
+	cache.mr = second;
+	tap_is(ibv_dereg_mr(first), 0, "a cache that learns late: deregisters");
+	tap_ok(change_done(&change, SOON) && !change.error,
+	       "a cache that learns late: the change is done");
+	tap_ok(!cache.mr, "a cache that learns late: has let go of the second");
+	lengthen();
+	munmap(addr, LENGTH);
+	tap_ok(no_lease_soon(), "a cache that learns late: no lease is left");
 }
 
 /*
@@ -303,6 +379,8 @@ int main(int argc, char **argv)
 	rdma = rdma_open();
 	try_cache();
 	try_late_cache();
+	try_many();
+	try_cache_that_learns_late();
 	try_unmapped();
 	try_careless();
 	try_fork();

@@ -377,7 +377,10 @@ struct holdfast_join {
  * EDEADLK, unless the change has begun. The new pins must be gone by the same deadline.
  *
  * An event that finds the queue full replaces the oldest: then @lost of the next
- * event that is read counts those.
+ * event that is read counts those. After it the leases that have had an event are told
+ * of as they are then, each by a HOLDFAST_EVENT_BREAK if it breaks, or else by a
+ * HOLDFAST_EVENT_CHANGED: what is lost are the steps between, and media errors.
+ * HOLDFAST_EVENT_BREAK also comes again when a lease that breaks gets more pins.
  *
  * Return the descriptor, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what; an @fd for
