@@ -211,9 +211,8 @@ int hf_join(int lease);
  *
  * For hf_wait(), poll(2) and close(2). Its events have @address, @lease_offset
  * and @lease_length of the pins, and @lost, the number of events that the queue
- * had no room for before this one: their leases are told of again, as they are by
- * then. A lease that breaks can be told of more than once. Returns a descriptor
- * with close-on-exec.
+ * had no room for before this one: each lease that breaks is told of once more then,
+ * and also after lseek(2) to 0. Returns a descriptor with close-on-exec.
  */
 int hf_watch_own(void);
 

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <infiniband/verbs.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "shim.h"
@@ -55,8 +56,8 @@ static void making_end(struct making_mr *making, struct ibv_mr *mr)
 	table_lock();
 	table_drop_making(making);
 	tracked = mr ? table_add_mr(mr) : NULL;
-	if (tracked && making->take_ms)
-		thread_want(tracked, making->take_ms);
+	if (tracked)
+		thread_made(tracked, making);
 	table_unlock();
 	errno = err;
 }
@@ -70,12 +71,16 @@ static void making_end(struct making_mr *making, struct ibv_mr *mr)
 #define REGISTER(addr, length, call) ({					\
 	struct making_mr making;					\
 	struct ibv_mr *made;						\
+	int cancel;							\
 									\
+	/* making is on the stack, and known to the thread. */		\
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);	\
 	making_begin(&making, addr, length);				\
 	do								\
 		made = (call);						\
 	while (!made && errno == EDEADLK && thread_hurry());		\
 	making_end(&making, made);					\
+	pthread_setcancelstate(cancel, NULL);				\
 	made;								\
 })
 /* clang-format on */
@@ -141,26 +146,30 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 			     void *addr, size_t length, int access)
 {
+	struct making_mr making = { .addr = (uintptr_t)mr->addr,
+				    .length = mr->length };
 	struct tracked_mr *tracked;
-	struct making_mr making;
-	bool taken = false;
 	int ret;
 
+	if (flags & IBV_REREG_MR_CHANGE_TRANSLATION) {
+		making.addr = (uintptr_t)addr;
+		making.length = length;
+	}
+	thread_start();
 	table_lock();
 	tracked = table_find_mr(mr);
-	if (tracked) {
-		taken = tracked->taken;
-		if (!taken)
-			table_drop_mr(tracked);
-	}
-	table_unlock();
-	if (taken)
+	if (tracked && tracked->taken) {
+		table_unlock();
 		return IBV_REREG_MR_ERR_CMD;
-	/* What there is of it stays where only its domain or access changes. */
-	if (flags & IBV_REREG_MR_CHANGE_TRANSLATION)
-		making_begin(&making, addr, length);
-	else
-		making_begin(&making, mr->addr, mr->length);
+	}
+	if (tracked) {
+		/* What there is of it stays where only its domain or access changes. */
+		making.take_ms = tracked->take_ms;
+		making.look = tracked->look;
+		table_drop_mr(tracked);
+	}
+	table_add_making(&making);
+	table_unlock();
 	ret = NEXT(ibv_rereg_mr)(mr, flags, pd, addr, length, access);
 	making_end(&making, mr);
 	return ret;

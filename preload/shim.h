@@ -52,6 +52,7 @@ int fd_move_up(int fd);
  * @take_ms: when it is taken, by CLOCK_MONOTONIC; 0: no change wants it
  * @tell_ms: when caches are told again that a change wants it
  * @tell_wait_ms: how long after that the next time is
+ * @look: the last look at the leases in which a change wanted it
  * @leaving: the program deregisters it right now, or it cannot be taken
  * @taken: the kernel's part of it is gone
  * @placed: a placeholder has its number
@@ -70,6 +71,7 @@ struct tracked_mr {
 	int64_t take_ms;
 	int64_t tell_ms;
 	unsigned int tell_wait_ms;
+	unsigned int look;
 	bool leaving;
 	bool taken;
 	bool placed;
@@ -79,12 +81,14 @@ struct tracked_mr {
  * struct making_mr - a registration under way, on its caller's stack
  * @take_ms: as in struct tracked_mr. The kernel has the region, and tells of a change
  *	that wants it, before the call returns
+ * @look: as there
  */
 struct making_mr {
 	struct making_mr *next;
 	uintptr_t addr;
 	size_t length;
 	int64_t take_ms;
+	unsigned int look;
 };
 
 /* All that follows is under this lock. */
@@ -129,8 +133,11 @@ int placeholder_swap(int fd, int driver, uint32_t pd, uint32_t handle,
 /* From now on breaks are noticed; starts the thread. Without the lock. */
 void thread_start(void);
 
-/* A change wants a region, which is taken at @take_ms. With the lock held. */
-void thread_want(struct tracked_mr *tracked, int64_t take_ms);
+/*
+ * A registration has ended. A change that has wanted it meanwhile wants the region.
+ * With the lock held.
+ */
+void thread_made(struct tracked_mr *tracked, const struct making_mr *making);
 
 /*
  * A registration waits for a change that waits for regions of this process: those

@@ -75,9 +75,11 @@ void table_drop_making(struct making_mr *making)
 {
 	struct making_mr **at = &all_making;
 
-	while (*at != making)
+	/* A child of fork(2) has none. */
+	while (*at && *at != making)
 		at = &(*at)->next;
-	*at = making->next;
+	if (*at)
+		*at = making->next;
 }
 
 struct making_mr *table_making(void)

@@ -28,11 +28,15 @@
 #define HURRY_MS     500
 #define LOOK_MS	     20
 /* How many regions caches are told of between two looks at the table */
-#define TELL_AT_ONCE 32
+#define TELL_AT_ONCE 256
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int watch = -1;
 static atomic_bool failed;
+/* How often the kernel was asked for all leases that break. Under the table's lock. */
+static unsigned int looks;
+/* A change is over: does another one want its regions? For the thread alone. */
+static bool doubt;
 
 /* The program has half of the break time at most. */
 static int64_t take_time(const struct holdfast_event *event)
@@ -92,11 +96,29 @@ static void tell_caches_again(void)
 	} while (count == TELL_AT_ONCE);
 }
 
-void thread_want(struct tracked_mr *tracked, int64_t take_ms)
+/* An earlier time stays. True: no change has wanted it before. */
+static bool want(int64_t *take_ms, int64_t new_ms)
 {
-	tracked->take_ms = take_ms;
+	bool first = !*take_ms;
+
+	if (first || new_ms < *take_ms)
+		*take_ms = new_ms;
+	return first;
+}
+
+static void tell_later(struct tracked_mr *tracked)
+{
 	tracked->tell_ms = hf_clock_ms() + LOOK_MS;
 	tracked->tell_wait_ms = 2 * LOOK_MS;
+}
+
+void thread_made(struct tracked_mr *tracked, const struct making_mr *making)
+{
+	if (!making->take_ms || tracked->taken || tracked->leaving)
+		return;
+	if (want(&tracked->take_ms, making->take_ms))
+		tell_later(tracked);
+	tracked->look = making->look;
 }
 
 static bool is_of(const struct holdfast_event *event,
@@ -106,27 +128,40 @@ static bool is_of(const struct holdfast_event *event,
 	       event->address < making->addr + making->length;
 }
 
-/* Nothing is to be taken, with 0. */
-static void set_take_time(const struct holdfast_event *event, int64_t take_ms)
+/* True: caches have not heard of it. */
+static bool want_all(const struct holdfast_event *event, int64_t take_ms)
 {
 	struct tracked_mr *tracked = NULL;
 	struct making_mr *making;
+	bool known = false, first = false;
 
 	table_lock();
 	while ((tracked = table_next_mr(tracked, event->address,
-					event->lease_length)))
-		if (!tracked->taken && !tracked->leaving)
-			thread_want(tracked, take_ms);
-	for (making = table_making(); making; making = making->next)
-		if (is_of(event, making))
-			making->take_ms = take_ms;
+					event->lease_length))) {
+		if (tracked->taken || tracked->leaving)
+			continue;
+		known = true;
+		tracked->look = looks;
+		if (want(&tracked->take_ms, take_ms)) {
+			tell_later(tracked);
+			first = true;
+		}
+	}
+	for (making = table_making(); making; making = making->next) {
+		if (!is_of(event, making))
+			continue;
+		known = true;
+		making->look = looks;
+		first |= want(&making->take_ms, take_ms);
+	}
 	table_unlock();
+	return first || !known;
 }
 
 static void hear_of_break(const struct holdfast_event *event)
 {
-	set_take_time(event, take_time(event));
-	if (tell_caches(event->address, event->lease_length) &&
+	if (want_all(event, take_time(event)) &&
+	    tell_caches(event->address, event->lease_length) &&
 	    settings()->verbose)
 		shim_say("lease %llu: a change waits for %llu bytes at %#llx",
 			 (unsigned long long)event->lease,
@@ -141,7 +176,7 @@ static void note(const struct holdfast_event *event)
 		hear_of_break(event);
 		break;
 	case HOLDFAST_EVENT_CHANGED:
-		set_take_time(event, 0);
+		doubt = true;
 		break;
 	case HOLDFAST_EVENT_MEDIA_ERROR:
 		shim_say("%llu bytes of registered memory at %#llx have failed",
@@ -152,8 +187,12 @@ static void note(const struct holdfast_event *event)
 	}
 }
 
-/* Takes what is due. In how many milliseconds the next is, -1: there is none. */
-static int take_due(void)
+/*
+ * Takes what is due, if the latest look has shown that a change wants it; or, with
+ * @sure, as that is known. In how many milliseconds there is something to do, -1:
+ * nothing.
+ */
+static int take_due(bool sure)
 {
 	int64_t now = hf_clock_ms(), next = -1, left;
 	struct tracked_mr *tracked, *after;
@@ -168,14 +207,16 @@ static int take_due(void)
 		after = table_next_mr(tracked, 0, SIZE_MAX);
 		if (!tracked->take_ms)
 			continue;
-		/* The program is at it, and may fail. */
-		if (tracked->leaving)
-			left = LOOK_MS;
-		else
-			left = tracked->take_ms - now;
-		if (left <= 0)
+		left = tracked->take_ms - now;
+		if (left <= 0 && !tracked->leaving &&
+		    (sure || tracked->look == looks)) {
 			mr_take(tracked);
-		else if (next < 0 || left < next)
+			continue;
+		}
+		/* The program deregisters it, and may fail; or see look_again(). */
+		if (left <= 0)
+			left = LOOK_MS;
+		if (next < 0 || left < next)
 			next = left;
 	}
 	table_unlock();
@@ -207,19 +248,88 @@ static int next_event(int fd, struct holdfast_event *event, int timeout_ms)
 	return ready ? hf_wait(fd, event, 0) : -ETIMEDOUT;
 }
 
+/* What there is to read, for some time: 0: there is more; -ETIMEDOUT: that was all. */
+static int read_events(int fd, int timeout_ms, int64_t until_ms)
+{
+	struct holdfast_event event;
+	int ret;
+
+	do {
+		ret = next_event(fd, &event, timeout_ms);
+		if (!ret)
+			note(&event);
+		timeout_ms = 0;
+	} while (!ret && hf_clock_ms() < until_ms);
+	return ret;
+}
+
+/* No change wants what the latest look has not shown. */
+static void forget_unseen(void)
+{
+	struct tracked_mr *tracked = NULL;
+	struct making_mr *making;
+
+	table_lock();
+	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX)))
+		if (tracked->look != looks)
+			tracked->take_ms = 0;
+	for (making = table_making(); making; making = making->next)
+		if (making->look != looks)
+			making->take_ms = 0;
+	table_unlock();
+}
+
+/*
+ * What leases break is what counts, before regions are taken: an event of a change
+ * that is over can be lost, and it may have been about another lease of the same
+ * memory.
+ */
+static int look_again(int fd)
+{
+	int ret;
+
+	if (!is_ours(fd))
+		return -EBADF;
+	/* A module that cannot do it is taken by its word. */
+	if (lseek(fd, 0, SEEK_SET))
+		return 0;
+	table_lock();
+	looks++;
+	table_unlock();
+	ret = read_events(fd, 0, hf_clock_ms() + HURRY_MS);
+	if (ret == -ETIMEDOUT) {
+		forget_unseen();
+		doubt = false;
+	}
+	return ret;
+}
+
+static bool is_due(void)
+{
+	int64_t now = hf_clock_ms();
+	struct tracked_mr *tracked = NULL;
+	bool due = false;
+
+	table_lock();
+	while (!due && (tracked = table_next_mr(tracked, 0, SIZE_MAX)))
+		due = tracked->take_ms && tracked->take_ms <= now &&
+		      !tracked->leaving;
+	table_unlock();
+	return due;
+}
+
 static void *run(void *arg)
 {
 	int fd = (intptr_t)arg, next = -1, ret;
-	struct holdfast_event event;
 
 	do {
 		/* A registration that hurries does not wake us. */
 		if (next > LOOK_MS)
 			next = LOOK_MS;
-		ret = next_event(fd, &event, next);
-		if (!ret)
-			note(&event);
-		next = take_due();
+		ret = read_events(fd, next, hf_clock_ms() + LOOK_MS);
+		if ((!ret || ret == -ETIMEDOUT) && (doubt || is_due()))
+			ret = look_again(fd);
+		next = take_due(false);
 		tell_caches_again();
 	} while (!ret || ret == -ETIMEDOUT || ret == -EINTR);
 	shim_say("the queue of events is gone; breaks are left to the kernel");
@@ -286,8 +396,8 @@ void thread_start(void)
 	pthread_mutex_unlock(&start_lock);
 }
 
-/* How many regions a change wants; with @soon they are taken soon. */
-static unsigned int wanted(bool soon)
+/* How many regions a change wants, which are taken soon. */
+static unsigned int wanted(void)
 {
 	int64_t soon_ms = hf_clock_ms() + HURRY_MS;
 	struct tracked_mr *tracked = NULL;
@@ -297,7 +407,7 @@ static unsigned int wanted(bool soon)
 	while ((tracked = table_next_mr(tracked, 0, SIZE_MAX))) {
 		if (!tracked->take_ms)
 			continue;
-		if (soon && tracked->take_ms > soon_ms)
+		if (tracked->take_ms > soon_ms)
 			tracked->take_ms = soon_ms;
 		count++;
 	}
@@ -310,13 +420,19 @@ bool thread_hurry(void)
 	int64_t limit = hf_clock_ms() + HURRY_MS;
 
 	/* The event may still be under way. */
-	while (!failed && !wanted(true)) {
+	while (!failed && !wanted()) {
 		if (hf_clock_ms() > limit)
 			return false;
 		usleep(LOOK_MS * 1000);
 	}
-	while (!failed && wanted(false))
+	/*
+	 * Here, too, regions are taken: a cache may hold a lock over this registration
+	 * that the thread waits for, where it tells the cache.
+	 */
+	while (!failed && wanted()) {
+		take_due(true);
 		usleep(LOOK_MS * 1000);
+	}
 	return !failed;
 }
 

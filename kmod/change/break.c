@@ -298,13 +298,17 @@ void hf_break_lease(struct hf_lease *lease, struct hf_change *change,
 void hf_changes_meet(struct hf_lease *lease)
 {
 	struct hf_change *change;
+	bool met = false;
 
 	lockdep_assert_held(&lease->file->lock);
 	list_for_each_entry(change, &lease->file->changes, node) {
 		if (!change->waits || !hf_break_meets(lease, change))
 			continue;
-		lease->owed = hf_break_own_deadline(lease, change);
+		if (!lease->breaker)
+			lease->owed = hf_break_own_deadline(lease, change);
 		hf_break_lease(lease, change, true);
+		met = true;
 	}
-	hf_fence_schedule(lease->file);
+	if (met)
+		hf_fence_schedule(lease->file);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Queues of events of many leases: the implicit ones of a process, or all of a
- * filesystem. One break can concern more leases than a queue has room for; what a
- * reader needs to know of those that gave way is how their leases are now, so the
- * leases themselves are looked at then, one with each event that it reads.
+ * filesystem. One change can break more leases than a queue has room for. After a
+ * loss, and when a reader wants to know, the leases themselves are looked at, and
+ * those that break are told of (again).
  */
 #include <linux/anon_inodes.h>
 #include <linux/capability.h>
@@ -89,6 +89,13 @@ static struct hf_watch_event *hf_watch_same(struct hf_watch *watch,
 	return newest;
 }
 
+/* All leases are to be looked at. Called with hf_watches_lock held. */
+static void hf_watch_rewind(struct hf_watch *watch)
+{
+	watch->next = 1;
+	watch->until = hf_lease_newest();
+}
+
 /* Called with hf_watches_lock held; NULL: @event is lost. */
 static struct hf_watch_event *hf_watch_room(struct hf_watch *watch,
 					    const struct hf_event *event)
@@ -98,8 +105,7 @@ static struct hf_watch_event *hf_watch_room(struct hf_watch *watch,
 		/* See event.c. */
 		if (event->type == HOLDFAST_EVENT_MEDIA_ERROR)
 			return NULL;
-		watch->next = 1;
-		watch->until = hf_lease_newest();
+		hf_watch_rewind(watch);
 		hf_watch_drop(watch);
 	}
 	return &watch->ring[(watch->first + watch->nr++) % HF_WATCH_EVENTS];
@@ -139,27 +145,29 @@ void hf_watches_push(const struct hf_lease *lease, const struct hf_event *event)
 	spin_unlock(&hf_watches_lock);
 }
 
-/* Tells of a lease as it is now, if it has had an event. */
+/* Tells of a lease if it breaks. One that has ended may have outlived its inode. */
 static void hf_watch_look(struct hf_watch *watch, struct hf_lease *lease)
 {
-	struct hf_event event = { .time = ktime_get() };
+	struct hf_event event = {
+		.type = HOLDFAST_EVENT_BREAK,
+		.time = ktime_get(),
+	};
 
 	spin_lock(&lease->file->lock);
-	event.seq = lease->events.seq;
-	event.type = lease->breaker ? HOLDFAST_EVENT_BREAK
-				    : HOLDFAST_EVENT_CHANGED;
-	event.deadline = lease->deadline;
-	event.change = lease->change;
-	spin_lock(&hf_watches_lock);
-	if (event.seq && hf_watch_wants(watch, lease))
+	if (lease->target && lease->breaker && hf_watch_wants(watch, lease)) {
+		event.seq = lease->events.seq;
+		event.deadline = lease->deadline;
+		event.change = lease->change;
+		spin_lock(&hf_watches_lock);
 		hf_watch_push(watch, lease, &event);
-	spin_unlock(&hf_watches_lock);
+		spin_unlock(&hf_watches_lock);
+	}
 	spin_unlock(&lease->file->lock);
 }
 
 /*
- * The next lease of those to look at after a loss, with a reference, or NULL. Those
- * that are newer than the loss have their events in the queue.
+ * The next lease of those to look at, with a reference, or NULL. Newer ones have their
+ * events in the queue.
  */
 static struct hf_lease *hf_watch_next(struct hf_watch *watch)
 {
@@ -175,7 +183,7 @@ static struct hf_lease *hf_watch_next(struct hf_watch *watch)
 	return lease;
 }
 
-/* Whether there is an event, if need be of a lease whose events were lost. May sleep. */
+/* Whether there is an event, if need be of a lease that has to be looked at. May sleep. */
 static bool hf_watch_has_event(struct hf_watch *watch)
 {
 	struct hf_lease *lease;
@@ -228,7 +236,9 @@ static ssize_t hf_watch_read(struct file *filp, char __user *buf, size_t size,
 	while (!hf_watch_take(watch, &event)) {
 		if (filp->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (wait_event_interruptible(watch->wait, READ_ONCE(watch->nr)))
+		if (wait_event_interruptible(watch->wait,
+					     READ_ONCE(watch->nr) ||
+						     READ_ONCE(watch->next)))
 			return -ERESTARTSYS;
 	}
 	do {
@@ -239,6 +249,20 @@ static ssize_t hf_watch_read(struct file *filp, char __user *buf, size_t size,
 		done += part;
 	} while (done + part <= size && hf_watch_take(watch, &event));
 	return done;
+}
+
+/* To the beginning, and nowhere else: see struct holdfast_watch. */
+static loff_t hf_watch_llseek(struct file *filp, loff_t offset, int whence)
+{
+	struct hf_watch *watch = filp->private_data;
+
+	if (offset || whence != SEEK_SET)
+		return -EINVAL;
+	spin_lock(&hf_watches_lock);
+	hf_watch_rewind(watch);
+	spin_unlock(&hf_watches_lock);
+	wake_up_interruptible_poll(&watch->wait, EPOLLIN | EPOLLRDNORM);
+	return 0;
 }
 
 static __poll_t hf_watch_poll(struct file *filp, poll_table *wait)
@@ -270,6 +294,7 @@ static int hf_watch_release(struct inode *inode, struct file *filp)
 static const struct file_operations hf_watch_fops = {
 	.owner = THIS_MODULE,
 	.read = hf_watch_read,
+	.llseek = hf_watch_llseek,
 	.poll = hf_watch_poll,
 	.release = hf_watch_release,
 };

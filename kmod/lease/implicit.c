@@ -217,6 +217,11 @@ static int hf_implicit_activate(struct hf_lease *lease,
 		return err;
 	}
 	hf_lease_publish(lease);
+	/* Who looks at the leases has not seen it before. */
+	spin_lock(&file->lock);
+	if (lease->breaker)
+		hf_event_push(lease, HOLDFAST_EVENT_BREAK, ktime_get());
+	spin_unlock(&file->lock);
 	hf_count(lease->file, HF_COUNT_LEASES);
 	trace_holdfast_acquire(lease);
 	hf_pin_open(lease, pin);

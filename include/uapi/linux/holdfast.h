@@ -377,10 +377,14 @@ struct holdfast_join {
  * EDEADLK, unless the change has begun. The new pins must be gone by the same deadline.
  *
  * An event that finds the queue full replaces the oldest: then @lost of the next
- * event that is read counts those. After it the leases that have had an event are told
- * of as they are then, each by a HOLDFAST_EVENT_BREAK if it breaks, or else by a
- * HOLDFAST_EVENT_CHANGED: what is lost are the steps between, and media errors.
- * HOLDFAST_EVENT_BREAK also comes again when a lease that breaks gets more pins.
+ * event that is read counts those, and each lease that breaks by then is told of, by a
+ * HOLDFAST_EVENT_BREAK, once more. lseek(2) to 0 has the same effect: who reads until
+ * EAGAIN, or until poll(2) finds nothing, knows all leases that break. Its errors:
+ * EINVAL, another offset or whence.
+ *
+ * HOLDFAST_EVENT_BREAK also comes again when an implicit lease that breaks gets more
+ * pins. So an event's @seq can come twice here, and one that is the same as the event
+ * before it can be left out.
  *
  * Return the descriptor, or
  * EINVAL, E2BIG	as for HOLDFAST_IOC_ACQUIRE; unknown @what; an @fd for
