@@ -12,6 +12,8 @@
 #define LENGTH	(4 * MIB)
 /* What a watch keeps is 64 events; each change makes two. */
 #define CHANGES 40
+#define REGIONS 200
+#define APART	8192
 
 static int file;
 
@@ -117,6 +119,58 @@ static void test_filesystem(void)
 	close(lease);
 }
 
+/* Reads all that a watch has: of how many regions of test_lost() it tells that they break. */
+static int breaks_told(int watch, unsigned int *lost)
+{
+	struct holdfast_event event;
+	bool told[REGIONS] = { 0 };
+	int count = 0;
+
+	*lost = 0;
+	while (!hf_wait(watch, &event, STILL)) {
+		*lost += event.lost;
+		if (event.type == HOLDFAST_EVENT_BREAK)
+			told[event.lease_offset / APART] = true;
+	}
+	for (int i = 0; i < REGIONS; i++)
+		count += told[i];
+	return count;
+}
+
+/* One change breaks more leases than a queue has room for. */
+static void test_lost(struct rdma *rdma)
+{
+	int permission = hf_allow(20000), own = hf_watch_own(), others;
+	char *map = map_shared(file, 0, LENGTH);
+	struct ibv_mr *mrs[REGIONS];
+	struct change change;
+	unsigned int lost;
+
+	others = hf_watch_filesystem(file);
+	for (int i = 0; i < REGIONS; i++)
+		mrs[i] = rdma_register(rdma, map + i * APART, 4096);
+	change = change_start("punch", PATH, 0, LENGTH, NULL);
+	tap_is(breaks_told(own, &lost), REGIONS, "a process hears of all");
+	tap_ok(lost > 0, "although the queue had no room for %u", lost);
+	tap_is(breaks_told(others, &lost), REGIONS, "and the administrator");
+	tap_is(breaks_told(own, &lost), 0, "once");
+	tap_ok(lseek(own, 1, SEEK_SET) == -1 && errno == EINVAL &&
+		       lseek(own, 0, SEEK_END) == -1 && errno == EINVAL,
+	       "a watch has no other place than its beginning");
+	tap_is(lseek(own, 0, SEEK_SET), 0, "where it goes back to");
+	tap_is(breaks_told(own, &lost), REGIONS, "and tells of all again");
+	for (int i = 0; i < REGIONS; i++)
+		ibv_dereg_mr(mrs[i]);
+	tap_ok(change_done(&change, SOON) && !change.error, "the change ends");
+	tap_ok(!lseek(own, 0, SEEK_SET) && !lseek(others, 0, SEEK_SET) &&
+		       !breaks_told(own, &lost) && !breaks_told(others, &lost),
+	       "and nothing breaks any longer");
+	close(permission);
+	close(own);
+	close(others);
+	munmap(map, LENGTH);
+}
+
 int main(void)
 {
 	struct rdma rdma = rdma_open();
@@ -125,6 +179,7 @@ int main(void)
 	test_join();
 	test_own(&rdma);
 	test_filesystem();
+	test_lost(&rdma);
 	close(file);
 	unlink(PATH);
 	rdma_close(&rdma);
