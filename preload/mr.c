@@ -57,8 +57,9 @@ static void making_end(struct making_mr *making, struct ibv_mr *mr)
 	table_drop_making(making);
 	tracked = mr ? table_add_mr(mr) : NULL;
 	if (tracked)
-		thread_made(tracked, making);
+		wants_made(tracked, making);
 	table_unlock();
+	pthread_setcancelstate(making->cancel, NULL);
 	errno = err;
 }
 
@@ -68,19 +69,17 @@ static void making_end(struct making_mr *making, struct ibv_mr *mr)
  * that lets go of them when the program goes on: that is, here.
  */
 /* clang-format off */
-#define REGISTER(addr, length, call) ({					\
+#define REGISTER(addr, length, access, call) ({				\
 	struct making_mr making;					\
 	struct ibv_mr *made;						\
-	int cancel;							\
+	unsigned int tries = 0;						\
 									\
-	/* making is on the stack, and known to the thread. */		\
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);	\
 	making_begin(&making, addr, length);				\
 	do								\
 		made = (call);						\
-	while (!made && errno == EDEADLK && thread_hurry());		\
-	making_end(&making, made);					\
-	pthread_setcancelstate(cancel, NULL);				\
+	while (!made && errno == EDEADLK && thread_hurry(tries++));	\
+	/* Nothing is pinned for on-demand paging. */			\
+	making_end(&making, (access) & IBV_ACCESS_ON_DEMAND ? NULL : made); \
 	made;								\
 })
 /* clang-format on */
@@ -88,7 +87,7 @@ static void making_end(struct making_mr *making, struct ibv_mr *mr)
 SHIM_EXPORT struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr,
 				      size_t length, int access)
 {
-	return REGISTER(addr, length,
+	return REGISTER(addr, length, access,
 			NEXT(ibv_reg_mr)(pd, addr, length, access));
 }
 
@@ -96,7 +95,7 @@ SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova(struct ibv_pd *pd, void *addr,
 					   size_t length, uint64_t iova,
 					   int access)
 {
-	return REGISTER(addr, length,
+	return REGISTER(addr, length, access,
 			NEXT(ibv_reg_mr_iova)(pd, addr, length, iova, access));
 }
 
@@ -104,7 +103,7 @@ SHIM_EXPORT struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr,
 					    size_t length, uint64_t iova,
 					    unsigned int access)
 {
-	return REGISTER(addr, length,
+	return REGISTER(addr, length, access,
 			NEXT(ibv_reg_mr_iova2)(pd, addr, length, iova, access));
 }
 
@@ -117,7 +116,7 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 {
 	struct tracked_mr *tracked;
 	bool gone = false;
-	int ret;
+	int ret, cancel;
 
 	table_lock();
 	tracked = table_find_mr(mr);
@@ -130,7 +129,10 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 	table_unlock();
 	if (gone)
 		return 0;
+	/* Who sets leaving clears it. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	ret = NEXT(ibv_dereg_mr)(mr);
+	pthread_setcancelstate(cancel, NULL);
 	if (!tracked)
 		return ret;
 	table_lock();
@@ -146,30 +148,32 @@ SHIM_EXPORT int ibv_dereg_mr(struct ibv_mr *mr)
 SHIM_EXPORT int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd,
 			     void *addr, size_t length, int access)
 {
-	struct making_mr making = { .addr = (uintptr_t)mr->addr,
-				    .length = mr->length };
+	struct making_mr making;
 	struct tracked_mr *tracked;
+	bool taken = false;
 	int ret;
 
-	if (flags & IBV_REREG_MR_CHANGE_TRANSLATION) {
-		making.addr = (uintptr_t)addr;
-		making.length = length;
-	}
-	thread_start();
+	/* What there is of it stays where only its domain or access changes. */
+	if (flags & IBV_REREG_MR_CHANGE_TRANSLATION)
+		making_begin(&making, addr, length);
+	else
+		making_begin(&making, mr->addr, mr->length);
 	table_lock();
 	tracked = table_find_mr(mr);
-	if (tracked && tracked->taken) {
-		table_unlock();
-		return IBV_REREG_MR_ERR_CMD;
-	}
-	if (tracked) {
-		/* What there is of it stays where only its domain or access changes. */
-		making.take_ms = tracked->take_ms;
-		making.look = tracked->look;
+	if (tracked)
+		taken = tracked->taken;
+	if (tracked && !taken) {
+		if (tracked->take_ms) {
+			making.take_ms = tracked->take_ms;
+			making.look = tracked->look;
+		}
 		table_drop_mr(tracked);
 	}
-	table_add_making(&making);
 	table_unlock();
+	if (taken) {
+		making_end(&making, NULL);
+		return IBV_REREG_MR_ERR_CMD;
+	}
 	ret = NEXT(ibv_rereg_mr)(mr, flags, pd, addr, length, access);
 	making_end(&making, mr);
 	return ret;

@@ -6,7 +6,8 @@
  *   mr.c	stands before ibv_reg_mr, ibv_dereg_mr and their like
  *   table.c	the program's memory regions
  *   placeholder.c	what keeps the number of a region that was taken
- *   thread.c	reads the events of the process's leases, and lets go
+ *   wants.c	which regions changes want: tells caches, and takes what is due
+ *   thread.c	reads the events of the process's leases
  *   settings.c	what holdfast run was told; messages
  *
  * It is a guest in other people's programs. It has no signal handler, no thread
@@ -82,6 +83,7 @@ struct tracked_mr {
  * @take_ms: as in struct tracked_mr. The kernel has the region, and tells of a change
  *	that wants it, before the call returns
  * @look: as there
+ * @cancel: whether the thread could be cancelled before
  */
 struct making_mr {
 	struct making_mr *next;
@@ -89,6 +91,7 @@ struct making_mr {
 	size_t length;
 	int64_t take_ms;
 	unsigned int look;
+	int cancel;
 };
 
 /* All that follows is under this lock. */
@@ -128,21 +131,45 @@ void mr_take(struct tracked_mr *tracked);
 int placeholder_swap(int fd, int driver, uint32_t pd, uint32_t handle,
 		     bool *placed);
 
+/* --- wants.c. Without the lock, but for wants_made(). Times are CLOCK_MONOTONIC. */
+
+struct holdfast_event;
+
+/* How often to look whether something is to be done. */
+#define LOOK_MS 20
+
+/* A registration has ended: what wanted it wants the region. With the lock. */
+void wants_made(struct tracked_mr *tracked, const struct making_mr *making);
+
+/* A lease breaks; a break of it is over. */
+void wants_break(const struct holdfast_event *event);
+void wants_changed(const struct holdfast_event *event);
+
+/* From here on breaks belong to another look; and what it has not shown is forgotten. */
+void wants_look(void);
+void wants_forget(void);
+
+/* In how many milliseconds something is due, -1: no change wants anything. */
+int wants_next(int64_t now);
+
+/* Takes what is due, if the latest look has shown it. */
+void wants_take(int64_t now);
+
+/* What the latest look has shown is due at @until_ms: how many regions that is. */
+unsigned int wants_hurry(int64_t until_ms);
+
+/* Tells caches of registrations. They may call us. */
+void wants_tell(void);
+
 /* --- thread.c */
 
 /* From now on breaks are noticed; starts the thread. Without the lock. */
 void thread_start(void);
 
 /*
- * A registration has ended. A change that has wanted it meanwhile wants the region.
- * With the lock held.
- */
-void thread_made(struct tracked_mr *tracked, const struct making_mr *making);
-
-/*
  * A registration waits for a change that waits for regions of this process: those
  * are taken soon. Returns when they are gone, or false: it is not for them.
  */
-bool thread_hurry(void);
+bool thread_hurry(unsigned int tries);
 
 #endif

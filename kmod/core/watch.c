@@ -145,7 +145,10 @@ void hf_watches_push(const struct hf_lease *lease, const struct hf_event *event)
 	spin_unlock(&hf_watches_lock);
 }
 
-/* Tells of a lease if it breaks. One that has ended may have outlived its inode. */
+/*
+ * Tells of a lease if it breaks, and a process of its own only if it has something to
+ * give back. One that has ended may have outlived its inode.
+ */
 static void hf_watch_look(struct hf_watch *watch, struct hf_lease *lease)
 {
 	struct hf_event event = {
@@ -154,7 +157,8 @@ static void hf_watch_look(struct hf_watch *watch, struct hf_lease *lease)
 	};
 
 	spin_lock(&lease->file->lock);
-	if (lease->target && lease->breaker && hf_watch_wants(watch, lease)) {
+	if (lease->target && lease->breaker && hf_watch_wants(watch, lease) &&
+	    (!watch->mm || READ_ONCE(lease->pin->counts.all))) {
 		event.seq = lease->events.seq;
 		event.deadline = lease->deadline;
 		event.change = lease->change;

@@ -15,7 +15,7 @@
 #define DEAF	    "/tmp/agent-deaf"
 #define LENGTH	    (2 * MIB)
 #define MANY	    300
-#define BREAK_MS    12000
+#define BREAK_MS    (12000 * time_scale())
 
 static void hold_many(int from, int to)
 {
