@@ -11,13 +11,13 @@
 #include <linux/uaccess.h>
 #include "core/event.h"
 #include "core/lease.h"
-#include "core/watch.h"
 #include "pages/held.h"
 #include "lease/acquire.h"
 #include "lease/mapping.h"
 #include "lease/party.h"
 #include "lease/permit.h"
 #include "lease/release.h"
+#include "report/events.h"
 #include "report/report.h"
 #include "dev.h"
 
@@ -162,7 +162,7 @@ static int hf_ioctl_join(struct file *filp, void *arg)
 
 static int hf_ioctl_watch(struct file *filp, void *arg)
 {
-	return hf_watch_open(arg);
+	return hf_events_open(arg);
 }
 
 static int hf_ioctl_locate(struct file *filp, void *arg)

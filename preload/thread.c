@@ -46,16 +46,9 @@ static bool is_ours(int fd)
 }
 
 /* What is read must be ours: poll(2) returns for what has the number by then. */
-static int next_event(int fd, struct holdfast_event *event, int timeout_ms)
+static int next_event(int fd, struct holdfast_event *event)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	int ready = poll(&pollfd, 1, timeout_ms);
-
-	if (ready < 0)
-		return -errno;
-	if (!is_ours(fd))
-		return -EBADF;
-	return ready ? hf_wait(fd, event, 0) : -ETIMEDOUT;
+	return is_ours(fd) ? hf_wait(fd, event, 0) : -EBADF;
 }
 
 static void note(const struct holdfast_event *event)
@@ -84,7 +77,7 @@ static int read_events(int fd, int64_t until_ms)
 	int ret;
 
 	do {
-		ret = next_event(fd, &event, 0);
+		ret = next_event(fd, &event);
 		if (!ret)
 			note(&event);
 	} while ((!ret || ret == -EINTR) && hf_clock_ms() < until_ms);

@@ -61,6 +61,13 @@ static void hf_break_begin(struct hf_lease *lease, struct hf_change *change)
 	trace_holdfast_break(lease);
 }
 
+/* Half of the break time is over, or less is left. Called with file->lock held. */
+bool hf_break_is_late(const struct hf_lease *lease)
+{
+	return ktime_ms_delta(lease->deadline, ktime_get()) <
+	       lease->break_ms / 2;
+}
+
 /*
  * The process whose change the lease breaks for, if that gives up at the deadline
  * when it waits for pins of its own: NULL: none. Called with file->lock held.

@@ -6,6 +6,7 @@
 #include "core/types.h"
 
 const struct mm_struct *hf_break_mm(const struct hf_lease *lease);
+bool hf_break_is_late(const struct hf_lease *lease);
 void hf_break_by_revoke(struct hf_lease *lease, unsigned int grace_ms);
 void hf_break_next(struct hf_lease *lease);
 void hf_break_end(struct hf_lease *lease, bool passed, bool busy);

@@ -7,6 +7,7 @@
 #include "core/watch.h"
 #include "pages/held.h"
 #include "pages/record.h"
+#include "change/break.h"
 #include "change/change.h"
 #include "change/settle.h"
 
@@ -219,6 +220,23 @@ int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
 	return err;
 }
 
+/* Whether half of the time that changes of a range give is over. */
+static bool hf_changes_are_late(struct hf_file *file, pgoff_t first,
+				pgoff_t last)
+{
+	struct hf_lease *lease;
+	bool late = false;
+
+	spin_lock(&file->lock);
+	if (hf_changes_reach(file, &first, &last)) {
+		hf_for_each_overlap(lease, file, first, last)
+			late = late ||
+			       (lease->breaker && hf_break_is_late(lease));
+	}
+	spin_unlock(&file->lock);
+	return late;
+}
+
 /**
  * hf_changes_wait_to_pin - wait until pages of a lease can be pinned
  * @lease: the caller holds no lock
@@ -228,22 +246,24 @@ int hf_changes_wait(struct hf_file *file, pgoff_t first, pgoff_t last,
  *
  * A process can need another registration before it can let go of what a change waits
  * for: a library that completes a transfer only when it is called again. One that
- * reads its events (HOLDFAST_WATCH_OWN) hears of the change, and so may make it. So
- * may one whose registration has begun. The deadline stays.
+ * reads its events (HOLDFAST_WATCH_OWN) hears of the change, and so may make it, in
+ * the first half of the break time: threads that register all the time would leave no
+ * moment without pins. So may one whose registration has begun. The deadline stays.
  *
  * Return: 0, or as hf_changes_wait().
  */
 int hf_changes_wait_to_pin(struct hf_lease *lease, const struct hf_span *span,
 			   const struct hf_pinner *pinner, bool *more)
 {
+	pgoff_t last = span->index + span->nr - 1;
 	bool can;
-	int err = hf_changes_wait(lease->file, span->index,
-				  span->index + span->nr - 1, TASK_KILLABLE,
+	int err = hf_changes_wait(lease->file, span->index, last, TASK_KILLABLE,
 				  &can);
 
 	*more = err == -EDEADLK && can &&
 		(hf_registration_goes_on(lease->file, span, pinner) ||
-		 (lease->implicit && hf_watch_is_open(pinner->mm)));
+		 (lease->implicit && hf_watch_is_open(pinner->mm) &&
+		  !hf_changes_are_late(lease->file, span->index, last)));
 	return *more ? 0 : err;
 }
 
