@@ -89,9 +89,12 @@ goes_on()
 	ok "... no lease is left" soon no_leases
 }
 
-# rounds_right [RANKS] - what programs of RANKS (2) ranks say of their data
+# How many ranks of a program write to $scratch/out
+ranks=2
+
+# rounds_right - what they say of their data
 rounds_right()
 {
 	diag "$(grep -a '^rank' "$scratch/out")"
-	is "$(grep -ac ' 0 pages wrong' "$scratch/out")" "${1:-2}" "... all data is right"
+	is "$(grep -ac ' 0 pages wrong' "$scratch/out")" $ranks "... all data is right"
 }
