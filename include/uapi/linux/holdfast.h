@@ -374,7 +374,8 @@ struct holdfast_join {
  * execve(2). While a process has a HOLDFAST_WATCH_OWN queue open, it can make
  * more pins in the range of a change that waits for pins of the same process, because
  * it may need these before it can end those. This registration does not fail with
- * EDEADLK, unless the change has begun. The new pins must be gone by the same deadline.
+ * EDEADLK, unless the change has begun or half of the break time is over. The new pins
+ * must be gone by the same deadline.
  *
  * An event that finds the queue full replaces the oldest: then @lost of the next
  * event that is read counts those, and each lease that breaks by then is told of, by a
