@@ -41,6 +41,8 @@ static void making_begin(struct making_mr *making, void *addr, size_t length)
 {
 	*making =
 		(struct making_mr){ .addr = (uintptr_t)addr, .length = length };
+	/* Others know it from here on, and it is on this thread's stack. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &making->cancel);
 	thread_start();
 	table_lock();
 	table_add_making(making);

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include "common.h"
 #include "rdma.h"
@@ -351,6 +352,23 @@ static void try_threads(void)
 	       "a program that registers nothing can unshare(CLONE_NEWUSER)");
 }
 
+/* The shim cannot be cancelled in a registration, and leaves the thread as it was. */
+static void try_cancel_state(void)
+{
+	char *addr = map();
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	ibv_dereg_mr(rdma_register(&rdma, addr, LENGTH));
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	tap_is(state, PTHREAD_CANCEL_DISABLE,
+	       "a thread that cannot be cancelled stays so");
+	ibv_dereg_mr(rdma_register(&rdma, addr, LENGTH));
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	tap_is(state, PTHREAD_CANCEL_ENABLE, "and one that can be, too");
+	munmap(addr, LENGTH);
+}
+
 static int hold(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -377,6 +395,7 @@ int main(int argc, char **argv)
 	close(file_make(PATH, LENGTH));
 	try_threads();
 	rdma = rdma_open();
+	try_cancel_state();
 	try_cache();
 	try_late_cache();
 	try_many();
