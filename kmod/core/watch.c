@@ -152,12 +152,6 @@ void hf_watch_rewind(struct hf_watch *watch)
 	spin_unlock(&hf_watches_lock);
 }
 
-/* The lease to look at is number @id or a later one; 0: there is none. */
-unsigned long hf_watch_next(struct hf_watch *watch)
-{
-	return READ_ONCE(watch->next);
-}
-
 /* Goes on from one lease to look at to the next; 0: that was the last one. */
 void hf_watch_advance(struct hf_watch *watch, unsigned long from,
 		      unsigned long to)

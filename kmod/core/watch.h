@@ -22,8 +22,8 @@ struct hf_watch {
 	struct hf_watch_event ring[HF_WATCH_EVENTS];
 	unsigned int first, nr;
 	u32 lost; /* since the last event that was read */
-	unsigned long
-		next; /* leases are to be looked at from this number on; 0: none */
+	/* The number from which on leases are to be looked at; 0: none */
+	unsigned long next;
 };
 
 bool hf_watch_wants(const struct hf_watch *watch, const struct hf_lease *lease);
@@ -34,7 +34,6 @@ void hf_watches_push(const struct hf_lease *lease,
 		     const struct hf_event *event);
 bool hf_watch_take(struct hf_watch *watch, struct holdfast_event *out);
 void hf_watch_rewind(struct hf_watch *watch);
-unsigned long hf_watch_next(struct hf_watch *watch);
 void hf_watch_advance(struct hf_watch *watch, unsigned long from,
 		      unsigned long to);
 int hf_watch_add(struct hf_watch *watch);

@@ -217,7 +217,7 @@ static int hf_implicit_activate(struct hf_lease *lease,
 		return err;
 	}
 	hf_lease_publish(lease);
-	/* Who looks at the leases has not seen it before. */
+	/* A reader that looked at all leases before this did not find it. */
 	spin_lock(&file->lock);
 	if (lease->breaker)
 		hf_event_push(lease, HOLDFAST_EVENT_BREAK, ktime_get());

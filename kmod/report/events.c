@@ -43,7 +43,7 @@ static void hf_events_look_at(struct hf_watch *watch, struct hf_lease *lease)
 /* Looks at one of the leases that are to be looked at; false: there is none. May sleep. */
 static bool hf_events_look(struct hf_watch *watch)
 {
-	unsigned long from = hf_watch_next(watch), id = from;
+	unsigned long from = READ_ONCE(watch->next), id = from;
 	struct hf_lease *lease = from ? hf_lease_next(&id) : NULL;
 
 	if (from)

@@ -379,9 +379,9 @@ struct holdfast_join {
  *
  * An event that finds the queue full replaces the oldest: then @lost of the next
  * event that is read counts those, and each lease that breaks by then is told of, by a
- * HOLDFAST_EVENT_BREAK, once more. lseek(2) to 0 has the same effect: who reads until
- * EAGAIN, or until poll(2) finds nothing, knows all leases that break. Its errors:
- * EINVAL, another offset or whence.
+ * HOLDFAST_EVENT_BREAK, once more. lseek(2) to 0 has the same effect: a program that
+ * then reads until EAGAIN, or until poll(2) finds nothing, knows all leases that break.
+ * Its errors: EINVAL, another offset or whence.
  *
  * HOLDFAST_EVENT_BREAK also comes again when an implicit lease that breaks gets more
  * pins. So an event's @seq can come twice here, and one that is the same as the event
