@@ -103,7 +103,14 @@ void wants_break(const struct holdfast_event *event)
 	table_unlock();
 	if (known && !first)
 		return;
-	if (settings()->verbose)
+	/* The program is about to fail, and a log should say why. */
+	if (event->op == HOLDFAST_OP_REVOKE)
+		shim_say(
+			"lease %llu, of %llu bytes at %#llx: revoked by process %u",
+			(unsigned long long)event->lease,
+			(unsigned long long)event->lease_length,
+			(unsigned long long)event->address, event->pid);
+	else if (settings()->verbose)
 		shim_say("lease %llu: a change waits for %llu bytes at %#llx",
 			 (unsigned long long)event->lease,
 			 (unsigned long long)event->lease_length,
