@@ -73,9 +73,18 @@ static void exchange_late(uint64_t page, size_t count, int tag)
 	MPI_Wait(&request, MPI_STATUS_IGNORE);
 }
 
-static void (*const exchanges[])(uint64_t, size_t, int) = { exchange,
-							    exchange_pieces,
-							    exchange_late };
+/* From one to all, and then the other way. */
+static void exchange_all(uint64_t page, size_t count, int tag)
+{
+	(void)tag;
+	for (int root = 0; root < 2; root++)
+		MPI_Bcast(root == rank ? sent(page) : received(page),
+			  count * PAGE, MPI_BYTE, root, MPI_COMM_WORLD);
+}
+
+static void (*const exchanges[])(uint64_t, size_t,
+				 int) = { exchange, exchange_pieces,
+					  exchange_late, exchange_all };
 
 int main(int argc, char **argv)
 {
@@ -104,7 +113,7 @@ int main(int argc, char **argv)
 		uint64_t page = random() % (pages - count);
 
 		pages_fill(sent(page), page, count, round << 1 | rank);
-		exchanges[round % 3](page, count, round % 1000 * PIECES);
+		exchanges[round % 4](page, count, round % 1000 * PIECES);
 		wrong += pages_wrong(received(page), page, count,
 				     round << 1 | !rank);
 		go = MPI_Wtime() < end;
