@@ -13,8 +13,8 @@
 #define MANY_PATH   PMEM "agent-many"
 #define VICTIM_PATH PMEM "agent-victim"
 #define DEAF	    "/tmp/agent-deaf"
-#define LENGTH	    (2 * MIB)
-#define MANY	    300
+#define LENGTH	    (4 * MIB)
+#define MANY	    800
 #define BREAK_MS    (12000 * time_scale())
 
 static void hold_many(int from, int to)
