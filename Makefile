@@ -124,8 +124,9 @@ DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 SHIM := $(BUILD)/lib/libholdfast-preload.so
 SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(wildcard preload/*.c) common/uverbs.c)
-GUEST_TESTS := $(patsubst test/guest/%.c,$(BUILD)/test/%,\
-		$(wildcard test/guest/*.c))
+# Guest tests have a folder for each subject, and all of them different names.
+GUEST_TESTS := $(patsubst %.c,$(BUILD)/test/%,\
+		$(notdir $(wildcard test/guest/*/*.c)))
 PROGRAMS := $(patsubst test/programs/%.c,$(BUILD)/programs/%,\
 		$(wildcard test/programs/*.c))
 # What runs in a machine inside of a guest, without an operating system.
@@ -300,11 +301,14 @@ $(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) $(LDFLAGS) -Wl,--as-needed 
 	-libverbs -lrdmacm -luring -lpthread $(LDLIBS)
 endef
 
-$(BUILD)/test/%: test/guest/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
+.SECONDEXPANSION:
+$(GUEST_TESTS): CPPFLAGS += -Itest/guest/lib
+$(filter-out %/static-mr,$(GUEST_TESTS)): $(BUILD)/test/%: $$(wildcard test/guest/*/$$*.c) \
+		$(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 	$(program)
 
 # What no preloaded library reaches; of ours it has nothing.
-$(BUILD)/test/static-mr: test/guest/static-mr.c
+$(BUILD)/test/static-mr: test/guest/lib/static-mr.c
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
 	$(Q)$(COMPILE) $(CFLAGS) -MF $(BUILD)/obj/$(<:.c=.d) -static -o $@ $<
@@ -331,7 +335,6 @@ $(BUILD)/obj/test/soak/%.o: test/soak/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
 
-.SECONDEXPANSION:
 $(BUILD)/soak/%: test/soak/%/main.c \
 		$$(patsubst $$(PERCENT).c,$(BUILD)/obj/$$(PERCENT).o,$$(wildcard test/soak/$$*/*.c)) \
 		$(LIBRARY) $(VERBS)

@@ -24,7 +24,7 @@
 
 #define IOVA	  0x1000000UL /* the device's addresses have 28 bits */
 #define BUFFER	  0x40000UL   /* its own memory */
-#define BLOCK	  2048	      /* half of it: see test/guest/vfio.h */
+#define BLOCK	  2048	      /* half of it: see test/guest/lib/vfio.h */
 #define LARGEST	  (64UL << 20)
 #define DMA_SRC	  0x80
 #define DMA_DST	  0x88

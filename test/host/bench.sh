@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The benchmarks' reports: bench/results/README.md has the table of the committed results, and "check" sees what is
-# worse. The workloads are tried in a guest: test/guest/bench.
+# worse. The workloads are tried in a guest: test/guest/tool/bench.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The demo's pictures. What they are of comes from guests: test/guest/demo and test/pair/demo.
+# The demo's pictures. What they are of comes from guests: test/guest/tool/demo and test/pair/demo.
 
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"

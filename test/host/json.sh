@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What the tool prints as JSON of a saved report fits doc/holdfast.schema.json; what it prints of the module
-# does test/guest/json.
+# does test/guest/tool/json.
 
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"

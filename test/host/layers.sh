@@ -74,4 +74,7 @@ foreign()
 
 quiet "neither tool nor daemon uses the other's files, and common/ and lib/ use neither's" is_text "" \
 	"$(foreign tool daemon common lib)"
+# They are run by their names alone.
+quiet "no two guest tests have the same name" is_text "" \
+	"$(find test/guest -type f ! -name '*.h' -printf '%f\n' | sed 's/\.c$//' | sort | uniq -d)"
 finish

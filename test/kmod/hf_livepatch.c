@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A live patch of a function that Holdfast hooks: test/guest/hooks-livepatch.c. */
+/* A live patch of a function that Holdfast hooks: test/guest/hooks/hooks-livepatch.c. */
 #include <linux/fs.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>

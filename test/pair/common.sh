@@ -5,7 +5,7 @@
 # its power is cut, and /share/B.tap. What A sees before that it leaves to B, in /pair.
 
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "${BASH_SOURCE[0]}")/../guest/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../guest/lib/common.sh"
 exec >"/share/$PAIR_SELF.tap"
 
 barrier()

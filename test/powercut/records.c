@@ -15,7 +15,7 @@
 #include <err.h>
 #include <inttypes.h>
 
-#include "../guest/rdma.h"
+#include "../guest/lib/rdma.h"
 
 #define UNIT   (2 * MIB) /* as changes are rounded */
 #define UNITS  8

@@ -5,7 +5,7 @@
 # changes these meanwhile (changes.c). Sourced.
 
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "${BASH_SOURCE[0]}")/../guest/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../guest/lib/common.sh"
 
 # shellcheck disable=SC2034	# for who sources this
 # For how long a program works while its files change

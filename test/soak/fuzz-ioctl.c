@@ -23,7 +23,7 @@
 #include "fuzz-file.h"
 #include "fuzz-lease.h"
 #include "fuzz-memory.h"
-#include "../guest/parameter.h"
+#include "../guest/lib/parameter.h"
 
 #define USER	 1000
 #define MEMLOCK	 (24 * MIB)

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "../guest/rdma.h"
+#include "../guest/lib/rdma.h"
 #include "fuzz-random.h"
 
 #define FOLDER	  PMEM "fuzz/"
