@@ -9,7 +9,7 @@ pmem=/mnt/pmem
 scale=${HOLDFAST_TIME_SCALE:-1}
 # Whole, because tests go to other folders.
 BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../../build" && pwd)
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source=test/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tap.sh"
 
 bail()
