@@ -10,7 +10,7 @@
 # tail_calls OBJECT - its jumps to other objects' functions, and to where a register says
 #
 # A jump to the return thunk is a return. A jump by a register goes through another thunk, or is
-# written out.
+# written out; one by a table of constants stays in its function.
 tail_calls()
 {
 	objdump -dr --no-show-raw-insn "$1" | awk -v undefined="$(nm -u "$1" | awk '{print $2}')" '
@@ -27,8 +27,10 @@ tail_calls()
 		if (target in outside)
 			print function_ " jumps to " target
 	}
-	{ jump = /^ *[0-9a-f]+:\t(notrack )?j[a-z]+ / }
-	/^ *[0-9a-f]+:\t(notrack )?jmp +\*/ { print function_ " jumps by a register or by memory" }'
+	by_register && !/R_X86_64_32S\t\.rodata/ { print by_register " jumps by a register or by memory" }
+	{ jump = /^ *[0-9a-f]+:\t(notrack )?j[a-z]+ /; by_register = "" }
+	/^ *[0-9a-f]+:\t(notrack )?jmp +\*/ { by_register = function_ }
+	END { if (by_register) print by_register " jumps by a register or by memory" }'
 }
 
 # compiled OPTION... - the object of two wrappers
@@ -52,6 +54,27 @@ quiet "a tail call is found, direct or not" is_text \
 quiet "by a thunk, too" is_text "$(compiled -mindirect-branch=thunk-extern)" \
 	$'<wrapper>: jumps to notify_change\n<method>: jumps to __x86_indirect_thunk_rax'
 quiet "without the optimisation there is none" compiled -fno-optimize-sibling-calls
+
+# by_table - the tail calls of a function that the compiler makes a table for
+by_table()
+{
+	gcc -c -O2 -fno-pic -mcmodel=kernel -fjump-tables -fno-optimize-sibling-calls -x c -o "$scratch/table.o" - <<-END
+		extern void a(void), b(void), c(void), d(void), e(void);
+		void choose(int n)
+		{
+			switch (n) {
+			case 0: a(); break;
+			case 1: b(); break;
+			case 2: c(); break;
+			case 3: d(); break;
+			case 4: e(); break;
+			}
+		}
+	END
+	objdump -dr "$scratch/table.o" | grep -q 'jmp .*\*' || echo "no table"
+	tail_calls "$scratch/table.o"
+}
+quiet "a table of constants is none" by_table
 
 for module in build/kmod/*/holdfast.ko; do
 	if [[ -e $module ]]; then
