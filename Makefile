@@ -44,7 +44,7 @@ CFLAGS ?= -O2 -g
 LDCONFIG := ldconfig
 # The rest is part of the language we write in, not the packager's choice. Our
 # ABI header comes first: the system may have an older one.
-STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib -Iverbs -Iuring -Iremote
+STD := -std=gnu11 -D_FILE_OFFSET_BITS=64 -Iinclude/uapi -Ilib $(addprefix -Ilib/,holdfast verbs uring remote)
 WERROR := -Werror
 # The kernel's own structures for ioctls end in arrays, and are put into others; clang calls that
 # an extension of GNU's, and gcc does not know the warning.
@@ -77,35 +77,35 @@ LIBURING := $(call found,liburing)
 RDMACM := $(and $(IBVERBS),$(call found,librdmacm))
 # RDMA FLUSH and ATOMIC WRITE: the libibverbs of Debian 12 has neither.
 PLACEMENT := $(and $(RDMACM),$(shell $(CC) $(CPPFLAGS) -w -fsyntax-only \
-	remote/probe/placement.c 2>/dev/null && echo yes))
+	lib/remote/probe/placement.c 2>/dev/null && echo yes))
 SMARTCOLS := $(and $(call found,smartcols),$(call found,json-c),$(call found,mount))
 SYSTEMD := $(call found,libsystemd)
 
-LIB_SRC := $(wildcard lib/*.c)
-VERBS_SRC := $(wildcard verbs/*.c)
-URING_SRC := $(wildcard uring/*.c)
-REMOTE_SRC := $(wildcard remote/*.c)
-TOOL_SRC := $(wildcard tool/*.c tool/*/*.c)
+LIB_SRC := $(wildcard lib/holdfast/*.c)
+VERBS_SRC := $(wildcard lib/verbs/*.c)
+URING_SRC := $(wildcard lib/uring/*.c)
+REMOTE_SRC := $(wildcard lib/remote/*.c)
+TOOL_SRC := $(wildcard tools/holdfast/*.c tools/holdfast/*/*.c)
 TOOL_LIBS := -lsmartcols -ljson-c -lmount
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
-VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/common/uverbs.o
+VERBS_OBJ := $(VERBS_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/lib/internal/uverbs.o
 URING_OBJ := $(URING_SRC:%.c=$(BUILD)/obj/%.o)
 REMOTE_OBJ := $(REMOTE_SRC:%.c=$(BUILD)/obj/%.o)
 # What of it needs no device.
-REMOTE_PURE := remote/wire.c remote/pause.c remote/bias.c
-# What tool and daemon share; neither uses the other's files.
-COMMON_SRC := $(wildcard common/*.c)
+REMOTE_PURE := $(addprefix lib/remote/,wire.c pause.c bias.c)
+# What tool and daemon share, also with libraries; neither uses the other's files.
+COMMON_SRC := $(wildcard tools/common/*.c) lib/internal/uverbs.c
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(TOOL_SRC) $(COMMON_SRC))
 # What fuzzers give their input to, and what that needs.
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,\
-		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
+		$(LIB_SRC) $(filter-out tools/holdfast/holdfast.c,$(TOOL_SRC)) \
 		$(COMMON_SRC) $(REMOTE_PURE))
 # What host tests are linked with: everything but main(), and what stands before
 # functions of other libraries; sanitized.
 HOST_OBJ := $(patsubst %.c,$(BUILD)/obj/san/%.o,\
-		$(LIB_SRC) $(filter-out tool/holdfast.c,$(TOOL_SRC)) \
+		$(LIB_SRC) $(filter-out tools/holdfast/holdfast.c,$(TOOL_SRC)) \
 		preload/settings.c preload/table.c $(COMMON_SRC) \
-		$(REMOTE_PURE) remote/fate.c verbs/keys.c)
+		$(REMOTE_PURE) lib/remote/fate.c lib/verbs/keys.c)
 
 LIBRARY := $(BUILD)/lib/libholdfast.so
 ARCHIVE := $(BUILD)/lib/libholdfast.a
@@ -117,13 +117,13 @@ REMOTE := $(BUILD)/lib/libholdfast-remote.so
 REMOTE_ARCHIVE := $(BUILD)/lib/libholdfast-remote.a
 TOOL := $(BUILD)/bin/holdfast
 DAEMON := $(BUILD)/sbin/holdfastd
-DAEMON_SRC := $(wildcard daemon/*.c)
+DAEMON_SRC := $(wildcard tools/holdfastd/*.c)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
 		$(DAEMON_SRC) $(COMMON_SRC))
 # For programs of others: it brings its own libholdfast, and shows none of it.
 SHIM := $(BUILD)/lib/libholdfast-preload.so
 SHIM_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,\
-		$(wildcard preload/*.c) common/uverbs.c)
+		$(wildcard preload/*.c) lib/internal/uverbs.c)
 # Guest tests have a folder for each subject, and all of them different names.
 GUEST_TESTS := $(patsubst %.c,$(BUILD)/test/%,\
 		$(notdir $(wildcard test/guest/*/*.c)))
@@ -178,26 +178,13 @@ products: $(PRODUCTS)
 
 # --- libraries
 
-define library_object
-$(call say,CC)
-$(Q)mkdir -p $(@D)
-$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
-endef
-
 $(BUILD)/obj/lib/%.o: lib/%.c
-	$(library_object)
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
 
-$(BUILD)/obj/verbs/%.o: CPPFLAGS += -Icommon
-$(BUILD)/obj/verbs/%.o: verbs/%.c
-	$(library_object)
-
-$(BUILD)/obj/uring/%.o: uring/%.c
-	$(library_object)
-
-$(BUILD)/obj/remote/placement.o $(BUILD)/test/remote-placement: \
+$(BUILD)/obj/lib/remote/placement.o $(BUILD)/test/remote-placement: \
 	CPPFLAGS += $(if $(PLACEMENT),-DHAVE_IBV_PLACEMENT)
-$(BUILD)/obj/remote/%.o: remote/%.c
-	$(library_object)
 
 # -z defs: a symbol that is nowhere is our mistake, not the program's.
 define library
@@ -208,16 +195,16 @@ $(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(@F:.$(VERSION)=.$(SOVERSION)) \
 	$(LDFLAGS) -o $@ $(filter %.o,$^)
 endef
 
-$(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast.map
+$(LIBRARY).$(VERSION): $(LIB_OBJ) lib/holdfast/holdfast.map
 	$(library)
 
-$(VERBS).$(VERSION): $(VERBS_OBJ) verbs/holdfast-verbs.map | $(LIBRARY)
+$(VERBS).$(VERSION): $(VERBS_OBJ) lib/verbs/holdfast-verbs.map | $(LIBRARY)
 	$(library) -L$(BUILD)/lib -lholdfast -libverbs -lpthread
 
-$(URING).$(VERSION): $(URING_OBJ) uring/holdfast-uring.map | $(LIBRARY)
+$(URING).$(VERSION): $(URING_OBJ) lib/uring/holdfast-uring.map | $(LIBRARY)
 	$(library) -L$(BUILD)/lib -lholdfast -luring
 
-$(REMOTE).$(VERSION): $(REMOTE_OBJ) remote/holdfast-remote.map | $(LIBRARY) $(VERBS)
+$(REMOTE).$(VERSION): $(REMOTE_OBJ) lib/remote/holdfast-remote.map | $(LIBRARY) $(VERBS)
 	$(library) -L$(BUILD)/lib -lholdfast-verbs -lholdfast -lrdmacm -libverbs -lpthread
 
 # Both links, so that programs run from the build folder.
@@ -246,10 +233,10 @@ $(REMOTE_ARCHIVE): $(REMOTE_OBJ)
 
 # --- programs
 
-$(BUILD)/obj/tool/%.o: tool/%.c VERSION
+$(BUILD)/obj/tools/holdfast/%.o: tools/holdfast/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Itool -Icommon $(CFLAGS) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Itools/holdfast -Itools/common $(CFLAGS) -c -o $@ $<
 
 $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(call say,LD)
@@ -257,16 +244,15 @@ $(TOOL): $(TOOL_OBJ) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) -L$(BUILD)/lib -lholdfast \
 		$(TOOL_LIBS)
 
-# For the libraries, too.
-$(BUILD)/obj/common/%.o: common/%.c
+$(BUILD)/obj/tools/common/%.o: tools/common/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/daemon/%.o: daemon/%.c VERSION
+$(BUILD)/obj/tools/holdfastd/%.o: tools/holdfastd/%.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Icommon $(CFLAGS) \
+	$(Q)$(COMPILE) $(OURS) $(if $(SYSTEMD),-DHAVE_SYSTEMD) -Itools/common $(CFLAGS) \
 		-fPIC -fvisibility=hidden -c -o $@ $<
 
 $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
@@ -280,7 +266,7 @@ $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
 $(BUILD)/obj/preload/%.o: preload/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Icommon $(CFLAGS) -fPIC -fvisibility=hidden \
+	$(Q)$(COMPILE) $(OURS) -Itools/common $(CFLAGS) -fPIC -fvisibility=hidden \
 		-c -o $@ $<
 
 # libibverbs is the program's, if it has one.
@@ -361,13 +347,13 @@ $(BUILD)/bench/%: bench/%.c $(LIBRARY) $(VERBS) $(URING) $(REMOTE)
 $(BUILD)/obj/san/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Itool -Icommon $(SANITIZE) -c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) -Itools/holdfast -Itools/common $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/test/host/intact: OURS += -Ikmod
 $(BUILD)/test/host/%: test/host/%.c $(HOST_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
-	$(Q)$(COMPILE) $(OURS) -Icommon $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
+	$(Q)$(COMPILE) $(OURS) -Itools/common $(SANITIZE) -MF $(BUILD)/obj/$(<:.c=.d) -o $@ $< \
 		$(HOST_OBJ) $(TOOL_LIBS)
 
 $(MACHINES): $(BUILD)/programs/%: test/programs/machine/%.c
@@ -388,12 +374,12 @@ check: all $(HOST_TESTS) $(FUZZERS)
 $(BUILD)/obj/fuzz/%.o: %.c VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_COMPILE) -Itool -Icommon -fsanitize=fuzzer-no-link -c -o $@ $<
+	$(Q)$(FUZZ_COMPILE) -Itools/holdfast -Itools/common -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(FUZZ_OBJ)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) $(BUILD)/obj/$(<D)
-	$(Q)$(FUZZ_COMPILE) -Icommon -Itool -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
+	$(Q)$(FUZZ_COMPILE) -Itools/common -Itools/holdfast -fsanitize=fuzzer -MF $(BUILD)/obj/$(<:.c=.d) \
 		$(FUZZ_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(FUZZ_OBJ) $(TOOL_LIBS)
 
 # What is found of new paths stays in build/fuzz/corpus, a crash beside it.
@@ -448,7 +434,8 @@ FILES = BUILD=$(BUILD) VERSION=$(VERSION) SOVERSION=$(SOVERSION) BINDIR=$(BINDIR
 install: $(PRODUCTS)
 	$(Q)rm -rf $(BUILD)/install
 	$(Q)mkdir -p $(BUILD)/install
-	$(Q)for part in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring remote/holdfast-remote; do \
+	$(Q)for part in lib/holdfast/holdfast lib/verbs/holdfast-verbs lib/uring/holdfast-uring \
+			lib/remote/holdfast-remote; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 			$$part.pc.in >$(BUILD)/install/$${part##*/}.pc; \

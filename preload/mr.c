@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "shim.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 /* They are functions, too, and that is what programs import. */
 #undef ibv_reg_mr

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "shim.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 /* With more free numbers than that below, there is no placeholder. */
 #define FILLERS_MAX 4096

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "holdfast.h"
 #include "shim.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "holdfast.h"
 #include "shim.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 static __thread char last_error[512];
 

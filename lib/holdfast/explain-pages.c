@@ -5,7 +5,7 @@
 
 #include "explain-pages.h"
 #include "holdfast.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 const char *hf_explain_pages(int err)
 {

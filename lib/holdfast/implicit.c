@@ -9,7 +9,7 @@
 
 #include "break-time.h"
 #include "error.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 /* A call of any open of /dev/holdfast: what it returns, or hf_fail(). */
 static int device_call(struct hf_facts *facts, unsigned long request,

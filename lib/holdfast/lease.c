@@ -7,8 +7,8 @@
 
 #include "break-time.h"
 #include "error.h"
-#include "reach.h"
-#include "visibility.h"
+#include "internal/reach.h"
+#include "internal/visibility.h"
 
 HF_EXPORT int hf_acquire(int fd, off_t offset, size_t length,
 			 const struct hf_attr *attr)

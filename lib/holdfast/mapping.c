@@ -8,7 +8,7 @@
 
 #include "break-time.h"
 #include "error.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 static int fail(const void *addr, size_t length, const struct hf_attr *attr)
 {

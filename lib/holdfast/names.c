@@ -8,7 +8,7 @@
 
 #include "holdfast.h"
 #include "names.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -7,7 +7,7 @@
 #include "fields.h"
 #include "lines.h"
 #include "names.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 enum column {
 	LEASE,

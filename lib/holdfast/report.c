@@ -6,7 +6,7 @@
 #include "error.h"
 #include "lines.h"
 #include "report-parse.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 /**
  * struct hf_report - a report that is being read

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 HF_EXPORT int hf_revoke(uint64_t id, unsigned int grace_ms, unsigned int flags)
 {

@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "error.h"
-#include "vfio-label.h"
-#include "visibility.h"
+#include "internal/vfio-label.h"
+#include "internal/visibility.h"
 
 struct hf_vfio {
 	int container, file;

@@ -5,9 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "error.h"
-#include "visibility.h"
+#include "internal/visibility.h"
 
 static int fail(int lease, int timeout_ms, int err)
 {

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 #define DRIVERS	  256
 #define ATTRS_MAX 5

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "rerror.h"
 #include "importer.h"
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "rerror.h"
 #include "importer.h"
-#include "thread.h"
+#include "internal/thread.h"
 
 #define PING_MS 1000
 #define TICK_MS 50

@@ -10,8 +10,8 @@
 
 #include <holdfast.h>
 
-#include "../lib/visibility.h"
-#include "clock.h"
+#include "internal/visibility.h"
+#include "internal/clock.h"
 #include "rerror.h"
 #include "exporter.h"
 

@@ -9,8 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "../lib/visibility.h"
-#include "clock.h"
+#include "internal/visibility.h"
+#include "internal/clock.h"
 #include "rerror.h"
 #include "importer.h"
 

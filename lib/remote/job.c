@@ -10,7 +10,7 @@
 
 #include "rerror.h"
 #include "exporter.h"
-#include "thread.h"
+#include "internal/thread.h"
 
 #define WORKERS 4
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "fate.h"
 #include "importer.h"
 

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "../lib/visibility.h"
+#include "internal/visibility.h"
 #include "rerror.h"
 #include "importer.h"
 

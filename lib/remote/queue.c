@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../lib/visibility.h"
+#include "internal/visibility.h"
 #include "rerror.h"
 #include "fate.h"
 #include "importer.h"

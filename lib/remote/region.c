@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "exporter.h"
-#include "../lib/margin.h"
+#include "internal/margin.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

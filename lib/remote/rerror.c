@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "../lib/visibility.h"
+#include "internal/visibility.h"
 #include "rerror.h"
 #include "holdfast_remote.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "importer.h"
 
 #define NS_PER_MS UINT64_C(1000000)

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/visibility.h"
+#include "internal/visibility.h"
 #include "holdfast_uring.h"
 
 /**

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "internal.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 /* --- anchors */
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "internal.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 /* RXE_VENDOR_ID of the kernel's drivers/infiniband/sw/rxe. */
 #define SOFT_ROCE 0xffffff

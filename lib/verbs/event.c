@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "internal.h"
 
 void hf_wake(struct hf_context *context)

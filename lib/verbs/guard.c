@@ -8,9 +8,9 @@
 #include <poll.h>
 #include <string.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "internal.h"
-#include "thread.h"
+#include "internal/thread.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

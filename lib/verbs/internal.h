@@ -17,7 +17,7 @@
 #include <sys/queue.h>
 
 #include "holdfast_verbs.h"
-#include "../lib/visibility.h"
+#include "internal/visibility.h"
 
 enum hf_backing {
 	HF_BACKING_LEASE,

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/reach.h"
+#include "internal/reach.h"
 #include "internal.h"
 
 #define ODP	 (HF_MR_ODP | HF_MR_ODP_ONLY)

@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "../lib/margin.h"
+#include "internal/margin.h"
 #include "internal.h"
 
 int hf_notice_watch(struct hf_mr *mr)

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "internal.h"
-#include "thread.h"
+#include "internal/thread.h"
 
 #define THREADS 8
 

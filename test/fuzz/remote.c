@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a hostile peer can send to an exporter or an importer. */
-#include "../../remote/pause.h"
-#include "../../remote/wire.h"
+#include "../../lib/remote/pause.h"
+#include "../../lib/remote/wire.h"
 #include "fuzz.h"
 
 /* All entries of a message can be read, and written again as they were. */

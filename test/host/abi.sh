@@ -19,12 +19,12 @@ done
 changed()
 {
 	mkdir -p "$scratch/include" "$scratch/lib"
-	sed -E "$1" uring/holdfast_uring.h >"$scratch/include/holdfast_uring.h"
-	sed -E "$2" uring/buffers.c >"$scratch/buffers.c"
-	! { cmp -s uring/holdfast_uring.h "$scratch/include/holdfast_uring.h" &&
-		cmp -s uring/buffers.c "$scratch/buffers.c"; } || return
+	sed -E "$1" lib/uring/holdfast_uring.h >"$scratch/include/holdfast_uring.h"
+	sed -E "$2" lib/uring/buffers.c >"$scratch/buffers.c"
+	! { cmp -s lib/uring/holdfast_uring.h "$scratch/include/holdfast_uring.h" &&
+		cmp -s lib/uring/buffers.c "$scratch/buffers.c"; } || return
 	gcc -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -g -shared -fPIC -fvisibility=hidden -I"$scratch/include" \
-		-Iinclude/uapi -Ilib -Wl,--version-script,uring/holdfast-uring.map \
+		-Iinclude/uapi -Ilib -Ilib/holdfast -Wl,--version-script,lib/uring/holdfast-uring.map \
 		-Wl,-soname,libholdfast-uring.so.0 -o "$scratch/lib/libholdfast-uring.so" "$scratch/buffers.c"
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../common/counters.h"
+#include "../../tools/common/counters.h"
 #include "../tap.h"
 
 static char path[] = "/tmp/holdfast-counters.XXXXXX";

@@ -125,10 +125,10 @@ symbols()
 {
 	sed -n 's/^\t\t\(hf_[a-z_]*\);/\1/p' "$1" | sort
 }
-for library in lib/holdfast verbs/holdfast-verbs uring/holdfast-uring remote/holdfast-remote; do
+for library in lib/holdfast/holdfast lib/verbs/holdfast-verbs lib/uring/holdfast-uring lib/remote/holdfast-remote; do
 	symbols "$library.map" >"$scratch/map"
-	sed -n 's/^ \(hf_[a-z_]*\)@.*/\1/p' "debian/lib${library#*/}0.symbols" | sort >"$scratch/symbols"
-	quiet "debian/lib${library#*/}0.symbols has all names" diff "$scratch/map" "$scratch/symbols"
+	sed -n 's/^ \(hf_[a-z_]*\)@.*/\1/p' "debian/lib${library##*/}0.symbols" | sort >"$scratch/symbols"
+	quiet "debian/lib${library##*/}0.symbols has all names" diff "$scratch/map" "$scratch/symbols"
 done
 
 # --- less and nothing

@@ -2,7 +2,7 @@
 /* libholdfast-verbs: the table of keys, where a registration reserves its room before it is made. */
 #include <stdlib.h>
 
-#include "../../verbs/internal.h"
+#include "../../lib/verbs/internal.h"
 #include "../tap.h"
 
 #define MANY 100

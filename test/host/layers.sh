@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The folders of kmod/ are layers. A file includes headers of its own folder and of the folders before
-# it. No files include each other in a circle. See doc/architecture.md. Of the programs, the tool and the
-# daemon use common/ and the library, and neither the other.
+# it. No files include each other in a circle. Libraries and programs have such an order as well. See
+# doc/architecture.md.
 
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 . "$(dirname "$0")/../tap.sh"
@@ -59,21 +59,42 @@ quiet "no files of the module include each other in a circle" is_text "" \
 	"$(includes kmod | circles)"
 quiet "each file in a folder of the module has a header" is_text "" "$(without_header kmod)"
 
-# foreign FOLDER... - includes in these folders of headers that only tool/ or daemon/ have
+# Whose headers the files of a folder of user space may include, beside their own and the public ones
+declare -A MAY=(
+	[lib/internal]=""
+	[lib/holdfast]=lib/internal
+	[lib/verbs]=lib/internal
+	[lib/uring]=lib/internal
+	[lib/remote]=lib/internal
+	[preload]=lib/internal
+	[tools/common]=lib/internal
+	[tools/holdfast]='lib/internal tools/common preload'
+	[tools/holdfastd]='lib/internal tools/common'
+)
+
+# foreign ROOT FOLDER - includes in a folder of ROOT of headers that it may not include
 foreign()
 {
-	local folder header
+	local other header name
 
-	for folder; do
-		for header in tool/*.h daemon/*.h; do
-			[[ $header == "$folder"/* ]] || grep -l "^#include \".*\b${header#*/}\"$" "$folder"/*.[ch] |
-				sed "s|$| includes $header|"
+	for other in "${!MAY[@]}"; do
+		[[ " ${MAY[$2]} $2 " != *" $other "* ]] || continue
+		for header in "$1/$other"/*.h; do
+			name=${header##*/}
+			[[ $name == holdfast*.h || -e $1/$2/$name ]] ||
+				grep -l "^#include \"\(.*/\)\?$name\"$" "$1/$2"/*.[ch] | sed "s|$| includes $other/$name|"
 		done
 	done
 }
 
-quiet "neither tool nor daemon uses the other's files, and common/ and lib/ use neither's" is_text "" \
-	"$(foreign tool daemon common lib)"
+mkdir -p "$scratch"/{lib/verbs,tools/common}
+: >"$scratch/tools/common/size.h"
+echo '#include "../../tools/common/size.h"' >"$scratch/lib/verbs/a.c"
+quiet "an include of a program's header in a library is found" is_text "lib/verbs/a.c includes tools/common/size.h" \
+	"$(cd "$scratch" && foreign . lib/verbs | sed 's|^./||')"
+for folder in "${!MAY[@]}"; do
+	quiet "$folder includes no header that is not its own, public, or in: ${MAY[$folder]}" is_text "" "$(foreign . "$folder")"
+done
 # They are run by their names alone.
 quiet "no two guest tests have the same name" is_text "" \
 	"$(find test/guest -type f ! -name '*.h' -printf '%f\n' | sed 's/\.c$//' | sort | uniq -d)"

@@ -38,17 +38,17 @@ library()
 		<(symbols "$2")
 }
 
-library libholdfast lib/holdfast.map lib/holdfast.h
-library libholdfast-verbs verbs/holdfast-verbs.map verbs/holdfast_verbs.h
-library libholdfast-remote remote/holdfast-remote.map remote/holdfast_remote.h
-library libholdfast-uring uring/holdfast-uring.map uring/holdfast_uring.h
+library libholdfast lib/holdfast/holdfast.map lib/holdfast/holdfast.h
+library libholdfast-verbs lib/verbs/holdfast-verbs.map lib/verbs/holdfast_verbs.h
+library libholdfast-remote lib/remote/holdfast-remote.map lib/remote/holdfast_remote.h
+library libholdfast-uring lib/uring/holdfast-uring.map lib/uring/holdfast_uring.h
 
 # A program's registration cache watches munmap() and its like: no library of ours takes these names.
 quiet "libholdfast-verbs takes no names of the C library" \
 	bash -c "! nm -D --defined-only $BUILD/lib/libholdfast-verbs.so |
 		sed -n 's/.* [TBD] //p' | grep -v '^hf_'"
 
-for file in tool/cmd-*.c; do
+for file in tools/holdfast/cmd-*.c; do
 	name=$(basename "$file" .c)
 	name=${name#cmd-}
 	quiet "holdfast $name has a manual page" test -e "man/holdfast-$name.1"

@@ -16,7 +16,7 @@ names()
 
 metrics()
 {
-	grep -ohE '"holdfastd?_[a-z_]+"' daemon/metrics.c | tr -d '"' | sort -u
+	grep -ohE '"holdfastd?_[a-z_]+"' tools/holdfastd/metrics.c | tr -d '"' | sort -u
 }
 
 quiet "the dashboard is JSON" perl -MJSON::PP -e 'local $/; decode_json(<STDIN>)' <"$dashboard"

@@ -21,7 +21,7 @@ for file in "$scratch"/*.c; do
 	grep -qs 'main(' "$file" || continue
 	found=1
 	quiet "block $(basename "$file" .c) compiles" gcc -std=gnu11 -Wall -Wextra -Werror \
-		-Iinclude/uapi -Ilib -o "$scratch/program" "$file" -L"$BUILD/lib" -lholdfast \
+		-Iinclude/uapi -Ilib/holdfast -o "$scratch/program" "$file" -L"$BUILD/lib" -lholdfast \
 		-libverbs -lrdmacm -lpthread
 done
 [[ ${found-} ]] || skip "README.md has no program"

@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "../../remote/bias.h"
-#include "../../remote/fate.h"
-#include "../../remote/pause.h"
-#include "../../remote/wire.h"
+#include "../../lib/remote/bias.h"
+#include "../../lib/remote/fate.h"
+#include "../../lib/remote/pause.h"
+#include "../../lib/remote/wire.h"
 #include "../tap.h"
 
 /* --- messages */

@@ -82,18 +82,18 @@ done
 
 header()
 {
-	gcc -Wall -Wextra -Wpedantic -Werror -Iinclude/uapi -Ilib -fsyntax-only "$@"
+	gcc -Wall -Wextra -Wpedantic -Werror -Iinclude/uapi -Ilib/holdfast -fsyntax-only "$@"
 }
-quiet "holdfast.h stands alone in C99" header -std=c99 -x c lib/holdfast.h
+quiet "holdfast.h stands alone in C99" header -std=c99 -x c lib/holdfast/holdfast.h
 quiet "holdfast_names.h stands alone in C11" header -std=c11 -x c include/uapi/linux/holdfast_names.h
 quiet "holdfast_names.h stands alone in C++" header -std=c++17 -x c++ include/uapi/linux/holdfast_names.h
-quiet "holdfast.h stands alone in C++" header -std=c++11 -x c++ lib/holdfast.h
+quiet "holdfast.h stands alone in C++" header -std=c++11 -x c++ lib/holdfast/holdfast.h
 
 for library in verbs remote; do
-	quiet "holdfast_$library.h stands alone in C11" header "-I$library" -std=gnu11 -Wno-pedantic -x c \
-		"$library/holdfast_$library.h"
-	quiet "holdfast_$library.h stands alone in C++" header "-I$library" -std=c++11 -Wno-pedantic -x c++ \
-		"$library/holdfast_$library.h"
+	quiet "holdfast_$library.h stands alone in C11" header "-Ilib/$library" -std=gnu11 -Wno-pedantic -x c \
+		"lib/$library/holdfast_$library.h"
+	quiet "holdfast_$library.h stands alone in C++" header "-Ilib/$library" -std=c++11 -Wno-pedantic -x c++ \
+		"lib/$library/holdfast_$library.h"
 done
 
 finish

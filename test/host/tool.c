@@ -2,11 +2,11 @@
 /* What holdfast(1) makes of words and numbers. */
 #include <inttypes.h>
 
-#include "../../tool/event.h"
-#include "../../tool/revocation.h"
+#include "../../tools/holdfast/event.h"
+#include "../../tools/holdfast/revocation.h"
 #include "size.h"
-#include "../../tool/suggest.h"
-#include "../../tool/trace-line.h"
+#include "../../tools/holdfast/suggest.h"
+#include "../../tools/holdfast/trace-line.h"
 #include "utf8.h"
 #include "../tap.h"
 

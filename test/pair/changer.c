@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 
 #define PART	 65536UL
 #define NS_PER_S INT64_C(1000000000)

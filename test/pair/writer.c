@@ -23,7 +23,7 @@
 
 #include "../queue-take.h"
 #include "blocks.h"
-#include "clock.h"
+#include "internal/clock.h"
 
 #define DEPTH	    16
 /* One operation of so many is a read, of a block whose write has completed. */

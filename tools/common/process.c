@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "process.h"
-#include "vfio-label.h"
+#include "internal/vfio-label.h"
 
 const char *process_name(char room[PROCESS_NAME_ROOM], pid_t pid)
 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "process.h"
-#include "vfio-label.h"
+#include "internal/vfio-label.h"
 
 /*
  * Reads the label that descriptor @fd of @process may be. 0 or a negative errno

@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "mountinfo.h"
 #include "place.h"
 #include "revocation.h"

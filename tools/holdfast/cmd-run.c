@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../preload/run.h"
+#include "../../preload/run.h"
 #include "holdfast.h"
 #include "preload.h"
 #include "size.h"

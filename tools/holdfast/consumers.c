@@ -23,7 +23,7 @@
 #include "size.h"
 #include "tool.h"
 #include "uring.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 #include "vfio.h"
 
 enum column {

@@ -2,7 +2,7 @@
 /* The life of a lease, see event.h. */
 #include <inttypes.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "event.h"
 #include "size.h"
 #include "utf8.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "revocation.h"
 #include "size.h"
 #include "tool.h"

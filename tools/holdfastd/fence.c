@@ -26,7 +26,7 @@
 #include "process.h"
 #include "size.h"
 #include "uring.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 #include "vfio.h"
 
 struct fencing {

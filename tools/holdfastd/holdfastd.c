@@ -14,7 +14,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#include "../lib/margin.h"
+#include "internal/margin.h"
 #include "holdfast.h"
 #include "exit.h"
 #include "log.h"

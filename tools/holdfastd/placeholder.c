@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include "placeholder.h"
-#include "uverbs.h"
+#include "internal/uverbs.h"
 
 /* A process that frees numbers below all the time does not keep us for ever. */
 #define FILLERS_MAX 65536

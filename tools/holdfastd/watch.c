@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "fence.h"
 #include "log.h"
-#include "../lib/margin.h"
+#include "internal/margin.h"
 #include "process.h"
 #include "size.h"
 #include "watch.h"

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "internal/clock.h"
 #include "fence.h"
 #include "log.h"
 #include "watch.h"

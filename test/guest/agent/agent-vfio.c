@@ -5,7 +5,7 @@
  * it leaves to the kernel what has no label.
  */
 #define _GNU_SOURCE
-#include "../../../lib/vfio-label.h"
+#include "internal/vfio-label.h"
 #include "agent.h"
 #include "pages.h"
 #include "vfio.h"

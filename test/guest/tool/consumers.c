@@ -5,7 +5,7 @@
  * is not said.
  */
 #define _GNU_SOURCE
-#include "../../../lib/vfio-label.h"
+#include "internal/vfio-label.h"
 #include "vfio.h"
 
 #define PATH   PMEM "consumers"
