@@ -199,6 +199,11 @@ static inline unsigned long *hf_page_flags(struct page *page)
 #define HF_XFS_FAILURE_MISCOUNTS 1
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+/* overlayfs calls do_clone_file_range(), a part of vfs_clone_file_range(). */
+#define HF_DO_CLONE 1
+#endif
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 /* XFS exchanges ranges, and remap_verify_area() is exported for it. */
 #define HF_EXCHANGE_RANGE 1

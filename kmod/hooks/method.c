@@ -17,8 +17,9 @@
  *
  * Not these: ->setattr() is called by notify_change() only, ->fileattr_set() by
  * vfs_fileattr_set() only, ->remap_file_range() by vfs_clone_file_range(),
- * vfs_dedupe_file_range_one() and vfs_copy_file_range(). These functions are in
- * table.c, and nfsd, ksmbd and overlayfs call them.
+ * vfs_dedupe_file_range_one(), vfs_copy_file_range() and, before 6.8,
+ * do_clone_file_range(). These functions are in table.c, and nfsd, ksmbd and
+ * overlayfs call them.
  */
 #include <linux/fs.h>
 #include <linux/magic.h>

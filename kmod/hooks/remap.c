@@ -237,6 +237,25 @@ loff_t hf_wrap_vfs_clone_file_range(struct file *in, loff_t pos_in,
 	return ret;
 }
 
+#ifdef HF_DO_CLONE
+/*
+ * Within vfs_clone_file_range(), which has been asked before, or called by overlayfs:
+ * when it copies a file up it has locks, and freeze protection, with which nobody
+ * should wait for a holder. Where it cannot share extents it copies the content.
+ */
+loff_t hf_wrap_do_clone_file_range(struct file *in, loff_t pos_in,
+				   struct file *out, loff_t pos_out, loff_t len,
+				   unsigned int flags)
+{
+	loff_t ret = -EOPNOTSUPP;
+
+	if (hf_remap_is_here())
+		ret = do_clone_file_range(in, pos_in, out, pos_out, len, flags);
+	hf_hooks_leave();
+	return ret;
+}
+#endif
+
 /*
  * FIDEDUPERANGE is not restarted: it hands the error of each file out as it is, so
  * the error has to be one that programs know.

@@ -65,6 +65,16 @@ static int __init hf_test_clone(struct file *file)
 		       : -EIO;
 }
 
+#ifdef HF_DO_CLONE
+/* The wrapper answers it. */
+static int __init hf_test_do_clone(struct file *file)
+{
+	return do_clone_file_range(file, 0, file, 0, 0, 0) == -EOPNOTSUPP
+		       ? 0
+		       : -EIO;
+}
+#endif
+
 static int __init hf_test_dedupe(struct file *file)
 {
 	return vfs_dedupe_file_range_one(file, 0, file, 0, 0,
@@ -268,6 +278,9 @@ static const struct hf_hook_test hf_hook_tests[] __initconst = {
 	{ "vfs_fallocate", hf_test_fallocate },
 	{ "->fallocate", hf_test_fallocate },
 	{ "vfs_clone_file_range", hf_test_clone },
+#ifdef HF_DO_CLONE
+	{ "do_clone_file_range", hf_test_do_clone },
+#endif
 	{ "vfs_dedupe_file_range_one", hf_test_dedupe },
 	{ "vfs_copy_file_range", hf_test_copy },
 	{ "vfs_fileattr_set", hf_test_fileattr },

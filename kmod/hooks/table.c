@@ -206,6 +206,13 @@ static struct hf_hook hf_kernel_functions[] = {
 	 * files. In tree: the same call in these functions.
 	 */
 	HF_HOOK(vfs_clone_file_range, hf_wants_files),
+#ifdef HF_DO_CLONE
+	/*
+	 * overlayfs copies a leased file up: by its content.
+	 * In tree: overlayfs calls vfs_clone_file_range(), as from 6.8 on.
+	 */
+	HF_HOOK_REPLACED(do_clone_file_range, hf_wants_files),
+#endif
 	HF_HOOK(vfs_dedupe_file_range_one, hf_wants_files),
 	/*
 	 * copy_file_range() from or to a leased file: copy, do not share.
