@@ -3,7 +3,7 @@
 #ifndef HOLDFAST_EXPLAIN_IMPLICIT_H
 #define HOLDFAST_EXPLAIN_IMPLICIT_H
 
-#include "explain.h"
+#include "facts.h"
 
 /* Why the call failed; NULL: its errno value says all there is to say. */
 const char *hf_explain_implicit(const struct hf_facts *facts);

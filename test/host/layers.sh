@@ -94,6 +94,7 @@ quiet "an include of a program's header in a library is found" is_text "lib/verb
 	"$(cd "$scratch" && foreign . lib/verbs | sed 's|^./||')"
 for folder in "${!MAY[@]}"; do
 	quiet "$folder includes no header that is not its own, public, or in: ${MAY[$folder]}" is_text "" "$(foreign . "$folder")"
+	quiet "$folder: no files include each other in a circle" is_text "" "$(includes "$folder" | circles)"
 done
 # They are run by their names alone.
 quiet "no two guest tests have the same name" is_text "" \

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "scrape.h"
 #include "size.h"
+#include "round.h"
 #include "watch.h"
 
 /* The kernel tells by it when a break begins or ends. */

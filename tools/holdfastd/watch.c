@@ -15,10 +15,7 @@
 #include "process.h"
 #include "size.h"
 #include "watch.h"
-#include "workers.h"
 
-/* How soon to look again after acting. */
-#define AGAIN_MS  500
 /* io_uring of Linux 6.1 lets a buffer go within a second. */
 #define SETTLE_MS 2000
 /* Two readings of one deadline differ by less. */
@@ -272,8 +269,8 @@ static bool is_new(const struct watch *watch, int64_t deadline_ms)
 	       deadline_ms < watch->deadline_ms - SAME_MS;
 }
 
-static int handle(struct watches *watches, const struct hf_report_entry *entry,
-		  int64_t *next)
+int watches_see(struct watches *watches, const struct hf_report_entry *entry,
+		int64_t *next_ms)
 {
 	int64_t now = hf_clock_ms(), again;
 	struct watch *watch = find(watches, entry->id);
@@ -288,9 +285,9 @@ static int handle(struct watches *watches, const struct hf_report_entry *entry,
 	watch->demand = demand_of(entry);
 	watch->pinned = entry->pinned;
 	watch->due = now >= watch->act_ms;
-	again = watch->due ? now + AGAIN_MS : watch->act_ms;
-	if (again < *next)
-		*next = again;
+	again = watch->due ? now + WATCH_AGAIN_MS : watch->act_ms;
+	if (again < *next_ms)
+		*next_ms = again;
 	return 0;
 }
 
@@ -308,8 +305,7 @@ static void over(const struct watch *watch, int64_t now)
 			  left > 0 ? "before" : "after");
 }
 
-/* What was not seen is over, except what a worker is still at. */
-static void sweep(struct watches *watches)
+void watches_sweep(struct watches *watches, bool (*at_work)(uint64_t lease))
 {
 	struct watch **at = &watches->list;
 	int64_t now = hf_clock_ms();
@@ -317,7 +313,7 @@ static void sweep(struct watches *watches)
 	while (*at) {
 		struct watch *watch = *at;
 
-		if (!watch->seen && !workers_have(watch->lease)) {
+		if (!watch->seen && !at_work(watch->lease)) {
 			over(watch, now);
 			*at = watch->next;
 			watch_free(watch);
@@ -335,9 +331,7 @@ static int compare_demands(const void *a, const void *b)
 	return (one->lease > other->lease) - (one->lease < other->lease);
 }
 
-/* Of the leases that are due. 0 or -ENOMEM. */
-static int collect_demands(struct watches *watches, struct demand **out,
-			   size_t *count)
+int watches_due(struct watches *watches, struct demand **out, size_t *count)
 {
 	struct demand *demands;
 	size_t n = 0;
@@ -356,71 +350,6 @@ static int collect_demands(struct watches *watches, struct demand **out,
 	qsort(demands, n, sizeof(*demands), compare_demands);
 	*out = demands;
 	*count = n;
-	return 0;
-}
-
-/* One job for each process, however many of its leases are due. */
-static int act(struct watches *watches)
-{
-	struct demand *demands;
-	size_t count;
-	int ret = collect_demands(watches, &demands, &count);
-
-	if (ret)
-		return ret;
-	if (count)
-		ret = workers_give(watches, demands, count);
-	free(demands);
-	return ret;
-}
-
-/* 0, or a negative errno value: it goes on in the next round. */
-static int read_report(struct watches *watches, int64_t *next)
-{
-	struct hf_report_entry entry;
-	struct hf_report *report;
-	int ret = hf_report_open(NULL, &report);
-
-	if (ret) {
-		say(LOG_ERR, "%s", hf_error());
-		return ret;
-	}
-	while ((ret = hf_report_next(report, &entry))) {
-		if (ret < 0)
-			say(LOG_WARNING, "%s", hf_error());
-		if (ret < 0 && ret != -EPROTO)
-			break;
-		/* A change does not wait for what is not pinned. */
-		if (ret < 0 || !entry.has_deadline || !entry.pinned)
-			continue;
-		ret = handle(watches, &entry, next);
-		if (ret) {
-			say(LOG_ERR, "%s", strerror(-ret));
-			break;
-		}
-	}
-	hf_report_close(report);
-	return ret;
-}
-
-int watches_round(struct watches *watches, int *next_ms)
-{
-	int64_t next = INT64_MAX, wait;
-	int ret = read_report(watches, &next);
-
-	workers_reap(watches);
-	if (!ret)
-		sweep(watches);
-	/* Also where not all could be read: what is due is due. */
-	if (act(watches) || ret == -ENOMEM)
-		next = hf_clock_ms() + AGAIN_MS;
-	else if (ret)
-		return ret;
-	wait = next - hf_clock_ms();
-	if (next == INT64_MAX)
-		*next_ms = -1;
-	else
-		*next_ms = wait < 0 ? 0 : wait > INT_MAX ? INT_MAX : wait;
 	return 0;
 }
 

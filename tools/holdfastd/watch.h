@@ -7,11 +7,14 @@
 #define HOLDFAST_WATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "metrics.h"
 
+struct demand;
 struct fence_job;
+struct hf_report_entry;
 struct watch;
 
 /* What came of a job; exit status of a worker. */
@@ -28,12 +31,24 @@ struct watches {
 	struct agent_counts counts;
 };
 
+/* So soon what is due is looked at again. */
+#define WATCH_AGAIN_MS 500
+
 /*
- * Reads the report, acts where it is time to, and sets *@next_ms: in how many
- * milliseconds the next break is due, -1 for none. Where memory is short it tries
- * again soon. 0, or a negative errno value with the reason logged.
+ * A change waits for a lease, by the report. *@next_ms becomes the time of the next look
+ * at it, by CLOCK_MONOTONIC, if that is sooner. 0 or -ENOMEM.
  */
-int watches_round(struct watches *watches, int *next_ms);
+int watches_see(struct watches *watches, const struct hf_report_entry *entry,
+		int64_t *next_ms);
+
+/* Breaks that were not seen since the last call are over, except where @at_work is true. */
+void watches_sweep(struct watches *watches, bool (*at_work)(uint64_t lease));
+
+/*
+ * Of the leases that are due: *@out is malloced, sorted by lease, with @count members. 0 or
+ * -ENOMEM.
+ */
+int watches_due(struct watches *watches, struct demand **out, size_t *count);
 
 /* In a worker: does the job, and logs what came of it. */
 enum outcome watches_work(struct watches *watches, const struct fence_job *job);
