@@ -266,8 +266,7 @@ $(DAEMON): $(DAEMON_OBJ) $(LIBRARY)
 $(BUILD)/obj/preload/%.o: preload/%.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(OURS) -Itools/common $(CFLAGS) -fPIC -fvisibility=hidden \
-		-c -o $@ $<
+	$(Q)$(COMPILE) $(OURS) $(CFLAGS) -fPIC -fvisibility=hidden -c -o $@ $<
 
 # libibverbs is the program's, if it has one.
 $(SHIM): $(SHIM_OBJ) $(ARCHIVE)

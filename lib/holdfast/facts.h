@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is known of a failed call, for those who explain it. */
+/* What the library knows of a failed call, for the files that explain it. */
 #ifndef HOLDFAST_FACTS_H
 #define HOLDFAST_FACTS_H
 

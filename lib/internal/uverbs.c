@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The ioctl of an open RDMA device, see uverbs.h. That it works for who did not
- * open the device is the kernel's: only its older write(2) interface compares
+ * The ioctl of an open RDMA device, see uverbs.h. The kernel lets a process use
+ * it that did not open the device: only its older write(2) interface compares
  * credentials (ib_safe_file_access()).
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Connection requests: who is admitted gets a session, or a queue pair of one. Nothing
- * is kept of a request that is refused.
+ * Connection requests: a peer that is admitted gets a session, or a queue pair of one.
+ * Nothing is kept of a request that is refused.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void refuse(struct hf_exporter *exporter, struct rdma_cm_id *id,
 	rdma_destroy_id(id);
 }
 
-/* --- who it is */
+/* --- which peer it is */
 
 static bool is_address(const struct sockaddr_storage *wanted,
 		       const struct sockaddr *from)

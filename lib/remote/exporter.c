@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The life of an exporter, and who may connect. */
+/* The life of an exporter, and the peers that may connect. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -22,7 +22,7 @@
 /* Flushes that an importer may ask for at a time. */
 #define HF_FLUSHES 64U
 
-/* Who may connect. */
+/* A peer that may connect. */
 struct hf_admitted {
 	TAILQ_ENTRY(hf_admitted) node;
 	char name[HF_WIRE_NAME];
@@ -230,7 +230,7 @@ void hf_session_free_if_over(struct hf_session *session);
 /* 0 or a negative errno value for the peer. */
 int hf_region_new(struct hf_session *session, struct hf_export *export_,
 		  uint32_t request);
-/* The peer, or its session, does not need it any more. */
+/* The peer, or its session, no longer needs it. */
 void hf_region_end(struct hf_region *region);
 /* Do what hf_pause_*() wants to have done; may end the session. */
 void hf_region_do(struct hf_region *region, unsigned int what);
@@ -240,7 +240,7 @@ void hf_region_look(struct hf_region *region);
 void hf_region_withdraw(struct hf_region *region);
 void hf_region_flush(struct hf_region *region,
 		     const struct hf_wire_flush *flush);
-/* A worker does not read its mapping any more. */
+/* A worker no longer reads its mapping. */
 void hf_region_untouched(struct hf_region *region);
 /* Events of leases. */
 void hf_region_events(struct hf_exporter *exporter);
@@ -267,7 +267,7 @@ void hf_jobs_reap(struct hf_exporter *exporter);
 /* --- persist.c */
 /* Whether a file's memory is persistent. */
 bool hf_persist_can(int fd);
-/* Whether it needs no more than that the processor's caches are written back. */
+/* Whether it is enough to write back the processor's caches. */
 bool hf_persist_by_caches(int fd, off_t offset);
 /*
  * Has the kernel see a range of a writable mapping as dirty: 0, or -errno; -EFAULT is

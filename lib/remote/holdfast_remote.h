@@ -99,7 +99,7 @@ int hf_exporter_open(const struct sockaddr *address,
 int hf_exporter_close(struct hf_exporter *exporter);
 
 /**
- * struct hf_peer - who may connect
+ * struct hf_peer - a peer that may connect
  * @name: at most HF_NAME_MAX characters
  * @token: HF_TOKEN_BYTES bytes, other ones for each peer
  * @address: where it connects from, without regard to the port; NULL: anywhere
@@ -270,7 +270,7 @@ int hf_remote_close(struct hf_remote *remote);
  * @HF_REMOTE_ACTIVE: operations go to the file
  * @HF_REMOTE_PAUSED: the exporter's file is being changed; operations wait
  * @HF_REMOTE_AWAY: there is no connection; operations wait until the timeout
- * @HF_REMOTE_GONE: the exporter does not share it any more: hf_remote_close()
+ * @HF_REMOTE_GONE: the exporter no longer shares it: hf_remote_close()
  */
 enum hf_remote_state {
 	HF_REMOTE_ACTIVE = 1,

@@ -256,7 +256,7 @@ void hf_connect_silent(struct hf_importer *importer);
 
 /* --- talk.c: messages; with the lock */
 void hf_talk_receive(struct hf_importer *importer);
-/* Regions that pause, and have nothing in flight any more; those that wait for an answer. */
+/* Regions that pause, and no longer have anything in flight; those that wait for an answer. */
 void hf_talk_tick(struct hf_importer *importer);
 void hf_talk_send(struct hf_importer *importer);
 void hf_talk_ping(struct hf_importer *importer);
@@ -281,7 +281,7 @@ int hf_queue_init(struct hf_importer *importer, unsigned int number,
 int hf_queue_open(struct hf_queue *queue);
 /* Has its memory registered in the importer's protection domain: 0 or -errno. */
 int hf_queue_join(struct hf_queue *queue);
-/* Has none there any more; the queue has no connection. */
+/* Has none there any longer; the queue has no connection. */
 void hf_queue_leave(struct hf_queue *queue);
 void hf_queue_destroy(struct hf_queue *queue);
 /* Called by who is in the bias: */

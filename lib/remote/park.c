@@ -171,7 +171,7 @@ void hf_park_release(struct hf_importer *importer)
 	for (unsigned int i = 0; i < importer->queue_count; i++) {
 		struct hf_queue *queue = &importer->queues[i];
 
-		/* Also where no region keeps the gate closed any more. */
+		/* Also where no region keeps the gate closed any longer. */
 		hf_bias_close(&queue->bias);
 		release(queue, queue->parked);
 		hf_bias_open(&queue->bias);

@@ -42,7 +42,7 @@ struct hf_link {
  */
 int hf_link_open(struct hf_link *link, struct rdma_cm_id *id, struct ibv_pd *pd,
 		 struct ibv_comp_channel *channel, void *context);
-/* Ends the queue pair, not the id. Nothing of the peer arrives any more. */
+/* Ends the queue pair, not the id. Nothing of the peer arrives any longer. */
 void hf_link_close(struct hf_link *link);
 
 /* A buffer of HF_WIRE_MESSAGE bytes for the next message; NULL: none is free. */

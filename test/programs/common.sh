@@ -17,6 +17,15 @@ export FI_PROVIDER=verbs,ofi_rxm FI_VERBS_IFACE=dummy0 FI_UNIVERSE_SIZE=2 FI_OFI
 # shellcheck disable=SC2034
 held=(holdfast run -v --break-time 60)
 
+# ucx_for_mpi LINK - what MPI needs of UCX. Workers find each other by TCP on LINK, because by UD they do not (ucx).
+ucx_for_mpi()
+{
+	export UCX_TLS=rc_verbs,tcp UCX_NET_DEVICES="rxe0:1,$1" UCX_IB_GID_INDEX=1 UCX_WARN_UNUSED_ENV_VARS=n
+	# At a job's end UCX does not expect one of the events of the device. Soft RoCE takes 7 retries, UCX's default, for
+	# no limit, also where the peer has gone before it has acknowledged all.
+	export UCX_IB_ASYNC_EVENTS=n UCX_RC_RETRY_COUNT=6
+}
+
 files_remove()
 {
 	rm -f "${files[@]}" "${files[@]/%/.clone}"
